@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Warnings stop CI, not the person in the middle of an edit.
+let strict: [SwiftSetting] = Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+/// One room of the house. `docs/architecture.md` says what each is for and what it may know.
+func room(_ name: String, knows: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: knows, swiftSettings: strict)
+}
+
+func tests(_ name: String, of rooms: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: name, dependencies: rooms, resources: resources, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "promptsh",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "promptsh", targets: ["promptsh"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+  ],
+  targets: [
+    .executableTarget(
+      name: "promptsh",
+      dependencies: ["Shell", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: strict),
+    room(
+      "Shell",
+      knows: [
+        "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator",
+        "Formats", "Language", "Chat", "JSON",
+      ]),
+    room("Interpreter", knows: ["Language", "Scheduling", "Formats", "Chat", "JSON"]),
+    room("Language", knows: ["TextWidth"]),
+    room("TextWidth"),
+    room(
+      "Scheduling",
+      knows: [
+        "Chat", .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+      ]),
+    room("Providers", knows: ["Transport", "Chat", "JSON"]),
+    room("Transport", knows: ["CCurl"]),
+    room("Terminal", knows: ["TextWidth"]),
+    room("Editor", knows: ["CEdit", "Terminal"]),
+    room(
+      "Simulator",
+      knows: [
+        "JSON",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ]),
+    room("Formats", knows: ["JSON"]),
+    room("Chat"),
+    room("JSON"),
+    .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,53 @@
+/// One turn of a conversation.
+public struct Message: Sendable, Equatable {
+  public enum Role: String, Sendable { case system, user, assistant }
+
+  public var role: Role
+  public var text: String
+
+  public init(_ role: Role, _ text: String) {
+    self.role = role
+    self.text = text
+  }
+}
+
+/// How a model is asked to sample; nil leaves the server's default.
+public struct Sampling: Sendable, Equatable {
+  /// 0…2.
+  public var temperature: Double?
+  /// 0…1.
+  public var topP: Double?
+  /// Tokens of the answer at most.
+  public var maxTokens: Int?
+  public var seed: Int?
+  public var stop: [String] = []
+
+  public init() {}
+}
+
+/// How long each part of a call may take; nil is no limit.
+public struct Timeouts: Sendable, Equatable {
+  public var connect: Duration? = .seconds(10)
+  /// From the request to the first byte of the answer.
+  public var firstByte: Duration? = .seconds(120)
+  /// Between two reads of the answer.
+  public var idle: Duration? = .seconds(60)
+  public var total: Duration?
+
+  public init() {}
+}
+
+/// What is asked of a model, in no dialect.
+public struct ChatRequest: Sendable, Equatable {
+  public var model: ModelName
+  public var messages: [Message]
+  public var sampling = Sampling()
+  public var timeouts = Timeouts()
+  /// Whether the answer comes as a stream of deltas or whole.
+  public var streams = true
+
+  public init(model: ModelName, messages: [Message]) {
+    self.model = model
+    self.messages = messages
+  }
+}

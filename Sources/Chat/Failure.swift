@@ -1,0 +1,73 @@
+/// Why a call has no answer: one closed set, used in reply fields, tables, callbacks and exit messages.
+public enum FailureKind: String, Sendable, CaseIterable {
+  case connection, tls, timeout
+  case rateLimited = "rate-limited"
+  case quota, overloaded, server
+  case badRequest = "bad-request"
+  case auth
+  case notFound = "not-found"
+  case tooLong = "too-long"
+  case refused, truncated, malformed, parse, cancelled
+
+  /// Whether the same request may well succeed a little later.
+  public var isTransient: Bool {
+    switch self {
+    case .connection, .timeout, .rateLimited, .overloaded, .server, .truncated, .malformed: true
+    case .tls, .quota, .badRequest, .auth, .notFound, .tooLong, .refused, .parse, .cancelled: false
+    }
+  }
+
+  /// What the user can do about it.
+  public var advice: String {
+    switch self {
+    case .connection: "is the server running, and its address right? `use URL` sets it"
+    case .tls: "the server's certificate could not be verified; SSL_CERT_FILE names a bundle of your own"
+    case .timeout: "`set timeout`, `set first-byte-timeout`, `set idle-timeout` and `set connect-timeout` are the limits"
+    case .rateLimited: "a lower `set concurrency`, or more `set retries`"
+    case .quota: "the account is out of credit; no retry will help"
+    case .overloaded, .server: "the server's own trouble; `retry NAME` sends what failed again"
+    case .badRequest: "the server did not accept the request; see its message"
+    case .auth: "set the provider's key in its environment variable (`models` names it)"
+    case .notFound: "`models` lists what the server has; the base URL usually ends in /v1"
+    case .tooLong: "shorten the prompt or take a model with a larger context"
+    case .refused: "the provider's content filter stopped it"
+    case .truncated: "the stream ended before its finish reason; `retry NAME` sends it again"
+    case .malformed: "the server did not answer as a model server does; is the base URL right?"
+    case .parse: "the reply is not of the form that --as asked for; its text is kept"
+    case .cancelled: "`retry NAME` sends it again"
+    }
+  }
+}
+
+/// A failed call: its kind, the server's or library's own words (cut, without control characters), what the server said about retrying.
+public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
+  public var kind: FailureKind
+  public var message: String
+  /// HTTP status, where there was one.
+  public var status: Int?
+  /// The shortest wait before another try that the server asked for.
+  public var retryAfter: Duration?
+
+  public init(_ kind: FailureKind, _ message: String, status: Int? = nil, retryAfter: Duration? = nil) {
+    self.kind = kind
+    self.message = Failure.clean(message)
+    self.status = status
+    self.retryAfter = retryAfter
+  }
+
+  public var description: String {
+    status.map { "\(kind.rawValue) (HTTP \($0)): \(message)" } ?? "\(kind.rawValue): \(message)"
+  }
+
+  /// At most 300 characters on one line, every control character a space.
+  private static func clean(_ text: String) -> String {
+    var out = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars.prefix(301) {
+      let isControl =
+        scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || (0x202A...0x202E).contains(scalar.value)
+        || (0x2066...0x2069).contains(scalar.value)
+      out.append(isControl ? " " : scalar)
+    }
+    return out.count > 300 ? String(String(out).prefix(300)) + "…" : String(out)
+  }
+}

@@ -1,0 +1,83 @@
+/// Tokens as the server counted them. Chunks of a stream are not tokens; only `usage` says.
+public struct Usage: Sendable, Equatable {
+  public var input: Int
+  public var output: Int
+
+  public init(input: Int, output: Int) {
+    self.input = input
+    self.output = output
+  }
+}
+
+/// Why the model stopped.
+public enum FinishReason: Sendable, Equatable {
+  case stop, length, contentFilter, toolCalls
+  case other(String)
+
+  public init(_ text: String) {
+    switch text {
+    case "stop", "eos", "end_turn", "stop_sequence": self = .stop
+    case "length", "max_tokens": self = .length
+    case "content_filter": self = .contentFilter
+    case "tool_calls", "function_call": self = .toolCalls
+    default: self = .other(text)
+    }
+  }
+
+  public var text: String {
+    switch self {
+    case .stop: "stop"
+    case .length: "length"
+    case .contentFilter: "content_filter"
+    case .toolCalls: "tool_calls"
+    case .other(let text): text
+    }
+  }
+}
+
+/// What one try at a call brought, as far as it came: on failure `text` keeps what had arrived.
+public struct Attempt: Sendable {
+  public var text = ""
+  public var reasoning = ""
+  public var usage: Usage?
+  public var finish: FinishReason?
+  public var failure: Failure?
+  /// From the request's start to its first content (not headers: some servers send those at once).
+  public var ttft: Duration?
+  /// From the request's start to its last byte.
+  public var latency: Duration = .zero
+
+  public init() {}
+
+  public init(failure: Failure) {
+    self.failure = failure
+  }
+}
+
+/// What came back for one prompt, after all tries.
+public struct Reply: Sendable {
+  public var model: ModelName
+  /// What was sent; the last user turn reads as `reply.prompt`.
+  public var messages: [Message]
+  /// The last try's.
+  public var attempt: Attempt
+  /// How often it was sent.
+  public var attempts: Int
+  /// Time spent waiting for a slot, and between tries.
+  public var queued: Duration
+
+  public init(model: ModelName, messages: [Message], attempt: Attempt, attempts: Int, queued: Duration) {
+    self.model = model
+    self.messages = messages
+    self.attempt = attempt
+    self.attempts = attempts
+    self.queued = queued
+  }
+
+  public var text: String { attempt.text }
+  public var failure: Failure? { attempt.failure }
+  public var succeeded: Bool { attempt.failure == nil }
+
+  /// Words for logs and tables: the last thing the user side said.
+  public var prompt: String { messages.last { $0.role == .user }?.text ?? "" }
+}

@@ -1,0 +1,62 @@
+import Language
+
+/// A command: its name, signature, summary, examples and what it does. Help, completion, checks and the reference derive from
+/// this, and the examples are run as tests.
+public struct CommandDefinition: Sendable {
+  public enum Group: String, Sendable, CaseIterable {
+    case talk, concurrency, data, look, session
+  }
+
+  public var name: String
+  public var group: Group
+  public var summary: String
+  /// What is typed, a form a line.
+  public var usage: [String]
+  /// Positional arguments when nothing comes through `|`; one fewer is enough when something does, where `takesInput`.
+  public var arguments: ClosedRange<Int> = 0...0
+  public var takesInput = false
+  public var flags: [FlagDefinition] = []
+  /// Takes the settings of a request as flags.
+  public var takesRequestFlags = false
+  /// Its arguments are words, not expressions.
+  public var takesWords = false
+  /// It shows what there is to see; its value is not shown again.
+  public var showsItself = false
+  /// Arguments in which a row's fields are names: they cannot be checked before there is a row.
+  public var takesRowExpressions = false
+  /// Each can be run by itself against the simulator.
+  public var examples: [String] = []
+  var run: @Sendable (Invocation) async throws -> Flow
+
+  init(
+    name: String, group: Group, summary: String, usage: [String], arguments: ClosedRange<Int> = 0...0, takesInput: Bool = false,
+    flags: [FlagDefinition] = [], takesRequestFlags: Bool = false, takesWords: Bool = false, showsItself: Bool = false,
+    takesRowExpressions: Bool = false, examples: [String] = [], run: @escaping @Sendable (Invocation) async throws -> Flow
+  ) {
+    self.name = name
+    self.group = group
+    self.summary = summary
+    self.usage = usage
+    self.arguments = arguments
+    self.takesInput = takesInput
+    self.flags = flags
+    self.takesRequestFlags = takesRequestFlags
+    self.takesWords = takesWords
+    self.showsItself = showsItself
+    self.takesRowExpressions = takesRowExpressions
+    self.examples = examples
+    self.run = run
+  }
+
+  /// Every flag it takes.
+  public var flagNames: [String] {
+    flags.map(\.name) + (takesRequestFlags ? SettingDefinition.requestFlags.map(\.name) : [])
+  }
+}
+
+public struct FlagDefinition: Sendable {
+  public var name: String
+  public var summary: String
+  /// Takes no value.
+  public var isSwitch = false
+}

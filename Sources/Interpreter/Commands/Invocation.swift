@@ -1,0 +1,132 @@
+import Chat
+import Language
+
+/// A command as it is being run: what was written, and what comes through `|`.
+struct Invocation: Sendable {
+  let command: Command
+  let definition: CommandDefinition
+  let context: Context
+  let input: Flow
+  /// No stage follows.
+  let isLast: Bool
+  /// What a job of it is called: the variable that gets the result.
+  let jobName: String?
+
+  var session: Session { context.session }
+  var world: World { context.session.world }
+  var span: Span { command.span }
+
+  func error(_ message: String, at span: Span? = nil, help: String? = nil) -> Diagnostic {
+    context.error(message, at: span ?? command.span, help: help)
+  }
+
+  // MARK: checks, before anything runs
+
+  func checkFlags() throws {
+    for flag in command.flags {
+      if flag.value == nil, definition.flags.contains(where: { $0.name == flag.name.text && $0.isSwitch }) { continue }
+      guard definition.flagNames.contains(flag.name.text) || acceptsAnyFlag else {
+        throw error(
+          "`\(definition.name)` has no flag `--\(flag.name.text)`", at: flag.name.span,
+          help: Suggestion.help(for: flag.name.text, among: definition.flagNames, asFlag: true) ?? "`help \(definition.name)` lists them")
+      }
+      // A value that stands there in words can be checked now.
+      if definition.takesRequestFlags, let setting = SettingDefinition.named(flag.name.text), case .word(let word)? = flag.value?.node,
+        context.scope.lookup(word) == nil
+      {
+        try context.located(flag.value?.span ?? flag.name.span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word))
+        }
+      }
+    }
+  }
+
+  /// `map xs story --tone formal`: parameters of a prompt can come as flags.
+  private var acceptsAnyFlag: Bool {
+    definition.name == "map" || definition.name == "each" || definition.name == "stream" || definition.name == "ask"
+  }
+
+  func checkArgumentCount() throws {
+    if definition.takesWords { return }
+    let least = definition.takesInput ? max(0, definition.arguments.lowerBound - 1) : definition.arguments.lowerBound
+    let count = command.arguments.count
+    if count < least { throw error("`\(definition.name)` needs more: \(definition.usage[0])", at: command.name.span) }
+    if count > definition.arguments.upperBound {
+      throw error(
+        "`\(definition.name)` takes fewer arguments", at: command.arguments[definition.arguments.upperBound].span,
+        help: definition.usage.joined(separator: "\n"))
+    }
+  }
+
+  // MARK: arguments
+
+  func value(_ index: Int) async throws -> Value { try await context.value(command.arguments[index]) }
+
+  /// A text argument, or a reply's text.
+  func text(_ index: Int, _ what: String) async throws -> String {
+    let expression = command.arguments[index]
+    let value = try await context.value(expression)
+    guard value.asText != nil else { throw error("\(what) is a text, not \(value.kind): \(value.preview)", at: expression.span) }
+    return try context.text(of: value, at: expression.span)
+  }
+
+  func whole(_ index: Int, _ what: String, in range: ClosedRange<Int>) async throws -> Int {
+    let value = try await value(index)
+    guard case .int(let whole) = value, range.contains(whole) else {
+      throw error(
+        "\(what) is a whole number from \(range.lowerBound)\(range.upperBound == .max ? "" : " to \(range.upperBound)"), not \(value.preview)",
+        at: command.arguments[index].span)
+    }
+    return whole
+  }
+
+  func flag(_ name: String) -> Flag? { command.flags.last { $0.name.text == name } }
+  func has(_ name: String) -> Bool { flag(name) != nil }
+
+  func flagValue(_ name: String) async throws -> Value? {
+    guard let given = flag(name)?.value else { return nil }
+    return try await context.value(given)
+  }
+
+  /// What came through `|`, or else the first argument; and the arguments left.
+  func rows() async throws -> (stream: RowStream, rest: ArraySlice<Expression>) {
+    switch input {
+    case .rows(let stream): return (stream, command.arguments[...])
+    case .value(let value): return (try stream(of: value, at: command.name.span), command.arguments[...])
+    case .start:
+      guard let first = command.arguments.first else {
+        throw error("`\(definition.name)` needs rows: \(definition.usage[0])", at: command.name.span)
+      }
+      return (try stream(of: try await context.value(first), at: first.span), command.arguments.dropFirst())
+    }
+  }
+
+  func stream(of value: Value, at span: Span) throws -> RowStream {
+    let source: any ItemSource
+    switch value {
+    case .list(let values): source = ListSource(values)
+    case .range(let low, let high): source = RangeSource(low, high)
+    case .record, .reply, .text: source = ListSource([value])
+    default: throw error("`\(definition.name)` goes through a list, a range or rows, not \(value.kind): \(value.preview)", at: span)
+    }
+    return RowStream(source: source, context: context)
+  }
+
+  /// Everything that comes in, as a list.
+  func values() async throws -> (values: [Value], rest: ArraySlice<Expression>) {
+    let (stream, rest) = try await rows()
+    return (try await stream.collect(named: jobName), rest)
+  }
+
+  /// One value: what came through `|`, or else the first argument.
+  func single() async throws -> (value: Value, rest: ArraySlice<Expression>) {
+    switch input {
+    case .rows(let stream): return (.list(try await stream.collect(named: jobName)), command.arguments[...])
+    case .value(let value): return (value, command.arguments[...])
+    case .start:
+      guard let first = command.arguments.first else {
+        throw error("`\(definition.name)` needs a value: \(definition.usage[0])", at: command.name.span)
+      }
+      return (try await context.value(first), command.arguments.dropFirst())
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import Language
+
+extension CommandDefinition {
+  static let source = CommandDefinition(
+    name: "source", group: .session, summary: "runs a script as if its lines had been typed", usage: ["source \"file.psh\""],
+    arguments: 1...1, showsItself: true
+  ) { call in
+    try await call.runFile(definitionsOnly: false)
+    return .value(.nothing)
+  }
+
+  static let `import` = CommandDefinition(
+    name: "import", group: .session, summary: "takes prompts and functions from a script; its other statements may not send anything",
+    usage: ["import \"file.psh\""],
+    arguments: 1...1, showsItself: true
+  ) { call in
+    try await call.runFile(definitionsOnly: true)
+    return .value(.nothing)
+  }
+}
+
+extension Invocation {
+  fileprivate func runFile(definitionsOnly: Bool) async throws {
+    let path = try await path(0)
+    let span = command.arguments[0].span
+    // Relative to the file that names it.
+    let directory = context.source.name.lastIndex(of: "/").map { String(context.source.name[...$0]) } ?? ""
+    let place = path.hasPrefix("/") || path == "-" ? path : directory + path
+    var bytes: [UInt8] = []
+    do throws(FileProblem) {
+      let file = try world.files.open(place)
+      while true {
+        let piece = try file.read()
+        if piece.isEmpty { break }
+        bytes += piece
+        if bytes.count > 16 << 20 { throw FileProblem("a script of more than 16 MiB") }
+      }
+    } catch { throw self.error("\(place): \(error.message)", at: span) }
+    guard let text = String(validating: bytes, as: UTF8.self) else { throw error("\(place): this is not UTF-8 text", at: span) }
+    guard session.beginImport(place) else { throw error("\(place) is already being read: a cycle", at: span) }
+    defer { session.endImport() }
+    let source = Source(name: place, text: text)
+    let result = Parser.parse(source, vocabulary: session.vocabulary)
+    if let first = result.diagnostics.first { throw first }
+    var inner = context
+    inner.source = source
+    if definitionsOnly {
+      inner.showsValues = false
+      for statement in result.program.block.statements {
+        switch statement.node {
+        case .prompt, .function, .binding, .on: break
+        case .pipeline(let pipeline):
+          if case .command(let command)? = pipeline.stages.first, command.name.text == "import" || command.name.text == "set" { break }
+          fallthrough
+        default:
+          throw Diagnostic("an imported file defines; this would run", at: statement.span, help: "`source` runs a file").located(in: source)
+        }
+      }
+    }
+    _ = try await inner.run(result.program.block)
+  }
+}

@@ -1,0 +1,54 @@
+import Language
+
+extension CommandDefinition {
+  static let map = CommandDefinition(
+    name: "map", group: .talk, summary: "sends a prompt for every item, as many at once as `concurrency` says",
+    usage: [
+      "map items \"prompt with {it}\"", "map items prompt --parameter value", "items | map \"…\"",
+      "map items [prompt, prompt] --model [a, b] --samples 3",
+    ],
+    arguments: 2...2, takesInput: true,
+    flags: [
+      FlagDefinition(name: "as", summary: "read each reply as number, json or lines; one that is not fails, its text kept"),
+      FlagDefinition(name: "samples", summary: "send each prompt this many times"),
+    ], takesRequestFlags: true, takesRowExpressions: true,
+    examples: [
+      "map 1..3 \"Tell me a fact about number {it}.\"",
+      "prompt story(topic, tone = \"warm\") = \"Write a short {tone} story about {topic}.\"\nmap [\"a forest\", \"a city\"] story --tone formal",
+      "[\"cats\", \"dogs\"] | map \"Draft: {it}\" | map \"Critique: {it}\"",
+      "map 1..2 [\"Briefly: {it}?\", \"At length: {it}?\"] --temperature [0, 0.7] --samples 2",
+    ]
+  ) { call in
+    let (stream, rest) = try await call.rows()
+    guard rest.count == 1, let prompt = rest.first else {
+      throw call.error(
+        rest.isEmpty ? "`map` needs a prompt: \(call.definition.usage[0])" : "`map` takes items and a prompt",
+        at: rest.last?.span ?? call.command.name.span)
+    }
+    let plans = try await call.promptPlan(prompt, try await call.parameterFlags())
+    if plans.isEmpty { throw call.error("there is no prompt in the list", at: prompt.span) }
+    let samples = try await call.samples()
+    let sweep = Sweep(prompts: plans, flags: try await call.settingFlags(), samples: samples)
+    guard sweep.variants.count <= Sweep.maximumVariants else {
+      throw call.error("\(sweep.variants.count) combinations are more than \(Sweep.maximumVariants)")
+    }
+    let stage = MapStage(sweep: sweep, form: try await call.replyForm(), span: prompt.span)
+    try await stage.check([], call.context)
+    var rows = stream
+    if let shape = sweep.shape {
+      if let items = stream.source.count { call.world.output.note("\(items * sweep.variants.count) prompts: \(items) items × \(shape)") }
+      rows = rows.adding(ExpandStage(width: sweep.variants.count))
+    }
+    return .rows(rows.adding(stage))
+  }
+}
+
+extension Invocation {
+  fileprivate func samples() async throws -> Int {
+    guard let value = try await flagValue("samples") else { return 1 }
+    guard case .int(let samples) = value, (1...10_000).contains(samples) else {
+      throw error("`--samples` takes a whole number from 1 to 10000, not \(value.preview)", at: flag("samples")?.name.span)
+    }
+    return samples
+  }
+}

@@ -1,0 +1,65 @@
+import Chat
+import Language
+import Scheduling
+import Synchronization
+
+extension CommandDefinition {
+  static let stream = CommandDefinition(
+    name: "stream", group: .talk, summary: "sends one prompt and shows the reply as it arrives",
+    usage: ["stream \"prompt\"", "stream prompt argument …", "? words to the end of the line"], arguments: 1...20, takesInput: true,
+    flags: [FlagDefinition(name: "raw", summary: "print control characters as they are (to a pipe)", isSwitch: true)],
+    takesRequestFlags: true, showsItself: true, examples: ["stream \"Write a short story about a time-traveling scientist.\""]
+  ) { call in
+    var context = try await call.callContext()
+    let messages = try await call.singlePrompt(context)
+    let row = try await call.streamed(messages, &context)
+    return .value(.reply(row))
+  }
+}
+
+extension Invocation {
+  /// Sends messages and shows the reply's text as it comes.
+  ///
+  /// - Throws: where the text cannot be written (a closed pipe, a full disk); the call is cancelled then.
+  func streamed(_ messages: [Message], _ context: inout Context) async throws -> ReplyRow {
+    let lead = SingleCall(self, &context, showsProgress: false)
+    let raw = has("raw")
+    let output = world.output
+    let callbacks = session.callbacks
+    let problem = Mutex<(any Error)?>(nil)
+    let shown = Mutex("")
+    let job = context.job
+    var observer = CallEngine.Observer()
+    observer.watch = { feed, attempt in
+      if attempt > 1, !shown.withLock({ $0.isEmpty }) {
+        // What a broken stream had shown is not the answer.
+        try? output.endTokens()
+        output.note("the stream broke off; here it is from the start:")
+        shown.withLock { $0 = "" }
+      }
+      while let text = await feed.next() {
+        shown.withLock { $0 += text }
+        if !callbacks.isEmpty { callbacks.token(text) }
+        if problem.withLock({ $0 != nil }) { continue }
+        do {
+          try output.token(text, raw: raw)
+        } catch {
+          problem.withLock { $0 = error }
+          job?.cancel()
+        }
+      }
+    }
+    observer.willRetry = { failure, _, wait in output.note("\(failure.description); trying again in \(wait.short)") }
+    let observed = observer
+    let reply = await lead.run(context) { context in await context.call(messages, observer: observed) }
+    let row = ReplyRow(reply, index: 0, item: .nothing)
+    lead.ended(row)
+    if let problem = problem.withLock({ $0 }) { throw error("\(problem)") }
+    do { try output.endTokens() } catch { throw self.error("\(error)") }
+    if let failure = reply.failure {
+      output.note(failure.kind == .cancelled ? "stopped; `_` keeps the text so far" : "\(failure.description)\n  = \(failure.kind.advice)")
+    }
+    session.globals.set("_", .reply(row))
+    return row
+  }
+}

@@ -1,0 +1,121 @@
+import Language
+
+extension Context {
+  /// Deeper recursion is an error. Frames of async functions live on the heap, so this bounds memory, not the stack.
+  static let maximumDepth = 200
+
+  /// `f(x, name = y)`
+  func call(_ callee: Expression, _ arguments: [CallArgument], at span: Span) async throws -> Value {
+    guard case .name(let name) = callee.node else {
+      let value = try await value(callee)
+      return try await call(value, arguments, at: span, calleeSpan: callee.span)
+    }
+    if let value = scope.lookup(name) { return try await call(value, arguments, at: span, calleeSpan: callee.span) }
+    guard let function = Functions.named(name) else {
+      var diagnostic = error(
+        "there is no function `\(name)`", at: callee.span, help: Suggestion.help(for: name, among: Functions.names + scope.names))
+      if diagnostic.help == nil { diagnostic.help = "`help functions` lists them" }
+      throw diagnostic
+    }
+    var values: [Value] = []
+    for argument in arguments {
+      if let label = argument.name { throw error("`\(name)` has no named parameter `\(label)`", at: argument.value.span) }
+      values.append(try await value(argument.value))
+    }
+    guard function.accepts.contains(values.count) else {
+      throw error("`\(name)` takes \(function.arity), not \(values.count)", at: span, help: function.usage)
+    }
+    // A built-in function is given the session, for `env` and the like.
+    return try located(span) { () throws(OperationError) in try function.run(values, session) }
+  }
+
+  private func call(_ value: Value, _ arguments: [CallArgument], at span: Span, calleeSpan: Span) async throws -> Value {
+    var positional: [Value] = []
+    var named: [(Name, Value)] = []
+    for argument in arguments {
+      let evaluated = try await self.value(argument.value)
+      if let label = argument.name {
+        named.append((Name(text: label, span: argument.value.span), evaluated))
+      } else {
+        positional.append(evaluated)
+      }
+    }
+    return try await invoke(value, positional, named, at: span, calleeSpan: calleeSpan)
+  }
+
+  /// Calls a function of the user's; a prompt called like one gives its text.
+  func invoke(_ value: Value, _ positional: [Value], _ named: [(Name, Value)], at span: Span, calleeSpan: Span) async throws -> Value {
+    switch value {
+    case .function(let function):
+      let scope = Scope(parent: function.scope)
+      try await bind(
+        function.definition.parameters, of: function.name, positional, named, in: scope, at: span,
+        definition: (function.scope, function.source))
+      return try await run(function, in: scope, at: span)
+    case .prompt(let prompt):
+      let messages = try await messages(of: prompt, positional, named, at: span)
+      return .text(messages.map(\.text).joined(separator: "\n\n"))
+    default: throw error("\(value.kind) cannot be called: \(value.preview)", at: calleeSpan, help: "`xs[0]` takes an element")
+    }
+  }
+
+  private func run(_ function: FunctionValue, in scope: Scope, at span: Span) async throws -> Value {
+    guard depth < Self.maximumDepth else {
+      throw error("`\(function.name)` calls itself more than \(Self.maximumDepth) deep", at: span, help: "a recursion needs an end")
+    }
+    var inner = self
+    inner.scope = scope
+    inner.source = function.source
+    inner.depth = depth + 1
+    inner.children = Children()
+    inner.showsValues = false
+    let completion: Completion
+    do {
+      completion = try await inner.run(function.definition.body)
+    } catch {
+      inner.cancelChildren()
+      throw error
+    }
+    // What was started with `&` in a function ends before the function does.
+    try await inner.gatherChildren()
+    if case .returned(let value) = completion {
+      // A job that is returned is waited for: its work belonged to the function.
+      if case .job(let handle) = value { return try await result(of: handle, at: span) }
+      return value
+    }
+    return .nothing
+  }
+
+  /// Gives parameters their values: by position, by name, by default.
+  func bind(
+    _ parameters: [Parameter], of name: String, _ positional: [Value], _ named: [(Name, Value)], in scope: Scope, at span: Span,
+    definition: (scope: Scope, source: Source)
+  ) async throws {
+    let signature = "\(name)(\(parameters.map(\.name.text).joined(separator: ", ")))"
+    if positional.count > parameters.count {
+      throw error(
+        "`\(name)` takes \(parameters.count == 1 ? "one argument" : "\(parameters.count) arguments"), not \(positional.count)", at: span,
+        help: "it is \(signature)")
+    }
+    for (parameter, value) in zip(parameters, positional) { scope.set(parameter.name.text, value) }
+    for (label, value) in named {
+      guard let index = parameters.firstIndex(where: { $0.name.text == label.text }) else {
+        throw error(
+          "`\(name)` has no parameter `\(label.text)`", at: label.span,
+          help: Suggestion.help(for: label.text, among: parameters.map(\.name.text)))
+      }
+      if index < positional.count { throw error("`\(label.text)` is given twice", at: label.span) }
+      scope.set(label.text, value)
+    }
+    let given = Set(named.map(\.0.text)).union(parameters.prefix(positional.count).map(\.name.text))
+    for parameter in parameters where !given.contains(parameter.name.text) {
+      guard let fallback = parameter.fallback else {
+        throw error("`\(name)` needs a value for `\(parameter.name.text)`", at: span, help: "it is \(signature)")
+      }
+      var context = self
+      context.scope = scope
+      context.source = definition.source
+      scope.set(parameter.name.text, try await context.value(fallback))
+    }
+  }
+}

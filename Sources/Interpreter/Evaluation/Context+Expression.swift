@@ -1,0 +1,157 @@
+import Language
+
+extension Context {
+  /// The value of an expression; a job's is its result, waited for.
+  func value(_ expression: Expression) async throws -> Value {
+    let value = try await raw(expression)
+    guard case .job(let handle) = value else { return value }
+    return try await result(of: handle, at: expression.span)
+  }
+
+  /// What a job gave; its error, if it ended with one, as this place's error.
+  func result(of handle: JobHandle, at span: Span) async throws -> Value {
+    do {
+      return try await handle.value()
+    } catch let diagnostic as Diagnostic {
+      throw diagnostic
+    } catch {
+      throw self.error("\(handle.job.name) was cancelled", at: span)
+    }
+  }
+
+  /// The value of an expression, jobs left as they are.
+  func raw(_ expression: Expression) async throws -> Value {
+    switch expression.node {
+    case .nothing: return .nothing
+    case .bool(let flag): return .bool(flag)
+    case .int(let whole): return .int(whole)
+    case .number(let number): return .number(number)
+    case .duration(let duration): return .duration(duration)
+    case .text(let pieces): return .text(try await text(pieces))
+    case .name(let name):
+      if let value = scope.lookup(name) { return value }
+      throw unknownName(name, at: expression.span)
+    case .job(let number):
+      if let handle = session.jobs.last(where: { $0.job.id == number }) { return .job(handle) }
+      throw error("there is no job %\(number)", at: expression.span, help: "`jobs` lists them")
+    case .list(let elements):
+      var values: [Value] = []
+      values.reserveCapacity(elements.count)
+      for element in elements { values.append(try await value(element)) }
+      return .list(values)
+    case .record(let members):
+      var record = Record()
+      for member in members { record[member.name] = try await value(member.value) }
+      return .record(record)
+    case .field(let base, let name): return try field(name, of: try await value(base), at: expression.span)
+    case .index(let base, let index):
+      return try self.index(try await value(base), try await value(index), at: expression.span)
+    case .call(let callee, let arguments): return try await call(callee, arguments, at: expression.span)
+    case .unary(let op, let operand):
+      let value = try await value(operand)
+      return try located(expression.span) { () throws(OperationError) in
+        switch op {
+        case .not: return .bool(try !value.truth())
+        case .minus:
+          if case .duration(let duration) = value { return .duration(.zero - duration) }
+          return try Value.int(0).apply(.subtract, value)
+        }
+      }
+    case .binary(.and, let left, let right):
+      let first = try await truth(left)
+      return .bool(first ? try await truth(right) : false)
+    case .binary(.or, let left, let right):
+      let first = try await truth(left)
+      return .bool(first ? true : try await truth(right))
+    case .binary(let op, let left, let right):
+      let (a, b) = (try await value(left), try await value(right))
+      return try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
+    case .range(let low, let high):
+      guard case .int(let a) = try await value(low), case .int(let b) = try await value(high) else {
+        throw error("a range goes from one whole number to another", at: expression.span)
+      }
+      return .range(a, b)
+    case .pipeline(let pipeline): return try await self.value(pipeline)
+    case .block(let block): throw error("a block is no value here", at: block.span)
+    }
+  }
+
+  func truth(_ expression: Expression) async throws -> Bool {
+    let value = try await value(expression)
+    return try located(expression.span) { () throws(OperationError) in try value.truth() }
+  }
+
+  /// Fills the holes of a text. A reply reads as its text, but a failed one may not pass unnoticed into the next prompt.
+  func text(_ pieces: [TextPiece]) async throws -> String {
+    if pieces.count == 1, case .plain(let text) = pieces[0] { return text }
+    var out = ""
+    for piece in pieces {
+      switch piece {
+      case .plain(let text): out += text
+      case .hole(let expression): out += try text(of: try await value(expression), at: expression.span)
+      }
+    }
+    return out
+  }
+
+  func text(of value: Value, at span: Span) throws -> String {
+    if let failure = value.failure {
+      var diagnostic = error(
+        "this reply failed (\(failure.description))", at: span, help: "\(failure.kind.advice); `.text` reads what came of it")
+      diagnostic.cause = failure.kind.rawValue
+      throw diagnostic
+    }
+    return value.text
+  }
+
+  func unknownName(_ name: String, at span: Span) -> Diagnostic {
+    let visible = scope.names
+    var help = Suggestion.help(for: name, among: visible.union(Functions.names).subtracting(["_"]))
+    if help == nil, session.vocabulary.commands.contains(name) {
+      help = "`\(name)` is a command; in an expression it stands in parentheses: (\(name) …)"
+    }
+    return error("there is no `\(name)`", at: span, help: help ?? "`vars` lists the variables; a text is written in quotes")
+  }
+
+  func field(_ name: String, of value: Value, at span: Span) throws -> Value {
+    if case .list(let elements) = value {
+      if name == "count", elements.isEmpty { return .int(0) }
+      var values: [Value] = []
+      values.reserveCapacity(elements.count)
+      for element in elements { values.append(try field(name, of: element, at: span)) }
+      return .list(values)
+    }
+    if let field = value.field(name) { return field }
+    switch value {
+    case .record, .reply:
+      throw error("\(value.kind) with no field `\(name)`", at: span, help: Suggestion.help(for: name, among: value.fieldNames))
+    default: throw error("\(value.kind) has no fields: \(value.preview)", at: span)
+    }
+  }
+
+  func index(_ value: Value, _ index: Value, at span: Span) throws -> Value {
+    switch (value, index) {
+    case (.record(let record), _) where index.asText != nil:
+      if let field = record[index.text] { return field }
+      throw error(
+        "the record has no field \(index.preview)", at: span, help: Suggestion.help(for: index.text, among: record.fields.map(\.name)))
+    case (.range(let low, let high), .int(let position)) where position >= 0 && low <= high && position <= high - low:
+      return .int(low + position)
+    case (_, .int(let position)):
+      guard let elements = value.elements ?? value.asText.map({ $0.map { .text(String($0)) } }) else { break }
+      // From the end where it is negative.
+      let place = position < 0 ? elements.count + position : position
+      guard elements.indices.contains(place) else {
+        throw error("there is no element \(position): \(value.kind) of \(elements.count)", at: span, help: "the first is 0, the last -1")
+      }
+      return elements[place]
+    case (_, .range(let low, let high)):
+      guard let elements = value.elements else { break }
+      let start = min(max(low < 0 ? elements.count + low : low, 0), elements.count)
+      let end = min(max(high < 0 ? elements.count + high : high, start - 1), elements.count - 1)
+      return .list(start <= end ? Array(elements[start...end]) : [])
+    default: break
+    }
+    throw error("\(value.kind) cannot be indexed with \(index.kind): \(value.preview)[\(index.preview)]", at: span)
+  }
+}

@@ -1,0 +1,139 @@
+import Language
+
+/// What flows from one stage of a pipeline to the next.
+enum Flow: Sendable {
+  /// There is no stage before.
+  case start
+  case value(Value)
+  /// Rows that have not been fetched yet.
+  case rows(RowStream)
+}
+
+extension Context {
+  func value(_ pipeline: Pipeline) async throws -> Value {
+    let value = try await raw(pipeline)
+    guard case .job(let handle) = value else { return value }
+    return try await result(of: handle, at: pipeline.span)
+  }
+
+  /// Runs a pipeline to its end. Rows that the last stage leaves are collected into a list.
+  ///
+  /// - Parameter named: what a job that runs here is called.
+  func raw(_ pipeline: Pipeline, named: String? = nil) async throws -> Value {
+    // Names, flags and settings of every stage are checked before the first runs: nothing may be sent for a line with a typo.
+    for case .command(let command) in pipeline.stages { try check(command) }
+    var flow = Flow.start
+    for stage in pipeline.stages {
+      switch stage {
+      case .expression(let expression):
+        guard case .start = flow else {
+          throw error(
+            "a command was expected after `|`, not a value", at: expression.span, help: "`save`, `map`, `where` …; `help` lists them")
+        }
+        flow = .value(pipeline.stages.count > 1 ? try await value(expression) : try await raw(expression))
+      case .command(let command):
+        flow = try await run(command, input: flow, isLast: stage.span == pipeline.stages.last?.span, named: named)
+      }
+    }
+    switch flow {
+    case .start: return .nothing
+    case .value(let value): return value
+    case .rows(let rows): return .list(try await rows.collect(named: named))
+    }
+  }
+
+  private func check(_ command: Command) throws {
+    guard let definition = CommandRegistry.named(command.name.text) else {
+      if scope.lookup(command.name.text) != nil { return }
+      throw unknownCommand(command)
+    }
+    let invocation = Invocation(command: command, definition: definition, context: self, input: .start, isLast: true, jobName: nil)
+    try invocation.checkFlags()
+    try invocation.checkArgumentCount()
+  }
+
+  private func unknownCommand(_ command: Command) -> Diagnostic {
+    let names = CommandRegistry.all.map(\.name) + scope.names
+    var help = Suggestion.nearest(to: command.name.text, among: names).map { "did you mean `\($0)`?" }
+    if help == nil, Functions.named(command.name.text) != nil { help = "`\(command.name.text)` is a function: \(command.name.text)(…)" }
+    return error("there is no command `\(command.name.text)`", at: command.name.span, help: help ?? "`help` lists the commands")
+  }
+
+  private func run(_ command: Command, input: Flow, isLast: Bool, named: String?) async throws -> Flow {
+    guard let definition = CommandRegistry.named(command.name.text) else { return .value(try await callAsCommand(command, input)) }
+    let invocation = Invocation(command: command, definition: definition, context: self, input: input, isLast: isLast, jobName: named)
+    return try await definition.run(invocation)
+  }
+
+  /// `story "x" --tone formal`: a function or prompt of the user's, called like a command; what comes through `|` is its first
+  /// argument.
+  private func callAsCommand(_ command: Command, _ input: Flow) async throws -> Value {
+    guard let callee = scope.lookup(command.name.text) else { throw unknownCommand(command) }
+    switch callee {
+    case .function, .prompt: break
+    default:
+      throw error(
+        "\(callee.kind) is no command: `\(command.name.text)`", at: command.name.span,
+        help: "`\(command.name.text)[0]` indexes; with a space between, they are two arguments")
+    }
+    var positional: [Value] = []
+    switch input {
+    case .start: break
+    case .value(let value): positional.append(value)
+    case .rows(let rows): positional.append(.list(try await rows.collect(named: nil)))
+    }
+    for argument in command.arguments { positional.append(try await value(argument)) }
+    var named: [(Name, Value)] = []
+    for flag in command.flags {
+      guard let given = flag.value else { throw error("`--\(flag.name.text)` needs a value", at: flag.name.span) }
+      named.append((flag.name, try await value(given)))
+    }
+    return try await invoke(callee, positional, named, at: command.span, calleeSpan: command.name.span)
+  }
+
+  /// What stands behind a flag or a setting, read by its form: numbers, durations, true, false; any other word is text.
+  func value(_ setting: SettingValue) async throws -> Value {
+    switch setting.node {
+    case .expression(let expression): return try await value(expression)
+    case .list(let values):
+      var list: [Value] = []
+      for value in values { list.append(try await self.value(value)) }
+      return .list(list)
+    case .word(let word):
+      // `--model m` where `m` is a variable may mean either.
+      if isPlainName(word), let variable = scope.lookup(word) {
+        if case .function = variable { return .text(word) }
+        throw error(
+          "`\(word)` is a word here, but also a variable", at: setting.span,
+          help: "(\(word)) takes the variable's value, \"\(word)\" the word")
+      }
+      return SettingWord.value(word)
+    }
+  }
+
+  private func isPlainName(_ word: String) -> Bool {
+    word.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" } && word.first.map { !$0.isNumber } ?? false
+  }
+}
+
+/// A word as a value.
+enum SettingWord {
+  static func value(_ word: String) -> Value {
+    switch word {
+    case "true": return .bool(true)
+    case "false": return .bool(false)
+    case "nothing": return .nothing
+    default: break
+    }
+    if let whole = Int(word) { return .int(whole) }
+    if let first = word.first, first.isNumber || first == "-" || first == ".", let number = Double(word), number.isFinite {
+      return .number(number)
+    }
+    let digits = word.prefix { $0.isNumber || $0 == "." }
+    if !digits.isEmpty, digits.count < word.count, let amount = Double(digits) {
+      let scale: Double? = ["ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600][word.dropFirst(digits.count)]
+      if let scale, amount * scale < 1e9 { return .duration(.microseconds(Int64((amount * scale * 1e6).rounded()))) }
+    }
+    return .text(word)
+  }
+}

@@ -1,0 +1,165 @@
+import Chat
+import Language
+
+/// How a block ended.
+enum Completion: Sendable {
+  /// With the value of its last statement.
+  case normal(Value)
+  case returned(Value)
+
+  var value: Value {
+    switch self {
+    case .normal(let value), .returned(let value): value
+    }
+  }
+}
+
+extension Context {
+  /// Runs statements in order. Stops between two of them when the task is cancelled.
+  ///
+  /// - Parameter showsLast: whether the last statement's value is shown too (a command that gives the block's value lets its own
+  ///   statement show it).
+  func run(_ block: Block, showsLast: Bool = true) async throws -> Completion {
+    var last = Value.nothing
+    for (index, statement) in block.statements.enumerated() {
+      try Task.checkCancellation()
+      var context = self
+      if index == block.statements.count - 1, !showsLast { context.showsValues = false }
+      switch try await context.run(statement) {
+      case .normal(let value): last = value
+      case .returned(let value): return .returned(value)
+      }
+    }
+    return .normal(last)
+  }
+
+  func run(_ statement: Statement) async throws -> Completion {
+    if statement.isBackground { return .normal(try await startInBackground(statement)) }
+    switch statement.node {
+    case .pipeline(let pipeline):
+      let value = try await raw(pipeline)
+      if showsValues { try await show(value, of: pipeline) }
+      return .normal(value)
+    case .binding(let name, let pipeline):
+      try bind(name, to: try await raw(pipeline, named: name.text))
+    case .prompt(let definition):
+      try bind(definition.name, to: .prompt(PromptValue(definition, scope: scope, source: source)))
+    case .function(let definition):
+      try bind(definition.name, to: .function(FunctionValue(definition, scope: scope, source: source)))
+    case .if(let branches, let otherwise):
+      for branch in branches where try await truth(branch.condition) { return try await run(branch.body) }
+      if let otherwise { return try await run(otherwise) }
+    case .for(let name, let items, let body):
+      return try await loop(name, items, body)
+    case .attempt(let body, let name, let handler):
+      return try await attempt(body, name, handler)
+    case .return(let pipeline):
+      guard let pipeline else { return .returned(.nothing) }
+      return .returned(try await raw(pipeline))
+    case .on(let event, let body):
+      try session.callbacks.set(event, body, self)
+    }
+    return .normal(.nothing)
+  }
+
+  private func bind(_ name: Name, to value: Value) throws {
+    if name.text == "it" || name.text == "index" {
+      throw error("`\(name.text)` is the name of a row's item", at: name.span, help: "choose another name")
+    }
+    scope.set(name.text, value)
+  }
+
+  private func loop(_ name: Name, _ items: Pipeline, _ body: Block) async throws -> Completion {
+    let value = try await value(items)
+    guard let elements = value.elements else {
+      throw error("`for` goes through a list or a range, not \(value.kind): \(value.preview)", at: items.span)
+    }
+    for element in elements {
+      try Task.checkCancellation()
+      scope.set(name.text, element)
+      if case .returned(let value) = try await run(body) { return .returned(value) }
+    }
+    return .normal(.nothing)
+  }
+
+  private func attempt(_ body: Block, _ name: Name?, _ handler: Block?) async throws -> Completion {
+    do {
+      return try await run(body)
+    } catch let diagnostic as Diagnostic {
+      guard let handler else { return .normal(.nothing) }
+      if let name {
+        let record = Record([("message", .text(diagnostic.message)), ("help", diagnostic.help.map(Value.text) ?? .nothing)])
+        scope.set(name.text, .record(record))
+      }
+      return try await run(handler)
+    }
+  }
+
+  /// Shows what a statement gave, unless its command has shown it already.
+  private func show(_ value: Value, of pipeline: Pipeline) async throws {
+    if case .nothing = value { return }
+    if case .command(let last)? = pipeline.stages.last, CommandRegistry.named(last.name.text)?.showsItself == true { return }
+    if case .job(let handle) = value { return try await show(try await result(of: handle, at: pipeline.span), of: pipeline) }
+    session.globals.set("_", value)
+    try located(pipeline.span) { () throws(OperationError) in
+      do { try session.world.output.show(value, options: ShowOptions()) } catch { throw OperationError("\(error)") }
+    }
+  }
+
+  // MARK: background
+
+  /// Starts a statement's work and goes on; the variable holds its job.
+  private func startInBackground(_ statement: Statement) async throws -> Value {
+    let variable: Name?
+    let pipeline: Pipeline?
+    switch statement.node {
+    case .binding(let name, let value): (variable, pipeline) = (name, value)
+    case .pipeline(let value): (variable, pipeline) = (nil, value)
+    default: (variable, pipeline) = (nil, nil)
+    }
+    let words = source.text(statement.span).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
+    let name = variable?.text ?? String(words.prefix(24))
+    let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
+    var context = self
+    context.tracker = Tracker(handle)
+    context.job = handle.job
+    context.grant = nil
+    context.showsValues = showsValues && pipeline == nil
+    let inner = context
+    let task = Task {
+      let result: Result<Value, any Error>
+      do {
+        if let pipeline {
+          result = .success(try await inner.value(pipeline))
+        } else {
+          var copy = statement
+          copy.isBackground = false
+          result = .success(try await inner.run(copy).value)
+        }
+      } catch {
+        result = .failure(error)
+      }
+      if case .failure = result { handle.job.finished(failed: true) } else { handle.job.finished() }
+      handle.finish(result)
+      inner.session.world.output.finished(handle.job)
+    }
+    handle.job.onCancel { task.cancel() }
+    children.add(handle)
+    if let variable { try bind(variable, to: .job(handle)) }
+    session.world.output.note("[\(handle.job.id)] \(name)")
+    return .nothing
+  }
+
+  /// Waits for what was started with `&` here. The first error among it is thrown, when all is over.
+  func gatherChildren() async throws {
+    var first: (any Error)?
+    for handle in children.takeAll() {
+      do { _ = try await handle.value() } catch { first = first ?? error }
+    }
+    if let first, !(first is CancellationError) { throw first }
+  }
+
+  func cancelChildren() {
+    for handle in children.takeAll() { handle.job.cancel() }
+  }
+}

@@ -1,0 +1,105 @@
+import Chat
+import Language
+import Scheduling
+import Synchronization
+
+/// Where a piece of the tree runs: what it can see, what holds for its calls, whose slots they take.
+struct Context: Sendable {
+  let session: Session
+  var scope: Scope
+  var source: Source
+  /// What `with` has set for the block around, over the session's settings.
+  var overrides: [Override] = []
+  /// The job whose share of the width calls take; nil at the top, where each command has a job of its own.
+  var job: Job?
+  /// A slot that was granted before this row's task began; the first call takes it.
+  var grant: SlotGrant?
+  /// The job that a background statement or block gave to its first rows, for progress.
+  var tracker: Tracker?
+  /// Calls of user functions around this one.
+  var depth = 0
+  /// Work started with `&` in this function, waited for at its end.
+  var children: Children
+  /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.
+  var showsValues = false
+
+  struct Override: Sendable {
+    var setting: SettingDefinition
+    var value: Value
+  }
+
+  /// The settings a call made here has.
+  var settings: Settings {
+    var settings = session.settings
+    for override in overrides { override.setting.put(&settings, override.value) }
+    return settings
+  }
+
+  func error(_ message: String, at span: Span?, help: String? = nil) -> Diagnostic {
+    Diagnostic(message, at: span, help: help).located(in: source)
+  }
+
+  /// Runs an operation that does not know where it stands.
+  func located<T>(_ span: Span, _ body: () throws(OperationError) -> T) throws(Diagnostic) -> T {
+    do throws(OperationError) {
+      return try body()
+    } catch {
+      throw self.error(error.message, at: span, help: error.help)
+    }
+  }
+}
+
+/// A slot on its way to the first call that needs one: granted before its row's task existed, taken at most once by whatever call
+/// of the row comes first, given back if none does. That any call below the row may take it is what keeps a chain inside `each`
+/// from deadlocking at width 1.
+final class SlotGrant: Sendable {
+  private let limiter: Limiter
+  private let job: Job
+  private let queuedFor: Duration
+  private let isTaken = Atomic(false)
+
+  init(_ limiter: Limiter, _ job: Job, queued: Duration) {
+    self.limiter = limiter
+    self.job = job
+    queuedFor = queued
+  }
+
+  /// How long the row waited for the slot; nil if somebody else has it.
+  func take() -> Duration? {
+    isTaken.exchange(true, ordering: .acquiringAndReleasing) ? nil : queuedFor
+  }
+
+  func releaseIfUnused() {
+    if take() != nil { limiter.release(job) }
+  }
+}
+
+/// A job that was made before the rows whose progress it shows; the first rows to run claim it.
+final class Tracker: Sendable {
+  let handle: JobHandle
+  private let isClaimed = Atomic(false)
+
+  init(_ handle: JobHandle) {
+    self.handle = handle
+  }
+
+  func claim() -> JobHandle? {
+    isClaimed.exchange(true, ordering: .acquiringAndReleasing) ? nil : handle
+  }
+}
+
+/// Background work of one function or script.
+final class Children: Sendable {
+  private let handles = Mutex<[JobHandle]>([])
+
+  func add(_ handle: JobHandle) {
+    handles.withLock { $0.append(handle) }
+  }
+
+  func takeAll() -> [JobHandle] {
+    handles.withLock { handles in
+      defer { handles = [] }
+      return handles
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import Language
+import Synchronization
+
+/// Names and their values. A function's body has a scope of its own; blocks of `if`, `for`, `try`, `with` share their function's.
+///
+/// A row's scope is fixed: the item as `it`, its place as `index`, and the item's fields under their own names.
+public final class Scope: Sendable {
+  private let parent: Scope?
+  private let row: Row?
+  private let variables = Mutex<[String: Value]>([:])
+
+  struct Row: Sendable {
+    var it: Value
+    var index: Int
+  }
+
+  init(parent: Scope?, row: Row? = nil) {
+    self.parent = parent
+    self.row = row
+  }
+
+  func lookup(_ name: String) -> Value? {
+    if let row {
+      if name == "it" { return row.it }
+      if name == "index" { return .int(row.index) }
+      if let field = row.it.field(name) { return field }
+      if parent?.isRow == true, let found = parent?.lookup(name) { return found }
+    }
+    if let value = variables.withLock({ $0[name] }) { return value }
+    return parent?.lookup(name)
+  }
+
+  private var isRow: Bool { row != nil }
+
+  /// Gives a name a value in this scope (of a row: in the function's around it).
+  func set(_ name: String, _ value: Value?) {
+    if row != nil, let parent { return parent.set(name, value) }
+    variables.withLock { $0[name] = value }
+  }
+
+  /// Every name that can be seen from here.
+  var names: Set<String> {
+    var names = parent?.names ?? []
+    if let row { names.formUnion(["it", "index"] + row.it.fieldNames) }
+    names.formUnion(variables.withLock { Array($0.keys) })
+    return names
+  }
+
+  /// This scope's own variables, sorted by name.
+  public var own: [(name: String, value: Value)] {
+    variables.withLock { $0.map { ($0.key, $0.value) } }.sorted { $0.0 < $1.0 }
+  }
+}

@@ -1,0 +1,190 @@
+import Language
+
+/// Finds what must fail before anything runs: unknown commands, flags, settings, functions and variables.
+///
+/// It knows names, not the order in which they come to be: a name that is introduced anywhere in the text counts everywhere. In a
+/// row's expressions any name may be a field, so there it looks only at commands and flags.
+struct StaticChecker {
+  let session: Session
+  private var known: Set<String> = []
+  private var diagnostics: [Diagnostic] = []
+
+  init(session: Session) {
+    self.session = session
+  }
+
+  func check(_ program: Program) -> [Diagnostic] {
+    var checker = self
+    checker.known = session.globals.names.union(["_", "event", "it", "index"])
+    checker.introduce(program.block)
+    checker.visit(program.block)
+    return checker.diagnostics.map { $0.located(in: program.source) }
+  }
+
+  // MARK: names that come to be
+
+  private mutating func introduce(_ block: Block) {
+    for statement in block.statements {
+      switch statement.node {
+      case .binding(let name, let pipeline):
+        known.insert(name.text)
+        introduce(pipeline)
+      case .prompt(let definition): known.insert(definition.name.text)
+      case .function(let definition):
+        known.insert(definition.name.text)
+        introduce(definition.body)
+      case .if(let branches, let otherwise):
+        for branch in branches { introduce(branch.body) }
+        if let otherwise { introduce(otherwise) }
+      case .for(let name, _, let body):
+        known.insert(name.text)
+        introduce(body)
+      case .attempt(let body, let name, let handler):
+        introduce(body)
+        if let name { known.insert(name.text) }
+        if let handler { introduce(handler) }
+      case .on(_, let body): introduce(body)
+      case .pipeline(let pipeline): introduce(pipeline)
+      case .return: break
+      }
+    }
+  }
+
+  private mutating func introduce(_ pipeline: Pipeline) {
+    for case .command(let command) in pipeline.stages {
+      // What a file defines is known only when it is read.
+      if command.name.text == "import" || command.name.text == "source" { isOpen = true }
+      for argument in command.arguments {
+        if case .block(let block) = argument.node { introduce(block) }
+      }
+    }
+  }
+
+  /// Names may come from elsewhere.
+  private var isOpen = false
+
+  // MARK: what uses them
+
+  private mutating func visit(_ block: Block) {
+    for statement in block.statements {
+      switch statement.node {
+      case .pipeline(let pipeline), .binding(_, let pipeline): visit(pipeline)
+      case .prompt(let definition): visit(definition.parameters) { checker in for turn in definition.turns { checker.visit(turn.text) } }
+      case .function(let definition): visit(definition.parameters) { checker in checker.visit(definition.body) }
+      case .if(let branches, let otherwise):
+        for branch in branches {
+          visit(branch.condition)
+          visit(branch.body)
+        }
+        if let otherwise { visit(otherwise) }
+      case .for(_, let items, let body):
+        visit(items)
+        visit(body)
+      case .attempt(let body, _, let handler):
+        visit(body)
+        if let handler { visit(handler) }
+      case .return(let pipeline): if let pipeline { visit(pipeline) }
+      case .on(let event, let body):
+        if !CallbackHub.events.contains(event.text) {
+          report("there is no event `\(event.text)`", event.span, Suggestion.help(for: event.text, among: CallbackHub.events))
+        }
+        visit(body)
+      }
+    }
+  }
+
+  private mutating func visit(_ parameters: [Parameter], _ body: (inout StaticChecker) -> Void) {
+    let outer = known
+    for parameter in parameters {
+      if let fallback = parameter.fallback { visit(fallback) }
+      known.insert(parameter.name.text)
+    }
+    body(&self)
+    known = outer
+  }
+
+  private mutating func visit(_ pipeline: Pipeline) {
+    for stage in pipeline.stages {
+      switch stage {
+      case .expression(let expression): visit(expression)
+      case .command(let command): visit(command)
+      }
+    }
+  }
+
+  private mutating func visit(_ command: Command) {
+    guard let definition = CommandRegistry.named(command.name.text) else {
+      if !known.contains(command.name.text), !isOpen {
+        let help = Suggestion.nearest(to: command.name.text, among: CommandRegistry.all.map(\.name) + known).map { "did you mean `\($0)`?" }
+        report("there is no command `\(command.name.text)`", command.name.span, help ?? "`help` lists the commands")
+      }
+      for argument in command.arguments { visit(argument) }
+      return
+    }
+    let invocation = Invocation(
+      command: command, definition: definition, context: session.rootContext, input: .start, isLast: true, jobName: nil)
+    do {
+      try invocation.checkFlags()
+      try invocation.checkArgumentCount()
+      if definition.name == "set" || definition.name == "unset", let word = command.words.first { _ = try invocation.setting(word) }
+    } catch let diagnostic as Diagnostic {
+      var diagnostic = diagnostic
+      diagnostic.source = nil
+      diagnostics.append(diagnostic)
+    } catch {}
+    // A name that stands for itself (`chat new`, `retry facts`) is the command's own business.
+    if definition.name == "chat"
+      || definition.group == .concurrency && !command.arguments.contains(where: { if case .block = $0.node { true } else { false } })
+    {
+      return
+    }
+    for (index, argument) in command.arguments.enumerated() {
+      // The rows themselves come first; behind them every name may be a field.
+      if definition.takesRowExpressions, index > 0 || command.arguments.count < definition.arguments.lowerBound { continue }
+      visit(argument)
+    }
+    for flag in command.flags { if case .expression(let expression)? = flag.value?.node { visit(expression) } }
+  }
+
+  private mutating func visit(_ expression: Expression) {
+    switch expression.node {
+    case .name(let name):
+      guard !known.contains(name), !isOpen else { return }
+      if Functions.named(name) != nil { return }
+      report(
+        "there is no `\(name)`", expression.span,
+        Suggestion.nearest(to: name, among: known.union(Functions.names)).map { "did you mean `\($0)`?" }
+          ?? "`vars` lists the variables; a text is written in quotes")
+    case .text(let pieces):
+      for case .hole(let inner) in pieces { visit(inner) }
+    case .list(let elements): for element in elements { visit(element) }
+    case .record(let members): for member in members { visit(member.value) }
+    case .field(let base, _): visit(base)
+    case .index(let base, let index):
+      visit(base)
+      visit(index)
+    case .call(let callee, let arguments):
+      if case .name(let name) = callee.node, !known.contains(name), Functions.named(name) == nil {
+        if !isOpen {
+          report(
+            "there is no function `\(name)`", callee.span,
+            Suggestion.nearest(to: name, among: Functions.names + known).map { "did you mean `\($0)`?" } ?? "`help functions` lists them")
+        }
+      } else {
+        visit(callee)
+      }
+      for argument in arguments { visit(argument.value) }
+    case .unary(_, let operand): visit(operand)
+    case .binary(_, let left, let right), .range(let left, let right):
+      visit(left)
+      visit(right)
+    case .pipeline(let pipeline): visit(pipeline)
+    case .block(let block): visit(block)
+    case .nothing, .bool, .int, .number, .duration, .job: break
+    }
+  }
+
+  private mutating func report(_ message: String, _ span: Span, _ help: String?) {
+    diagnostics.append(Diagnostic(message, at: span, help: help))
+  }
+}

@@ -1,0 +1,87 @@
+import Language
+
+/// Keeps the rows for which an expression is true.
+struct FilterStage: RowStage {
+  let condition: Expression
+
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    try await context.inRow(row).truth(condition) ? [row] : []
+  }
+}
+
+/// Gives each row a column more.
+struct AddStage: RowStage {
+  let column: String
+  let body: Expression
+
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    let value = try await context.inRow(row).rowValue(body)
+    var made = row
+    switch row.value {
+    case .reply(let reply): made.value = .reply(reply.adding((column, value)))
+    case .record(var record):
+      record[column] = value
+      made.value = .record(record)
+    default: made.value = .record(Record([("value", row.value), (column, value)]))
+    }
+    return [made]
+  }
+}
+
+/// Makes a record of each row.
+struct SelectStage: RowStage {
+  let columns: [(name: String, value: Expression)]
+
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    let inner = context.inRow(row)
+    var record = Record()
+    for (name, expression) in columns { record[name] = try await inner.value(expression) }
+    return [Row(index: row.index, value: .record(record), variant: row.variant)]
+  }
+}
+
+/// Runs a function for each row, side by side under the session's width.
+struct EachStage: RowStage {
+  let function: Value
+  let span: Span
+  var callsModels: Bool { true }
+
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    if row.value.failure != nil { return [row] }
+    var context = context
+    context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
+    do {
+      let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
+      // A chain's last reply is the row's; the item it was made for comes along.
+      if case .reply(let reply) = value {
+        return [
+          Row(
+            index: row.index,
+            value: .reply(ReplyRow(reply.reply, index: row.index, item: row.value, columns: reply.columns, parsed: reply.parsed)))
+        ]
+      }
+      return [Row(index: row.index, value: value, variant: row.variant)]
+    } catch let diagnostic as Diagnostic {
+      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)))]
+    }
+  }
+}
+
+extension Context {
+  func inRow(_ row: Row) -> Context {
+    var context = self
+    context.scope = Scope(parent: scope, row: Scope.Row(it: row.value, index: row.index))
+    return context
+  }
+
+  /// An expression for a row, or the value of the last statement of a block `{ … }`.
+  func rowValue(_ expression: Expression) async throws -> Value {
+    guard case .block(let block) = expression.node else { return try await value(expression) }
+    var inner = self
+    inner.scope = Scope(parent: scope)
+    inner.showsValues = false
+    let value = try await inner.run(block).value
+    if case .job(let handle) = value { return try await result(of: handle, at: block.span) }
+    return value
+  }
+}

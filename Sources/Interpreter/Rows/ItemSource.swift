@@ -1,0 +1,120 @@
+import Formats
+import JSON
+import Synchronization
+
+/// Where the rows of a pipeline come from, one after the other. Asked by one task at a time.
+protocol ItemSource: AnyObject, Sendable {
+  /// Nil at the end.
+  func next() async throws -> Value?
+  /// How many there are, where that is known.
+  var count: Int? { get }
+  /// All items, where they are there already: what can be checked before anything is sent.
+  var visible: [Value]? { get }
+}
+
+final class ListSource: ItemSource {
+  private let values: [Value]
+  private let position = Mutex(0)
+
+  init(_ values: [Value]) {
+    self.values = values
+  }
+
+  func next() -> Value? {
+    position.withLock { position in
+      guard position < values.count else { return nil }
+      defer { position += 1 }
+      return values[position]
+    }
+  }
+
+  var count: Int? { values.count }
+  var visible: [Value]? { values }
+}
+
+/// A range, never spelled out: `0..9999999` takes no memory.
+final class RangeSource: ItemSource {
+  private let low: Int
+  private let high: Int
+  private let position: Mutex<Int>
+
+  init(_ low: Int, _ high: Int) {
+    (self.low, self.high) = (low, high)
+    position = Mutex(low)
+  }
+
+  func next() -> Value? {
+    position.withLock { position in
+      guard position <= high else { return nil }
+      defer { position += 1 }
+      return .int(position)
+    }
+  }
+
+  var count: Int? { high < low ? 0 : high - low + 1 }
+  /// One item stands for all: they differ in nothing that could be checked.
+  var visible: [Value]? { low <= high ? [.int(low)] : [] }
+}
+
+/// A file's rows, read as they are needed.
+///
+/// - Throws: what `located` makes of a problem with the file or its content.
+final class FileSource: ItemSource {
+  private struct State {
+    var reader: any RowReader
+    var rows: [JSONValue] = []
+    var position = 0
+    var isOver = false
+    var fault: FormatError?
+  }
+
+  private let file: any FileReading
+  private let state: Mutex<State>
+  private let located: @Sendable (FileFault) -> any Error
+
+  enum FileFault: Sendable {
+    case file(FileProblem)
+    case content(FormatError)
+  }
+
+  init(_ file: any FileReading, format: FileFormat, located: @escaping @Sendable (FileFault) -> any Error) {
+    self.file = file
+    state = Mutex(State(reader: format.reader()))
+    self.located = located
+  }
+
+  func next() throws -> Value? {
+    try state.withLock { state in
+      while state.position == state.rows.count {
+        if let fault = state.fault { throw located(.content(fault)) }
+        if state.isOver { return nil }
+        state.rows.removeAll(keepingCapacity: true)
+        state.position = 0
+        try fill(&state)
+      }
+      defer { state.position += 1 }
+      return Value(state.rows[state.position])
+    }
+  }
+
+  private func fill(_ state: inout State) throws {
+    let bytes: [UInt8]
+    do throws(FileProblem) { bytes = try file.read() } catch { throw located(.file(error)) }
+    do throws(FormatError) {
+      guard !bytes.isEmpty else {
+        state.isOver = true
+        return try state.reader.finish(into: &state.rows)
+      }
+      let result: Result<Void, FormatError> = bytes.withUnsafeBytes { bytes in
+        do throws(FormatError) { return .success(try state.reader.feed(bytes, into: &state.rows)) } catch { return .failure(error) }
+      }
+      try result.get()
+    } catch {
+      // The rows before the bad one are handed out first.
+      state.fault = error
+    }
+  }
+
+  var count: Int? { nil }
+  var visible: [Value]? { nil }
+}

@@ -1,0 +1,118 @@
+import Chat
+import Language
+import Scheduling
+
+/// Sends a prompt for each row.
+struct MapStage: RowStage {
+  let sweep: Sweep
+  let form: ReplyForm?
+  let span: Span
+
+  var callsModels: Bool { true }
+
+  /// Filling holes with names and fields is glue; anything that may compute or call runs on the global pool.
+  var isLight: Bool {
+    form == nil
+      && sweep.prompts.allSatisfy { prompt in
+        switch prompt {
+        case .text: true
+        case .expression(let expression): expression.isLight
+        case .prompt(let prompt, _): prompt.definition.turns.allSatisfy { $0.text.isLight }
+        }
+      }
+  }
+
+  func check(_ visible: [Value], _ context: Context) async throws {
+    for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
+    for variant in sweep.variants {
+      var context = context
+      context.overrides += variant.overrides
+      try context.checkModel(at: span)
+    }
+  }
+
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    // A row that failed before goes no further, and keeps its error.
+    if row.value.failure != nil { return [row] }
+    let variant = sweep.variants[row.variant]
+    var context = context
+    context.overrides += variant.overrides
+    context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
+    let reply: Reply
+    do {
+      let messages = try await sweep.prompts[variant.prompt].messages(for: row, at: span, context)
+      reply = await context.call(messages)
+    } catch let diagnostic as Diagnostic {
+      // One row whose prompt cannot be made is that row's failure.
+      let attempt = Attempt(failure: Failure(.badRequest, "the prompt could not be made: \(diagnostic.message)"))
+      reply = Reply(model: context.settings.model, messages: [], attempt: attempt, attempts: 0, queued: .zero)
+    }
+    let (parsed, finished) = form?.read(reply) ?? (nil, reply)
+    return [
+      Row(index: row.index, value: .reply(ReplyRow(finished, index: row.index, item: row.value, columns: variant.columns, parsed: parsed)))
+    ]
+  }
+}
+
+extension Expression {
+  /// Names, fields and literals only.
+  var isLight: Bool {
+    switch node {
+    case .nothing, .bool, .int, .number, .duration, .name: true
+    case .text(let pieces): pieces.allSatisfy { if case .hole(let inner) = $0 { inner.isLight } else { true } }
+    case .field(let base, _): base.isLight
+    default: false
+    }
+  }
+}
+
+extension Context {
+  /// Where the calls made here go must be known before anything is sent.
+  func checkModel(at span: Span) throws {
+    let model = settings.model
+    if let problem = session.world.directory.problem(with: model) {
+      throw error("\(model) cannot be used: \(problem)", at: span, help: "`models` lists what there is; `set model provider/name` chooses")
+    }
+  }
+
+  /// Sends messages with the settings that hold here. Never throws: a failure is a reply with an error.
+  func call(_ messages: [Message], observer: CallEngine.Observer? = nil) async -> Reply {
+    let settings = settings
+    var messages = messages
+    if let system = settings.system, !messages.contains(where: { $0.role == .system }) { messages.insert(Message(.system, system), at: 0) }
+    var request = ChatRequest(model: settings.model, messages: messages)
+    request.sampling = settings.sampling
+    request.timeouts = settings.timeouts
+    request.streams = settings.streaming
+    let queued = grant?.take()
+    let job = job ?? session.makeJob("call", total: 1, isListed: false).job
+    let observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
+    let reply = await session.world.engine.call(
+      request, in: job, policy: settings.retry, holdsSlot: queued != nil, queuedBefore: queued ?? .zero, observer: observed)
+    if !session.callbacks.isEmpty { session.callbacks.ended(request, reply) }
+    return reply
+  }
+}
+
+/// What `--as` makes of a reply's text.
+enum ReplyForm: String, Sendable, CaseIterable {
+  case text, number, json, lines
+
+  /// The value, and the reply with a `parse` failure where there is none; the text is kept either way.
+  func read(_ reply: Reply) -> (Value?, Reply) {
+    guard reply.succeeded else { return (nil, reply) }
+    if let value = value(reply.text) { return (value, reply) }
+    var failed = reply
+    failed.attempt.failure = Failure(.parse, "the reply is no \(rawValue): \(reply.text.prefix(80))")
+    return (nil, failed)
+  }
+
+  private func value(_ text: String) -> Value? {
+    switch self {
+    case .text: return .text(text)
+    case .lines: return .list(text.split(whereSeparator: \.isNewline).map { .text(String($0)) })
+    case .number: return Functions.number(in: text)
+    case .json: return Functions.json(in: text)
+    }
+  }
+}

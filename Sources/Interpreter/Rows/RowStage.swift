@@ -1,0 +1,29 @@
+/// A row on its way through a pipeline.
+struct Row: Sendable {
+  /// Its place in the order of the result. A stage that makes `n` rows of each multiplies it by `n`.
+  var index: Int
+  var value: Value
+  /// Which of a sweep's combinations it is for.
+  var variant = 0
+}
+
+/// A step that each row takes by itself, whatever the others do: no barrier.
+protocol RowStage: Sendable {
+  /// Whether it waits for models: rows reaching it run side by side, and each needs a slot first.
+  var callsModels: Bool { get }
+  /// Whether it is glue only, a matter of microseconds, and may run on the thread that reads the network.
+  var isLight: Bool { get }
+  /// How many rows it makes of one, where that is known.
+  var width: Int { get }
+  /// What can be known to be wrong before the first row runs, given the items that are there already.
+  func check(_ visible: [Value], _ context: Context) async throws
+  /// None where the row is dropped.
+  func apply(_ row: Row, _ context: Context) async throws -> [Row]
+}
+
+extension RowStage {
+  var callsModels: Bool { false }
+  var isLight: Bool { false }
+  var width: Int { 1 }
+  func check(_ visible: [Value], _ context: Context) async throws {}
+}

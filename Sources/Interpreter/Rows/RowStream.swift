@@ -1,0 +1,192 @@
+import Chat
+import Language
+import Scheduling
+import Synchronization
+
+/// Rows that have not been fetched yet, and what is to happen to each. Stages are added as the pipeline is read; nothing runs until
+/// somebody asks for the rows.
+///
+/// Without models in it, it is a loop. With models, one producer waits for a slot for every row, in order, and only then makes a
+/// task for it: a million rows are never a million tasks.
+struct RowStream: Sendable {
+  let source: any ItemSource
+  var stages: [any RowStage] = []
+  let context: Context
+
+  func adding(_ stage: any RowStage) -> RowStream {
+    var copy = self
+    copy.stages.append(stage)
+    return copy
+  }
+
+  private var firstModelStage: Int? { stages.firstIndex { $0.callsModels } }
+
+  // MARK: taking the rows
+
+  /// All rows as a list, in order. A cancelled run gives what had finished.
+  func collect(named: String?) async throws -> [Value] {
+    try await check()
+    let rows = Mutex<[Row]>([])
+    try await run(named: named, room: nil) { (finished: [Row], _: Int) in
+      rows.withLock { $0 += finished }
+    } partial: {
+      rows.withLock { $0.map(\.value) }
+    }
+    var all = rows.withLock { $0 }
+    // Rows mostly finish nearly in order; sorting what is sorted is cheap.
+    if !zip(all, all.dropFirst()).allSatisfy({ $0.index <= $1.index }) { all.sort { $0.index < $1.index } }
+    return all.map(\.value)
+  }
+
+  /// Hands every row to `body`, in order, holding only a window of them in memory.
+  func forEach(named: String?, _ body: (Value) async throws -> Void) async throws {
+    try await check()
+    guard firstModelStage != nil else {
+      var number = 0
+      while let item = try await source.next() {
+        if number % 256 == 0 { try Task.checkCancellation() }
+        for row in try await Self.apply(stages[...], Row(index: number, value: item), context) { try await body(row.value) }
+        number += 1
+      }
+      return
+    }
+    let queue = RowQueue(room: max(1024, 8 * context.session.settings.concurrency))
+    let production = Task<Void, any Error> {
+      defer { queue.finish() }
+      try await run(named: named, room: queue) { (rows: [Row], item: Int) in
+        queue.put(rows, item: item)
+      } partial: {
+        []
+      }
+    }
+    do {
+      try await withTaskCancellationHandler {
+        while let rows = await queue.next() {
+          for row in rows { try await body(row.value) }
+        }
+        try await production.value
+      } onCancel: {
+        production.cancel()
+      }
+    } catch {
+      // Whoever takes the rows cannot go on (a full disk, say): nothing more is sent.
+      production.cancel()
+      while await queue.next() != nil {}
+      throw error
+    }
+  }
+
+  /// What is wrong with the items that are there already, before anything is sent.
+  private func check() async throws {
+    guard var visible = source.visible else { return }
+    for stage in stages {
+      try await stage.check(visible, context)
+      // Behind a stage that makes new values of the items, what they will be is not known yet.
+      if stage.callsModels || !(stage is FilterStage) { visible = [] }
+    }
+  }
+
+  private static func apply(_ stages: ArraySlice<any RowStage>, _ row: Row, _ context: Context) async throws -> [Row] {
+    guard let stage = stages.first else { return [row] }
+    let made = try await stage.apply(row, context)
+    let rest = stages.dropFirst()
+    guard made.count > 1, rest.contains(where: \.callsModels) else {
+      var done: [Row] = []
+      for row in made { done += try await apply(rest, row, context) }
+      return done
+    }
+    // What one row became in the middle of a chain goes on side by side.
+    return try await withThrowingTaskGroup(of: [Row].self) { group in
+      for row in made { group.addTask { try await apply(rest, row, context) } }
+      var done: [Row] = []
+      for try await rows in group { done += rows }
+      return done.sorted { $0.index < $1.index }
+    }
+  }
+
+  // MARK: running
+
+  /// - Parameter finished: takes each item's rows, as soon as they are done, from any thread.
+  private func run(
+    named: String?, room: RowQueue?, _ finished: @escaping @Sendable ([Row], Int) -> Void,
+    partial: @escaping @Sendable () -> [Value]
+  ) async throws {
+    guard let first = firstModelStage else {
+      var number = 0
+      while let item = try await source.next() {
+        if number % 256 == 0 { try Task.checkCancellation() }
+        finished(try await Self.apply(stages[...], Row(index: number, value: item), context), number)
+        number += 1
+      }
+      return
+    }
+    let lead = JobLead(self, named: named)
+    lead.begin(partial: partial)
+    defer { lead.end() }
+    // The work is a task of its own, so that a key or `cancel` can end it and what finished is still taken.
+    let work = Task<(any Error)?, Never>(executorPreference: stages.allSatisfy(\.isLight) ? context.session.world.executor : nil) {
+      await launch(from: first, lead, room, finished)
+    }
+    lead.onCancel { work.cancel() }
+    let error = await withTaskCancellationHandler {
+      await work.value
+    } onCancel: {
+      work.cancel()
+    }
+    if let error { throw error }
+  }
+
+  /// Launches a task for every row, each after its slot is granted; returns the first error that ended the run.
+  private func launch(
+    from first: Int, _ lead: JobLead, _ room: RowQueue?, _ finished: @escaping @Sendable ([Row], Int) -> Void
+  ) async -> (any Error)? {
+    let job = lead.handle.job
+    let limiter = context.session.world.engine.limiter
+    let time = context.session.world.engine.time
+    let failure = FirstError()
+    let (before, after) = (stages[..<first], stages[first...])
+    let executor = stages.allSatisfy(\.isLight) ? context.session.world.executor : nil
+    await withDiscardingTaskGroup { group in
+      var (number, sequence) = (0, 0)
+      do {
+        while lead.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
+          let rows = try await Self.apply(before, Row(index: number, value: item), context)
+          number += 1
+          for row in rows {
+            await room?.admit()
+            let asked = time.now
+            guard await limiter.acquire(job, continuing: false) else { return }
+            guard lead.mayLaunch else { return limiter.release(job) }
+            lead.launched()
+            let grant = SlotGrant(limiter, job, queued: time.now - asked)
+            let place = sequence
+            sequence += 1
+            group.addTask(executorPreference: executor) {
+              var context = context
+              (context.job, context.grant, context.tracker) = (job, grant, nil)
+              var done: [Row] = []
+              do {
+                done = try await Self.apply(after, row, context)
+              } catch {
+                if !(error is CancellationError) { failure.note(error) }
+              }
+              grant.releaseIfUnused()
+              lead.ended(done)
+              finished(done, place)
+            }
+          }
+        }
+      } catch {
+        failure.note(error)
+      }
+    }
+    return failure.error
+  }
+}
+
+/// The first of the errors that many tasks may meet.
+private final class FirstError: Sendable {
+  private let first = Mutex<(any Error)?>(nil)
+  var error: (any Error)? { first.withLock { $0 } }
+  func note(_ error: any Error) { first.withLock { $0 = $0 ?? error } }
+}

@@ -1,0 +1,204 @@
+import Language
+
+/// What went wrong in an operation, before it is known where.
+struct OperationError: Error {
+  var message: String
+  var help: String?
+
+  init(_ message: String, help: String? = nil) {
+    self.message = message
+    self.help = help
+  }
+}
+
+extension Value {
+  /// The value where true or false is wanted: nothing is false.
+  func truth() throws(OperationError) -> Bool {
+    switch self {
+    case .bool(let flag): return flag
+    case .nothing: return false
+    default:
+      throw OperationError("true or false was expected, not \(kind): \(preview)", help: "compare it: `x != \"\"`, `x > 0`, `x != nothing`")
+    }
+  }
+
+  /// Its number, a duration's in seconds; nil for anything else.
+  var asNumber: Double? {
+    switch self {
+    case .int(let whole): Double(whole)
+    case .number(let number): number
+    case .duration(let duration): duration.seconds
+    default: nil
+    }
+  }
+
+  /// A text, or a reply read as its text; nil for anything else.
+  var asText: String? {
+    switch self {
+    case .text(let text): text
+    case .reply(let row): row.reply.text
+    default: nil
+    }
+  }
+
+  func equals(_ other: Value) -> Bool {
+    switch (self, other) {
+    case (.nothing, .nothing): return true
+    case (.bool(let a), .bool(let b)): return a == b
+    case (.int(let a), .int(let b)): return a == b
+    case (.duration(let a), .duration(let b)): return a == b
+    case (.range(let a, let b), .range(let c, let d)): return a == c && b == d
+    case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
+    case (.record(let a), .record(let b)):
+      return a.fields.count == b.fields.count && a.fields.allSatisfy { field in b[field.name].map { $0.equals(field.value) } ?? false }
+    case (.int, .number), (.number, .int), (.number, .number): return asNumber == other.asNumber
+    default:
+      if let a = asText, let b = other.asText { return a == b }
+      return false
+    }
+  }
+
+  /// -1, 0 or 1; for values that have an order among each other.
+  func compared(to other: Value) throws(OperationError) -> Int {
+    switch (self, other) {
+    case (.int(let a), .int(let b)): return a < b ? -1 : a == b ? 0 : 1
+    case (.duration(let a), .duration(let b)): return a < b ? -1 : a == b ? 0 : 1
+    case (.bool(let a), .bool(let b)): return a == b ? 0 : a ? 1 : -1
+    case (.int, .number), (.number, .int), (.number, .number):
+      let (a, b) = (asNumber ?? 0, other.asNumber ?? 0)
+      return a < b ? -1 : a == b ? 0 : 1
+    case (.duration, .int), (.duration, .number), (.int, .duration), (.number, .duration):
+      throw OperationError("a duration cannot be compared with a number", help: "write a unit: 2s, 500ms")
+    default:
+      if let a = asText, let b = other.asText { return a < b ? -1 : a == b ? 0 : 1 }
+      throw OperationError("\(kind) cannot be compared with \(other.kind): \(preview) and \(other.preview)")
+    }
+  }
+
+  func apply(_ op: BinaryOperator, _ other: Value) throws(OperationError) -> Value {
+    switch op {
+    case .equal: return .bool(equals(other))
+    case .notEqual: return .bool(!equals(other))
+    case .less: return .bool(try compared(to: other) < 0)
+    case .lessOrEqual: return .bool(try compared(to: other) <= 0)
+    case .greater: return .bool(try compared(to: other) > 0)
+    case .greaterOrEqual: return .bool(try compared(to: other) >= 0)
+    case .in: return .bool(try other.holds(self))
+    case .notIn: return .bool(try !other.holds(self))
+    case .contains: return .bool(try holds(other))
+    case .matches:
+      guard let text = asText, let pattern = other.asText else {
+        throw OperationError("`matches` takes a text and a pattern, not \(kind) and \(other.kind)")
+      }
+      return .bool(try Pattern(pattern).isFound(in: text))
+    case .add:
+      if let a = asText, let b = other.asText { return .text(a + b) }
+      if case .list(let a) = self, case .list(let b) = other { return .list(a + b) }
+      if case .record(let a) = self, case .record(let b) = other {
+        return .record(b.fields.reduce(into: a) { $0[$1.name] = $1.value })
+      }
+      return try arithmetic(op, other)
+    case .subtract, .multiply, .divide, .remainder: return try arithmetic(op, other)
+    // Decided by the evaluator, since the right side may not run.
+    case .and: return try truth() ? .bool(other.truth()) : .bool(false)
+    case .or: return try truth() ? .bool(true) : .bool(other.truth())
+    }
+  }
+
+  private func holds(_ other: Value) throws(OperationError) -> Bool {
+    switch self {
+    case .list(let elements): return elements.contains { $0.equals(other) }
+    case .range(let low, let high): return other.asNumber.map { $0 >= Double(low) && $0 <= Double(high) } ?? false
+    case .record(let record): return other.asText.map { record[$0] != nil } ?? false
+    case .nothing: return false
+    default:
+      guard let text = asText else { throw OperationError("\(kind) contains nothing: \(preview)") }
+      guard other.asText != nil || other.asNumber != nil else { throw OperationError("a text can contain a text, not \(other.kind)") }
+      return other.text.isEmpty || text.contains(other.text)
+    }
+  }
+
+  private func arithmetic(_ op: BinaryOperator, _ other: Value) throws(OperationError) -> Value {
+    if case .int(let a) = self, case .int(let b) = other, let whole = try Value.whole(op, a, b) { return .int(whole) }
+    if case .duration(let a) = self { return try Value.time(op, a, other) }
+    if case .duration(let b) = other, op == .multiply, let factor = asNumber {
+      return .duration(.microseconds(Int64(b.seconds * factor * 1e6)))
+    }
+    guard let a = asNumber, let b = other.asNumber, !isDuration, !other.isDuration else {
+      var help: String?
+      if asText != nil || other.asText != nil { help = "`number(text)` reads a text as a number; a text is joined with \"{…}\"" }
+      throw OperationError("`\(op.rawValue)` cannot take \(kind) and \(other.kind): \(preview) \(op.rawValue) \(other.preview)", help: help)
+    }
+    switch op {
+    case .add: return .number(a + b)
+    case .subtract: return .number(a - b)
+    case .multiply: return .number(a * b)
+    case .divide:
+      if b == 0 { throw OperationError("division by zero") }
+      return .number(a / b)
+    default:
+      if b == 0 { throw OperationError("division by zero") }
+      return .number(a.truncatingRemainder(dividingBy: b))
+    }
+  }
+
+  private var isDuration: Bool { if case .duration = self { true } else { false } }
+
+  /// Nil where the result is not whole or does not fit: the caller goes on with fractions.
+  private static func whole(_ op: BinaryOperator, _ a: Int, _ b: Int) throws(OperationError) -> Int? {
+    let result: (partialValue: Int, overflow: Bool)
+    switch op {
+    case .add: result = a.addingReportingOverflow(b)
+    case .subtract: result = a.subtractingReportingOverflow(b)
+    case .multiply: result = a.multipliedReportingOverflow(by: b)
+    default:
+      if b == 0 { throw OperationError("division by zero") }
+      let remainder = a.remainderReportingOverflow(dividingBy: b)
+      if op == .remainder { return remainder.overflow ? 0 : remainder.partialValue }
+      guard !remainder.overflow, remainder.partialValue == 0 else { return nil }
+      result = a.dividedReportingOverflow(by: b)
+    }
+    return result.overflow ? nil : result.partialValue
+  }
+
+  private static func time(_ op: BinaryOperator, _ a: Duration, _ other: Value) throws(OperationError) -> Value {
+    switch (op, other) {
+    case (.add, .duration(let b)): return .duration(a + b)
+    case (.subtract, .duration(let b)): return .duration(a - b)
+    case (.divide, .duration(let b)):
+      if b == .zero { throw OperationError("division by zero") }
+      return .number(a.seconds / b.seconds)
+    case (.multiply, .int), (.multiply, .number), (.divide, .int), (.divide, .number):
+      guard let factor = other.asNumber, op == .multiply || factor != 0 else { throw OperationError("division by zero") }
+      let seconds = op == .multiply ? a.seconds * factor : a.seconds / factor
+      guard seconds.magnitude < 1e12 else { throw OperationError("the duration is out of range") }
+      return .duration(.microseconds(Int64((seconds * 1e6).rounded())))
+    default: throw OperationError("`\(op.rawValue)` cannot take a duration and \(other.kind)", help: "write a unit: 2s, 500ms")
+    }
+  }
+}
+
+/// A regular expression, in Swift's syntax. `@unchecked Sendable`: `Regex` is a value that never changes once made; it only lacks the mark.
+struct Pattern: @unchecked Sendable {
+  private let regex: Regex<AnyRegexOutput>
+
+  init(_ text: String) throws(OperationError) {
+    do {
+      regex = try Regex(text)
+    } catch {
+      throw OperationError("\"\(text.prefix(60))\" is no regular expression: \(error)")
+    }
+  }
+
+  func isFound(in text: String) -> Bool { (try? regex.firstMatch(in: text)) ?? nil != nil }
+
+  /// Each match: the whole, or its first group where it has one.
+  func matches(in text: String) -> [String] {
+    text.matches(of: regex).map { match in
+      let range = match.output.count > 1 ? match.output[1].range : match.output[0].range
+      return range.map { String(text[$0]) } ?? ""
+    }
+  }
+
+  func replace(in text: String, with replacement: String) -> String { text.replacing(regex, with: replacement) }
+}

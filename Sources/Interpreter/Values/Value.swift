@@ -1,0 +1,113 @@
+import Chat
+import Language
+import Scheduling
+
+/// What a name of the language can hold.
+public enum Value: Sendable {
+  case nothing
+  case bool(Bool)
+  /// Numbers that are whole and fit stay whole; to the language both are "number".
+  case int(Int)
+  case number(Double)
+  case text(String)
+  case duration(Duration)
+  case list([Value])
+  case record(Record)
+  /// Both ends included.
+  case range(Int, Int)
+  case reply(ReplyRow)
+  case job(JobHandle)
+  case prompt(PromptValue)
+  case function(FunctionValue)
+
+  /// Its kind, as diagnostics call it.
+  public var kind: String {
+    switch self {
+    case .nothing: "nothing"
+    case .bool: "true or false"
+    case .int, .number: "a number"
+    case .text: "a text"
+    case .duration: "a duration"
+    case .list: "a list"
+    case .record: "a record"
+    case .range: "a range"
+    case .reply: "a reply"
+    case .job: "a job"
+    case .prompt: "a prompt"
+    case .function: "a function"
+    }
+  }
+}
+
+/// Named values in order.
+public struct Record: Sendable {
+  public var fields: [(name: String, value: Value)]
+
+  public init(_ fields: [(name: String, value: Value)] = []) {
+    self.fields = fields
+  }
+
+  public subscript(name: String) -> Value? {
+    get { fields.last { $0.name == name }?.value }
+    set {
+      if let index = fields.lastIndex(where: { $0.name == name }) {
+        if let newValue { fields[index].value = newValue } else { fields.remove(at: index) }
+      } else if let newValue {
+        fields.append((name, newValue))
+      }
+    }
+  }
+}
+
+/// A reply as a row: with the item it answers, its place, and the columns that a sweep or `add` gave it.
+public final class ReplyRow: Sendable {
+  public let reply: Reply
+  public let index: Int
+  /// What filled the prompt; `.nothing` for a prompt that stood alone.
+  public let item: Value
+  public let columns: [(name: String, value: Value)]
+  /// What `--as` made of the text.
+  public let parsed: Value?
+
+  public init(_ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)] = [], parsed: Value? = nil) {
+    self.reply = reply
+    self.index = index
+    self.item = item
+    self.columns = columns
+    self.parsed = parsed
+  }
+
+  func adding(_ column: (name: String, value: Value)) -> ReplyRow {
+    ReplyRow(reply, index: index, item: item, columns: columns.filter { $0.name != column.name } + [column], parsed: parsed)
+  }
+}
+
+/// A prompt with parameters.
+public final class PromptValue: Sendable {
+  let definition: PromptDefinition
+  let scope: Scope
+  let source: Source
+
+  init(_ definition: PromptDefinition, scope: Scope, source: Source) {
+    self.definition = definition
+    self.scope = scope
+    self.source = source
+  }
+
+  public var name: String { definition.name.text }
+}
+
+/// A function of the user's, with what it could see where it was defined.
+public final class FunctionValue: Sendable {
+  let definition: FunctionDefinition
+  let scope: Scope
+  let source: Source
+
+  init(_ definition: FunctionDefinition, scope: Scope, source: Source) {
+    self.definition = definition
+    self.scope = scope
+    self.source = source
+  }
+
+  public var name: String { definition.name.text }
+}

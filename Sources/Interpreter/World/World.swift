@@ -1,0 +1,116 @@
+import Chat
+import Formats
+import Scheduling
+
+/// Everything the interpreter reaches outside itself. The shell plugs in the real things, a test whatever it likes.
+public struct World: Sendable {
+  public var engine: CallEngine
+  public var output: any Output
+  public var files: any Files
+  public var directory: any ModelDirectory
+  public var system: any SystemAccess
+  /// Where light work of rows runs, to save the wake-up of another thread a reply; nil for the global pool.
+  public var executor: (any TaskExecutor)?
+
+  public init(
+    engine: CallEngine, output: any Output, files: any Files, directory: any ModelDirectory, system: any SystemAccess,
+    executor: (any TaskExecutor)? = nil
+  ) {
+    self.engine = engine
+    self.output = output
+    self.files = files
+    self.directory = directory
+    self.system = system
+    self.executor = executor
+  }
+}
+
+/// Where values and messages go. Values to standard output, everything else to standard error.
+public protocol Output: Sendable {
+  /// Shows a value as the prompt shows it: a list of rows as a table.
+  func show(_ value: Value, options: ShowOptions) throws
+  /// A line of the script's own output.
+  func print(_ text: String, raw: Bool) throws
+  /// A piece of a reply as it arrives.
+  func token(_ text: String, raw: Bool) throws
+  /// A line for the person, not for the pipe.
+  func note(_ text: String)
+  /// The end of a streamed reply.
+  func endTokens() throws
+  /// A job runs in the foreground until `foregroundEnded`; its progress is shown.
+  func foreground(_ job: Job)
+  func foregroundEnded(_ job: Job)
+  /// A background job has ended.
+  func finished(_ job: Job)
+}
+
+public struct ShowOptions: Sendable {
+  /// All rows, not only the first and last.
+  public var all = false
+  /// No cell is cut.
+  public var wide = false
+
+  public init() {}
+}
+
+/// What is wrong with a file, in the system's words.
+public struct FileProblem: Error, Sendable {
+  public var message: String
+  public init(_ message: String) { self.message = message }
+}
+
+public protocol Files: Sendable {
+  /// `-` is standard input.
+  func open(_ path: String) throws(FileProblem) -> any FileReading
+  /// `-` is standard output. A file appears under its name when it is closed, whole; `appending` adds to its end instead.
+  func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting
+  /// Whether there is something at its end that rows would be appended to.
+  func hasContent(_ path: String) -> Bool
+}
+
+public protocol FileReading: AnyObject, Sendable {
+  /// The next piece; empty at the end.
+  func read() throws(FileProblem) -> [UInt8]
+}
+
+public protocol FileWriting: AnyObject, Sendable {
+  func write(_ bytes: [UInt8]) throws(FileProblem)
+  func close() throws(FileProblem)
+  /// Leaves no file behind.
+  func discard()
+}
+
+/// Which models there are.
+public protocol ModelDirectory: Sendable {
+  /// Nil if requests can go to this model; else why not.
+  func problem(with model: ModelName) -> String?
+  func providers() -> [ProviderInfo]
+  func models(of provider: String) async -> Result<[String], Failure>
+  /// Sends a provider's requests to another address from now on. Returns what a person should be warned of.
+  func use(provider: String, url: String, key: Secret?) -> String?
+}
+
+public struct ProviderInfo: Sendable {
+  public var id: String
+  public var baseURL: String
+  public var keyVariable: String?
+  public var isReady: Bool
+  public var exampleModel: String?
+
+  public init(id: String, baseURL: String, keyVariable: String?, isReady: Bool, exampleModel: String?) {
+    self.id = id
+    self.baseURL = baseURL
+    self.keyVariable = keyVariable
+    self.isReady = isReady
+    self.exampleModel = exampleModel
+  }
+}
+
+/// The system around the shell.
+public protocol SystemAccess: Sendable {
+  func environment(_ name: String) -> String?
+  /// Runs a command of the system's shell in the foreground; returns its exit status.
+  func run(_ command: String) async throws(FileProblem) -> Int
+  /// The lines of the prompt's history, oldest first.
+  func history() -> [String]
+}

@@ -1,0 +1,258 @@
+/// Why a text is not JSON, and where.
+public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
+  public var message: String
+  /// Byte offset into the text.
+  public var offset: Int
+
+  public init(_ message: String, at offset: Int) {
+    self.message = message
+    self.offset = offset
+  }
+
+  public var description: String { "\(message) at byte \(offset)" }
+}
+
+/// Walks JSON text (RFC 8259) without building a tree: the caller asks for what it expects and skips the rest.
+///
+/// It borrows the bytes, so it lives only inside a `withUnsafeBytes`. Skipping allocates nothing, which is what makes
+/// decoding one chunk of a stream cost a fraction of a microsecond (a general decoder: 7 µs, see `facts.md`).
+public struct JSONCursor {
+  public let bytes: UnsafeRawBufferPointer
+  public private(set) var offset: Int
+  private var depth = 0
+
+  /// Hostile nesting ends here instead of in a stack overflow.
+  public static let maximumDepth = 256
+
+  public init(_ bytes: UnsafeRawBufferPointer, offset: Int = 0) {
+    self.bytes = bytes
+    self.offset = offset
+  }
+
+  public enum Kind: Sendable { case object, array, string, number, bool, null }
+
+  /// The kind of the value that starts here.
+  public mutating func peek() throws(JSONError) -> Kind {
+    skipSpace()
+    guard offset < bytes.count else { throw JSONError("unexpected end of JSON", at: offset) }
+    switch bytes[offset] {
+    case UInt8(ascii: "{"): return .object
+    case UInt8(ascii: "["): return .array
+    case UInt8(ascii: "\""): return .string
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool
+    case UInt8(ascii: "n"): return .null
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+    default: throw JSONError("a value was expected", at: offset)
+    }
+  }
+
+  /// Calls `member` with each key, the cursor standing at its value, which `member` reads or leaves (it is skipped then).
+  public mutating func object(
+    _ member: (borrowing JSONKey, inout JSONCursor) throws(JSONError) -> Void
+  ) throws(JSONError) {
+    try open(UInt8(ascii: "{"), "an object was expected")
+    if try closes(UInt8(ascii: "}")) { return }
+    while true {
+      skipSpace()
+      let key = JSONKey(bytes: bytes, range: try stringRange())
+      try expect(UInt8(ascii: ":"), "`:` was expected")
+      skipSpace()
+      let start = offset
+      try member(key, &self)
+      if offset == start { try skip() }
+      if try closes(UInt8(ascii: "}")) { return }
+      try expect(UInt8(ascii: ","), "`,` or `}` was expected")
+    }
+  }
+
+  /// Calls `element` with each index, the cursor standing at the element.
+  public mutating func array(_ element: (Int, inout JSONCursor) throws(JSONError) -> Void) throws(JSONError) {
+    try open(UInt8(ascii: "["), "an array was expected")
+    if try closes(UInt8(ascii: "]")) { return }
+    var index = 0
+    while true {
+      skipSpace()
+      let start = offset
+      try element(index, &self)
+      if offset == start { try skip() }
+      index += 1
+      if try closes(UInt8(ascii: "]")) { return }
+      try expect(UInt8(ascii: ","), "`,` or `]` was expected")
+    }
+  }
+
+  /// A string's text, unescaped. A lone surrogate or a byte that is not UTF-8 becomes U+FFFD.
+  public mutating func string() throws(JSONError) -> String {
+    skipSpace()
+    let range = try stringRange()
+    return JSONString.decode(bytes, range)
+  }
+
+  /// Appends a string's unescaped UTF-8 to `text`; cheaper than `string()` where the pieces are joined anyway.
+  public mutating func appendString(to text: inout [UInt8]) throws(JSONError) {
+    skipSpace()
+    let range = try stringRange()
+    JSONString.append(bytes, range, to: &text)
+  }
+
+  /// The characters of a number, as they stand.
+  public mutating func numberText() throws(JSONError) -> Substring {
+    skipSpace()
+    let start = offset
+    try skipNumber()
+    return Substring(String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<offset]), as: UTF8.self))
+  }
+
+  /// A number as an integer, nil where it is not one (a fraction, out of range).
+  public mutating func int() throws(JSONError) -> Int? {
+    skipSpace()
+    let start = offset
+    try skipNumber()
+    var value = 0
+    var index = start
+    let negative = bytes[index] == UInt8(ascii: "-")
+    if negative { index += 1 }
+    while index < offset {
+      guard case UInt8(ascii: "0")...UInt8(ascii: "9") = bytes[index] else { return nil }
+      let (scaled, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, overflow) = scaled.addingReportingOverflow(Int(bytes[index] &- UInt8(ascii: "0")))
+      if tooLarge || overflow { return nil }
+      value = sum
+      index += 1
+    }
+    return negative ? -value : value
+  }
+
+  public mutating func bool() throws(JSONError) -> Bool {
+    skipSpace()
+    if literal("true") { return true }
+    if literal("false") { return false }
+    throw JSONError("true or false was expected", at: offset)
+  }
+
+  public mutating func null() throws(JSONError) {
+    skipSpace()
+    guard literal("null") else { throw JSONError("null was expected", at: offset) }
+  }
+
+  /// Passes over one value of any kind, checking that it is well formed.
+  public mutating func skip() throws(JSONError) {
+    switch try peek() {
+    case .object: try object { (_, inner: inout JSONCursor) throws(JSONError) in try inner.skip() }
+    case .array: try array { (_, inner: inout JSONCursor) throws(JSONError) in try inner.skip() }
+    case .string: _ = try stringRange()
+    case .number: try skipNumber()
+    case .bool: _ = try bool()
+    case .null: try null()
+    }
+  }
+
+  /// Makes sure that nothing but white space follows.
+  public mutating func end() throws(JSONError) {
+    skipSpace()
+    guard offset == bytes.count else { throw JSONError("something follows the JSON value", at: offset) }
+  }
+
+  // MARK: steps
+
+  @inline(__always)
+  private mutating func skipSpace() {
+    while offset < bytes.count {
+      switch bytes[offset] {
+      case 0x20, 0x0A, 0x0D, 0x09: offset += 1
+      default: return
+      }
+    }
+  }
+
+  private mutating func expect(_ byte: UInt8, _ problem: String) throws(JSONError) {
+    skipSpace()
+    guard offset < bytes.count else { throw JSONError("unexpected end of JSON", at: offset) }
+    guard bytes[offset] == byte else { throw JSONError(problem, at: offset) }
+    offset += 1
+  }
+
+  private mutating func open(_ byte: UInt8, _ problem: String) throws(JSONError) {
+    try expect(byte, problem)
+    depth += 1
+    if depth > Self.maximumDepth { throw JSONError("nested more than \(Self.maximumDepth) deep", at: offset) }
+  }
+
+  private mutating func closes(_ byte: UInt8) throws(JSONError) -> Bool {
+    skipSpace()
+    guard offset < bytes.count else { throw JSONError("unexpected end of JSON", at: offset) }
+    guard bytes[offset] == byte else { return false }
+    offset += 1
+    depth -= 1
+    return true
+  }
+
+  private mutating func literal(_ word: StaticString) -> Bool {
+    let count = word.utf8CodeUnitCount
+    guard offset + count <= bytes.count else { return false }
+    for index in 0..<count where bytes[offset + index] != word.utf8Start[index] { return false }
+    offset += count
+    return true
+  }
+
+  /// The bytes between the quotes, still escaped.
+  private mutating func stringRange() throws(JSONError) -> Range<Int> {
+    try expect(UInt8(ascii: "\""), "a string was expected")
+    let start = offset
+    while offset < bytes.count {
+      switch bytes[offset] {
+      case UInt8(ascii: "\""):
+        offset += 1
+        return start..<(offset - 1)
+      case UInt8(ascii: "\\"):
+        offset += 2
+      case 0..<0x20:
+        throw JSONError("a control character must be escaped in a string", at: offset)
+      default:
+        offset += 1
+      }
+    }
+    offset = bytes.count
+    throw JSONError("a string is not closed", at: start - 1)
+  }
+
+  private mutating func skipNumber() throws(JSONError) {
+    let start = offset
+    if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+    let leading = offset
+    guard digits() else { throw JSONError("a number was expected", at: start) }
+    if bytes[leading] == UInt8(ascii: "0"), offset - leading > 1 {
+      throw JSONError("a number starts with 0", at: leading)
+    }
+    if offset < bytes.count, bytes[offset] == UInt8(ascii: ".") {
+      offset += 1
+      guard digits() else { throw JSONError("digits were expected after `.`", at: offset) }
+    }
+    if offset < bytes.count, bytes[offset] | 0x20 == UInt8(ascii: "e") {
+      offset += 1
+      if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+      guard digits() else { throw JSONError("digits were expected in the exponent", at: offset) }
+    }
+  }
+
+  private mutating func digits() -> Bool {
+    let start = offset
+    while offset < bytes.count, case UInt8(ascii: "0")...UInt8(ascii: "9") = bytes[offset] { offset += 1 }
+    return offset > start
+  }
+}
+
+/// A member's key, compared in place.
+public struct JSONKey: ~Copyable {
+  let bytes: UnsafeRawBufferPointer
+  let range: Range<Int>
+
+  /// Whether the key is `name`, byte for byte (an escaped spelling of it is not: no server writes one).
+  public func `is`(_ name: StaticString) -> Bool {
+    guard range.count == name.utf8CodeUnitCount else { return false }
+    for index in 0..<range.count where bytes[range.lowerBound + index] != name.utf8Start[index] { return false }
+    return true
+  }
+
+  public var text: String { JSONString.decode(bytes, range) }
+}

@@ -1,0 +1,102 @@
+/// Strings of JSON: their escapes, both ways (RFC 8259, section 7).
+public enum JSONString {
+  static func decode(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String {
+    let raw = UnsafeRawBufferPointer(rebasing: bytes[range])
+    guard raw.contains(UInt8(ascii: "\\")) else { return String(decoding: raw, as: UTF8.self) }
+    var text: [UInt8] = []
+    text.reserveCapacity(raw.count)
+    append(bytes, range, to: &text)
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  static func append(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, to text: inout [UInt8]) {
+    var index = range.lowerBound
+    let end = range.upperBound
+    var plain = index
+    while index < end {
+      guard bytes[index] == UInt8(ascii: "\\") else {
+        index += 1
+        continue
+      }
+      text.append(contentsOf: bytes[plain..<index])
+      index += 1
+      guard index < end else { break }
+      let escape = bytes[index]
+      index += 1
+      switch escape {
+      case UInt8(ascii: "n"): text.append(0x0A)
+      case UInt8(ascii: "t"): text.append(0x09)
+      case UInt8(ascii: "r"): text.append(0x0D)
+      case UInt8(ascii: "b"): text.append(0x08)
+      case UInt8(ascii: "f"): text.append(0x0C)
+      case UInt8(ascii: "u"):
+        let (scalar, next) = scalar(bytes, index, end)
+        text.append(contentsOf: String(Character(scalar)).utf8)
+        index = next
+      default: text.append(escape)
+      }
+      plain = index
+    }
+    if plain < end { text.append(contentsOf: bytes[plain..<end]) }
+  }
+
+  /// The scalar of the four digits at `index` (and of a second escape where they are half of a pair), and what follows.
+  private static func scalar(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ end: Int) -> (Unicode.Scalar, Int) {
+    let replacement: Unicode.Scalar = "\u{FFFD}"
+    guard let first = unit(bytes, index, end) else { return (replacement, min(index + 4, end)) }
+    if let scalar = Unicode.Scalar(first) { return (scalar, index + 4) }
+    let low = index + 4
+    if first < 0xDC00, low + 6 <= end, bytes[low] == UInt8(ascii: "\\"), bytes[low + 1] == UInt8(ascii: "u"),
+      let second = unit(bytes, low + 2, end), 0xDC00...0xDFFF ~= second,
+      let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+    {
+      return (scalar, low + 6)
+    }
+    return (replacement, low)
+  }
+
+  private static func unit(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ end: Int) -> UInt32? {
+    guard index + 4 <= end else { return nil }
+    var value: UInt32 = 0
+    for position in index..<(index + 4) {
+      let byte = bytes[position]
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt32(byte - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt32(byte - UInt8(ascii: "A") + 10)
+      default: return nil
+      }
+    }
+    return value
+  }
+
+  /// Appends `text` as a JSON string, quotes included.
+  public static func encode(_ text: String, to out: inout [UInt8]) {
+    out.append(UInt8(ascii: "\""))
+    var text = text
+    text.withUTF8 { bytes in
+      var plain = 0
+      for index in bytes.indices {
+        let byte = bytes[index]
+        guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F else { continue }
+        out.append(contentsOf: bytes[plain..<index])
+        plain = index + 1
+        switch byte {
+        case UInt8(ascii: "\""): out.append(contentsOf: [0x5C, 0x22])
+        case UInt8(ascii: "\\"): out.append(contentsOf: [0x5C, 0x5C])
+        case 0x0A: out.append(contentsOf: [0x5C, UInt8(ascii: "n")])
+        case 0x0D: out.append(contentsOf: [0x5C, UInt8(ascii: "r")])
+        case 0x09: out.append(contentsOf: [0x5C, UInt8(ascii: "t")])
+        default:
+          out.append(contentsOf: "\\u00".utf8)
+          out.append(hex[Int(byte >> 4)])
+          out.append(hex[Int(byte & 15)])
+        }
+      }
+      out.append(contentsOf: bytes[plain...])
+    }
+    out.append(UInt8(ascii: "\""))
+  }
+
+  private static let hex = Array("0123456789abcdef".utf8)
+}

@@ -1,0 +1,33 @@
+import Chat
+import Transport
+
+/// A dialect's half of an exchange: bytes of an answer in, an `Attempt` out. A plain value, fed on the curl thread, tested
+/// without one.
+protocol ReplyDecoder: Sendable {
+  /// The answer's text so far, as UTF-8; what `feed` appended is what a reader of the stream has not seen.
+  var text: [UInt8] { get }
+  /// Bytes that can never be part of an answer: the transfer may end.
+  var isHopeless: Bool { get }
+  mutating func begin(_ head: ResponseHead)
+  mutating func feed(_ bytes: UnsafeRawBufferPointer)
+  /// What the answer was, when `error` (nil for a clean end) ended it. Timings are left to the caller.
+  mutating func finish(_ error: TransportError?) -> Attempt
+}
+
+extension Failure {
+  /// What ended a transfer, in the words of the reply. Nil where we stopped it ourselves.
+  init?(_ error: TransportError) {
+    switch error {
+    case .unavailable(let words): self.init(.connection, words)
+    case .badURL(let words): self.init(.badRequest, words)
+    case .connection(let words): self.init(.connection, words)
+    case .tls(let words): self.init(.tls, words)
+    case .timedOut(let deadline, let after): self.init(.timeout, "\(deadline.rawValue) timeout after \(after)")
+    case .broken(let words): self.init(.connection, words)
+    case .tooLarge(let words): self.init(.malformed, "the answer was too large: \(words)")
+    case .noDescriptors: self.init(.connection, "no file descriptors are left; raise `ulimit -n` or lower the concurrency")
+    case .cancelled: self.init(.cancelled, "cancelled")
+    case .stopped: return nil
+    }
+  }
+}

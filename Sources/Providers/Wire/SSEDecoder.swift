@@ -1,0 +1,88 @@
+/// Splits a byte stream into server-sent events (WHATWG HTML, section 9.2): any of the three line endings, comments, fields with
+/// and without a space after the colon, data over several lines, cuts anywhere.
+///
+/// Whole lines are handed on where they stand; only a line that a read cut in two is copied.
+struct SSEDecoder {
+  /// A line, or the data of one event, may not be longer; the stream is malformed then.
+  static let maximumEvent = 16 << 20
+
+  private var partial: [UInt8] = []
+  private var data: [UInt8] = []
+  private var event: [UInt8] = []
+  private var hasData = false
+  private var lastWasReturn = false
+  private(set) var isTooLong = false
+
+  /// Calls `dispatch` with each complete event's type (empty for none) and data.
+  mutating func feed(_ bytes: UnsafeRawBufferPointer, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+    var start = 0
+    var index = 0
+    while index < bytes.count {
+      let byte = bytes[index]
+      guard byte == 0x0A || byte == 0x0D else {
+        index += 1
+        continue
+      }
+      if byte == 0x0A, lastWasReturn, index == start, partial.isEmpty {
+        // The second half of a CRLF.
+        lastWasReturn = false
+        index += 1
+        start = index
+        continue
+      }
+      lastWasReturn = byte == 0x0D
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<index])
+      if partial.isEmpty {
+        line(piece, dispatch)
+      } else {
+        partial.append(contentsOf: piece)
+        let whole = partial
+        partial.removeAll(keepingCapacity: true)
+        whole.withUnsafeBytes { line($0, dispatch) }
+      }
+      index += 1
+      start = index
+    }
+    if start < bytes.count {
+      lastWasReturn = false
+      partial.append(contentsOf: bytes[start...])
+      if partial.count > Self.maximumEvent { isTooLong = true }
+    }
+  }
+
+  /// The stream is over: an event that lacks only its blank line still counts, for some servers leave it out.
+  mutating func finish(_ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+    let rest = partial
+    partial = []
+    if !rest.isEmpty { rest.withUnsafeBytes { line($0, dispatch) } }
+    line(UnsafeRawBufferPointer(start: nil, count: 0), dispatch)
+  }
+
+  private mutating func line(_ line: UnsafeRawBufferPointer, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+    if line.isEmpty {
+      if hasData { data.withUnsafeBytes { data in event.withUnsafeBytes { dispatch($0, data) } } }
+      data.removeAll(keepingCapacity: true)
+      event.removeAll(keepingCapacity: true)
+      hasData = false
+      return
+    }
+    if let value = field("data", of: line) {
+      if hasData { data.append(0x0A) }
+      hasData = true
+      data.append(contentsOf: value)
+      if data.count > Self.maximumEvent { isTooLong = true }
+    } else if let value = field("event", of: line) {
+      event = Array(value)
+    }
+  }
+
+  private func field(_ name: StaticString, of line: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer>? {
+    let count = name.utf8CodeUnitCount
+    guard line.count >= count else { return nil }
+    for index in 0..<count where line[index] != name.utf8Start[index] { return nil }
+    if line.count == count { return line[count...] }
+    guard line[count] == UInt8(ascii: ":") else { return nil }
+    let hasSpace = line.count > count + 1 && line[count + 1] == 0x20
+    return line[(hasSpace ? count + 2 : count + 1)...]
+  }
+}

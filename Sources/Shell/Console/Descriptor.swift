@@ -1,0 +1,49 @@
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Where output could not go, in the system's words.
+struct OutputProblem: Error, CustomStringConvertible {
+  var description: String
+}
+
+/// A file descriptor that is written whole or not at all, as far as the system lets us.
+enum Descriptor {
+  /// - Throws: what the system said, e.g. that the disk is full or the pipe closed.
+  static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32, named name: String) throws(OutputProblem) {
+    let all = ContiguousArray(bytes)
+    let failure: Int32 = all.withUnsafeBytes { buffer in
+      var offset = 0
+      while offset < buffer.count {
+        #if canImport(Glibc)
+          let count = Glibc.write(descriptor, buffer.baseAddress! + offset, buffer.count - offset)
+        #else
+          let count = Darwin.write(descriptor, buffer.baseAddress! + offset, buffer.count - offset)
+        #endif
+        if count >= 0 {
+          offset += count
+        } else if errno == EAGAIN {
+          var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+          poll(&waiting, 1, 1000)
+        } else if errno != EINTR {
+          return errno
+        }
+      }
+      return 0
+    }
+    if failure != 0 { throw OutputProblem(description: "\(name): \(String(cString: strerror(failure)))") }
+  }
+
+  static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+  /// Columns and rows of a terminal; nil where it does not say.
+  static func size(_ descriptor: Int32) -> (columns: Int, rows: Int)? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return (Int(size.ws_col), Int(size.ws_row))
+  }
+}

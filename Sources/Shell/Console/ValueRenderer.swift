@@ -1,0 +1,112 @@
+import Interpreter
+import Terminal
+
+/// Values as the prompt shows them.
+struct ValueRenderer: Sendable {
+  struct Rendered {
+    var text: String
+    /// What belongs on standard error: that the reply failed, and how.
+    var problem: String?
+  }
+
+  /// Rows of a table that are shown unless all are asked for.
+  static let firstRows = 20
+  static let lastRows = 5
+
+  /// - Parameter width: of the terminal; nil cuts nothing.
+  func render(_ value: Value, width: Int?, showsAll: Bool) -> Rendered {
+    switch value {
+    case .list(let elements): Rendered(text: list(elements, width, showsAll))
+    case .record(let record): Rendered(text: lines(record.fields))
+    case .reply(let row):
+      Rendered(
+        text: ControlGuard.clean(row.reply.text),
+        problem: row.reply.failure.map { "\($0.description)\n  = \($0.kind.advice)" })
+    default: Rendered(text: ControlGuard.clean(value.text))
+    }
+  }
+
+  private func list(_ elements: [Value], _ width: Int?, _ showsAll: Bool) -> String {
+    if elements.isEmpty { return "[]" }
+    let isReplies = elements.allSatisfy { if case .reply = $0 { true } else { false } }
+    let isRecords = elements.allSatisfy { if case .record = $0 { true } else { false } }
+    if isReplies || isRecords { return table(elements, isReplies: isReplies, width, showsAll) }
+    let plain = ControlGuard.line(Value.list(elements).text)
+    if let width, plain.count <= width, elements.count <= 50 { return plain }
+    if width == nil { return elements.map { ControlGuard.clean($0.text) }.joined(separator: "\n") }
+    return table(elements.map { .record(Record([("value", $0)])) }, isReplies: false, width, showsAll)
+  }
+
+  private func table(_ elements: [Value], isReplies: Bool, _ width: Int?, _ showsAll: Bool) -> String {
+    let isCut = !showsAll && elements.count > Self.firstRows + Self.lastRows + 5
+    let places = isCut ? Array(0..<Self.firstRows) + Array((elements.count - Self.lastRows)..<elements.count) : Array(elements.indices)
+    let table = isReplies ? replies(elements, places) : records(elements, places)
+    var lines = table.lines(width: width)
+    if isCut { lines.insert("… \(elements.count - places.count) more; `show --all` shows every row", at: 1 + Self.firstRows) }
+    return lines.joined(separator: "\n")
+  }
+
+  private func replies(_ elements: [Value], _ places: [Int]) -> Table {
+    var names: [String] = []
+    for case .reply(let row) in elements.prefix(100) {
+      for column in row.columns where !names.contains(column.name) { names.append(column.name) }
+    }
+    let models = Set(elements.compactMap { if case .reply(let row) = $0 { row.reply.model } else { nil } })
+    var columns = [Table.Column("#", isNumber: true), Table.Column("input")]
+    if models.count > 1 { columns.append(Table.Column("model")) }
+    columns += names.map { Table.Column($0) }
+    columns += [Table.Column("reply"), Table.Column("tokens", isNumber: true), Table.Column("time", isNumber: true)]
+    let rows = places.compactMap { place -> [String]? in
+      guard case .reply(let row) = elements[place] else { return nil }
+      var cells = [String(place), input(row)]
+      if models.count > 1 { cells.append(row.reply.model.description) }
+      cells += names.map { name in row.columns.last { $0.name == name }?.value.text ?? "" }
+      let failure = row.reply.failure.map { "✗ \($0.description)" }
+      cells.append(String((failure ?? row.reply.text).prefix(2000)))
+      cells.append(row.reply.attempt.usage.map { String($0.output) } ?? "")
+      cells.append(row.reply.attempt.latency.short)
+      return cells
+    }
+    return Table(columns: columns, rows: rows)
+  }
+
+  private func input(_ row: ReplyRow) -> String {
+    switch row.item {
+    case .nothing: row.reply.prompt
+    case .record(let record): record.fields.map(\.value.text).joined(separator: " · ")
+    default: row.item.text
+    }
+  }
+
+  private func records(_ elements: [Value], _ places: [Int]) -> Table {
+    var names: [String] = []
+    var seen: Set<String> = []
+    for case .record(let record) in elements {
+      for field in record.fields where seen.insert(field.name).inserted { names.append(field.name) }
+    }
+    let columns = names.map { name in
+      Table.Column(
+        name,
+        isNumber: elements.prefix(200).allSatisfy { element in
+          guard case .record(let record) = element else { return false }
+          switch record[name] {
+          case .int, .number, .duration, .nothing, nil: return true
+          default: return false
+          }
+        })
+    }
+    let rows = places.compactMap { place -> [String]? in
+      guard case .record(let record) = elements[place] else { return nil }
+      return [String(place)]
+        + names.map { name in record[name].map { if case .nothing = $0 { "" } else { String($0.text.prefix(2000)) } } ?? "" }
+    }
+    return Table(columns: [Table.Column("#", isNumber: true)] + columns, rows: rows)
+  }
+
+  private func lines(_ fields: [(name: String, value: Value)]) -> String {
+    let width = fields.map(\.name.count).max() ?? 0
+    return fields.map { field in
+      ControlGuard.line(field.name) + String(repeating: " ", count: width - field.name.count + 2) + ControlGuard.line(field.value.text)
+    }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,93 @@
+import Chat
+import Interpreter
+import Providers
+import Simulator
+import Synchronization
+import Transport
+
+/// Where prompts go: the providers of the registry, and the simulator, which is started when the first prompt for it comes.
+final class Backend: ModelClient, ModelDirectory {
+  private let registry: Registry
+  private let client: ProviderClient
+  private let simulator = SimulatorStarter()
+  private let faults: Faults
+
+  init(registry: Registry, transport: HTTPTransport, faults: Faults) {
+    self.registry = registry
+    self.faults = faults
+    client = ProviderClient(registry: registry, transport: transport)
+  }
+
+  func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+    if let failure = await prepare(request.model.provider) {
+      feed?.finish()
+      return Attempt(failure: failure)
+    }
+    return await client.send(request, feed: feed)
+  }
+
+  func problem(with model: ModelName) -> String? {
+    if model.provider == "sim" {
+      return ["story", "fast", "flaky"].contains(model.name) ? nil : "the simulator has story, fast and flaky"
+    }
+    guard let provider = registry.provider(model.provider) else {
+      return "there is no provider `\(model.provider)`; there is: sim, \(registry.providers.map(\.id).joined(separator: ", "))"
+    }
+    if registry.isReady(model.provider) { return nil }
+    return "its key is not set (environment variable \(provider.keyVariable ?? "of its own"))"
+  }
+
+  func providers() -> [ProviderInfo] {
+    [ProviderInfo(id: "sim", baseURL: "built in", keyVariable: nil, isReady: true, exampleModel: "story")]
+      + registry.providers.filter { $0.id != "sim" }.map {
+        ProviderInfo(
+          id: $0.id, baseURL: $0.baseURL, keyVariable: $0.keyVariable, isReady: registry.isReady($0.id), exampleModel: $0.exampleModel)
+      }
+  }
+
+  func models(of provider: String) async -> Result<[String], Failure> {
+    if let failure = await prepare(provider) { return .failure(failure) }
+    return await client.models(of: provider)
+  }
+
+  func use(provider: String, url: String, key: Secret?) -> String? {
+    registry.use(id: provider, baseURL: url, key: key)
+    guard isPlainRemote(url: url) else { return nil }
+    return "\(url) is not encrypted: prompts\(key == nil ? "" : " and the key") travel readable"
+  }
+
+  private func prepare(_ provider: String) async -> Failure? {
+    guard provider == "sim", !simulator.isRunning else { return nil }
+    switch await simulator.start(faults) {
+    case .success(let server):
+      registry.use(id: "sim", baseURL: server.baseURL, key: nil)
+      simulator.markRunning()
+      return nil
+    case .failure(let failure): return failure
+    }
+  }
+}
+
+/// Starts the simulator once, however many ask at the same time.
+private final class SimulatorStarter: Sendable {
+  private let running = Atomic(false)
+  private let task = Mutex<Task<Result<SimulatorServer, Failure>, Never>?>(nil)
+
+  /// Read for every call.
+  var isRunning: Bool { running.load(ordering: .acquiring) }
+  func markRunning() { running.store(true, ordering: .releasing) }
+
+  func start(_ faults: Faults) async -> Result<SimulatorServer, Failure> {
+    let task = task.withLock { task in
+      if let task { return task }
+      let new = Task { () -> Result<SimulatorServer, Failure> in
+        do { return .success(try await SimulatorServer.start(faults: faults)) } catch {
+          return .failure(Failure(.connection, "the simulator could not start: \(error)"))
+        }
+      }
+      task = new
+      return new
+    }
+    return await task.value
+  }
+}

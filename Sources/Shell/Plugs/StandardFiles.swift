@@ -1,0 +1,158 @@
+import Interpreter
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The file system, as `load` and `save` reach it.
+struct StandardFiles: Files {
+  /// Standard output goes through the console, in turn with what `print` writes.
+  let console: Console
+
+  func open(_ path: String) throws(FileProblem) -> any FileReading {
+    if path == "-" { return FileReader(0) }
+    let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileProblem(systemError()) }
+    var status = stat()
+    if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      close(descriptor)
+      throw FileProblem("this is a directory")
+    }
+    return FileReader(descriptor)
+  }
+
+  func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting {
+    if path == "-" { return ConsoleWriter(console) }
+    let place = expanded(path)
+    var status = stat()
+    let exists = stat(place, &status) == 0
+    if exists, status.st_mode & S_IFMT == S_IFDIR { throw FileProblem("this is a directory") }
+    // What is no plain file (a pipe, /dev/null) is written where it is.
+    if appending || (exists && status.st_mode & S_IFMT != S_IFREG) {
+      let descriptor = systemOpen(place, O_WRONLY | O_CLOEXEC | (appending ? O_APPEND | O_CREAT : 0), 0o666)
+      guard descriptor >= 0 else { throw FileProblem(systemError()) }
+      return FileWriter(descriptor, path: path, temporary: nil, final: place)
+    }
+    let temporary = place + ".\(getpid()).part"
+    let descriptor = systemOpen(temporary, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0o666)
+    guard descriptor >= 0 else { throw FileProblem(systemError()) }
+    return FileWriter(descriptor, path: path, temporary: temporary, final: place)
+  }
+
+  func hasContent(_ path: String) -> Bool {
+    var status = stat()
+    return stat(expanded(path), &status) == 0 && status.st_size > 0
+  }
+
+  private func expanded(_ path: String) -> String {
+    guard path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
+    return String(cString: home) + path.dropFirst()
+  }
+}
+
+private func systemError() -> String { String(cString: strerror(errno)) }
+
+#if canImport(Glibc)
+  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Glibc.open(path, flags, mode) }
+#else
+  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Darwin.open(path, flags, mode) }
+#endif
+
+/// Reads a descriptor piece by piece; closes it at the end of its life, unless it is standard input.
+private final class FileReader: FileReading {
+  private let descriptor: Int32
+
+  init(_ descriptor: Int32) {
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    if descriptor > 2 { close(descriptor) }
+  }
+
+  func read() throws(FileProblem) -> [UInt8] {
+    var failure: Int32 = 0
+    let descriptor = descriptor
+    let bytes = [UInt8](unsafeUninitializedCapacity: 256 * 1024) { buffer, count in
+      var got = -1
+      repeat {
+        #if canImport(Glibc)
+          got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+        #else
+          got = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
+        #endif
+      } while got < 0 && errno == EINTR
+      if got < 0 { failure = errno }
+      count = max(0, got)
+    }
+    if failure != 0 { throw FileProblem(String(cString: strerror(failure))) }
+    return bytes
+  }
+}
+
+/// Writes beside the file and moves it into its place at the end, so that nobody ever sees half a file.
+private final class FileWriter: FileWriting {
+  private let descriptor: Int32
+  private let path: String
+  private let temporary: String?
+  private let final: String
+
+  init(_ descriptor: Int32, path: String, temporary: String?, final: String) {
+    self.descriptor = descriptor
+    self.path = path
+    self.temporary = temporary
+    self.final = final
+  }
+
+  func write(_ bytes: [UInt8]) throws(FileProblem) {
+    do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: path) } catch {
+      throw FileProblem(String(error.description.dropFirst(path.count + 2)))
+    }
+  }
+
+  func close() throws(FileProblem) {
+    #if canImport(Glibc)
+      let status = Glibc.close(descriptor)
+    #else
+      let status = Darwin.close(descriptor)
+    #endif
+    // A full disk may only be told now.
+    if status != 0 { throw FileProblem(systemError()) }
+    if let temporary, rename(temporary, final) != 0 { throw FileProblem(systemError()) }
+  }
+
+  func discard() {
+    #if canImport(Glibc)
+      _ = Glibc.close(descriptor)
+    #else
+      _ = Darwin.close(descriptor)
+    #endif
+    if let temporary { unlink(temporary) }
+  }
+}
+
+/// `save -`
+private final class ConsoleWriter: FileWriting {
+  private let console: Console
+
+  init(_ console: Console) {
+    self.console = console
+  }
+
+  func write(_ bytes: [UInt8]) throws(FileProblem) {
+    do {
+      // JSON escapes control characters already; other formats keep what the rows hold, for the pipe's reader.
+      var text = String(decoding: bytes, as: UTF8.self)
+      if text.hasSuffix("\n") { text.removeLast() }
+      try console.print(text, raw: true)
+    } catch { throw FileProblem("\(error)") }
+  }
+
+  func close() throws(FileProblem) {
+    do throws(OutputProblem) { try console.flush() } catch { throw FileProblem(error.description) }
+  }
+
+  func discard() {}
+}

@@ -1,0 +1,136 @@
+import Dispatch
+import Interpreter
+import Language
+import Simulator
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What the program can be asked to do. Each call takes the main thread until it is done, and returns the exit status.
+public enum Shell {
+  public static let version = "0.1.0"
+
+  public struct Misuse: Error, CustomStringConvertible {
+    public var description: String
+  }
+
+  /// - Throws: `Misuse` where the text is not shares of faults.
+  public static func faults(_ text: String?) throws -> Faults {
+    guard let text else { return .usual }
+    do { return try Faults(parsing: text) } catch { throw Misuse(description: "--faults: \(error)") }
+  }
+
+  public static func run(text: String, named name: String, arguments: [String], faults: Faults) -> Int32 {
+    raiseDescriptorLimit()
+    let shell = ShellSession(arguments: arguments, faults: faults)
+    return block { await shell.run(Source(name: name, text: text)) }
+  }
+
+  /// - Parameter file: a path; `-` is standard input.
+  public static func run(file: String, arguments: [String], faults: Faults) -> Int32 {
+    switch read(file) {
+    case .failure(let misuse):
+      report(misuse.description)
+      return ShellSession.ExitStatus.misused
+    case .success(let text): return run(text: text, named: file, arguments: arguments, faults: faults)
+    }
+  }
+
+  /// Prints every error in the files; 0 if there is none.
+  public static func check(files: [String]) -> Int32 {
+    var status = ShellSession.ExitStatus.fine
+    for file in files {
+      switch read(file) {
+      case .failure(let misuse):
+        report(misuse.description)
+        status = ShellSession.ExitStatus.misused
+      case .success(let text):
+        let diagnostics = ShellSession(arguments: []).session.check(Source(name: file, text: text))
+        for diagnostic in diagnostics { report(diagnostic.formatted(), prefix: "") }
+        if diagnostics.contains(where: { $0.severity == .error }) { status = ShellSession.ExitStatus.misused }
+      }
+    }
+    return status
+  }
+
+  public static func simulate(port: Int, faults: Faults, seconds: Int?) -> Int32 {
+    raiseDescriptorLimit()
+    let signals = Signals()
+    signals.install()
+    return block {
+      do {
+        let server = try await SimulatorServer.start(port: port, faults: faults)
+        try Descriptor.write(
+          Array("simulating story, fast and flaky at \(server.baseURL)\n  point promptsh at it: use \(server.baseURL)\n".utf8), to: 1,
+          named: "standard output")
+        let stop: @Sendable () -> Void = { Task { try await server.stop() } }
+        signals.onInterrupt(stop)
+        signals.onTerminate { _ in stop() }
+        if let seconds {
+          Task {
+            try await Task.sleep(for: .seconds(seconds))
+            stop()
+          }
+        }
+        try await server.waitUntilClosed()
+        return ShellSession.ExitStatus.fine
+      } catch {
+        report("the simulator could not start on port \(port): \(error)")
+        return ShellSession.ExitStatus.scriptFailed
+      }
+    }
+  }
+
+  public static func prompt(faults: Faults) -> Int32 {
+    raiseDescriptorLimit()
+    return block { await Prompt(faults: faults).run() }
+  }
+
+  // MARK: pieces
+
+  private static func read(_ file: String) -> Result<String, Misuse> {
+    let console = Console(limit: { 0 }, isDumb: true)
+    do throws(FileProblem) {
+      let reading = try StandardFiles(console: console).open(file)
+      var bytes: [UInt8] = []
+      while true {
+        let piece = try reading.read()
+        if piece.isEmpty { break }
+        bytes += piece
+        if bytes.count > 16 << 20 { return .failure(Misuse(description: "\(file): a script of more than 16 MiB")) }
+      }
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        return .failure(Misuse(description: "\(file): this is not UTF-8 text"))
+      }
+      return .success(text)
+    } catch {
+      return .failure(Misuse(description: "\(file): \(error.message)"))
+    }
+  }
+
+  private static func report(_ text: String, prefix: String = "error: ") {
+    // Standard error is all there is to report on.
+    try? Descriptor.write(Array((prefix + text + "\n").utf8), to: 2, named: "standard error")
+  }
+
+  /// Waits on the main thread for a task. The main thread stays ours: an async `main` would let libdispatch retire it, and job
+  /// control and signals want it alive.
+  private static func block(_ body: @escaping @Sendable () async -> Int32) -> Int32 {
+    let done = DispatchSemaphore(value: 0)
+    let status = Box()
+    Task {
+      status.value.withLock { [result = await body()] in $0 = result }
+      done.signal()
+    }
+    done.wait()
+    return status.value.withLock { $0 }
+  }
+
+  private final class Box: Sendable {
+    let value = Mutex<Int32>(0)
+  }
+}

@@ -1,0 +1,327 @@
+import CCurl
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What runs on the curl thread: the only owner of every libcurl handle. Not Sendable; made and used on that thread alone.
+///
+/// A turn: take commands (start, cancel, resume, run a task's job) → collect what finished → wake consumers once each → wait.
+final class CurlLoop {
+  private let inbox: Inbox
+  private let driver: any MultiDriver
+  private let settings: TransportSettings
+  private let executor: HTTPTransport
+  private let proxy = Proxy.fromEnvironment()
+  private let share = cc_share_init()
+  private var idleHandles: [PooledEasy] = []
+  private var live: [Transfer] = []
+  private var dirty: [Transfer] = []
+  private var hosts: [HostKey: HostState] = [:]
+  /// Transfers whose host has just been resolved.
+  private var released: [Transfer] = []
+  private var nextSweep: Int64 = .max
+  private var stopping = false
+
+  /// 4,000 simultaneous starts would make 4,000 lookups on a thread each (4.2 GB): the first request to a name goes alone until
+  /// its socket opens.
+  private enum HostState {
+    case resolving(waiting: [Transfer])
+    case ready
+  }
+
+  init(inbox: Inbox, driver: any MultiDriver, settings: TransportSettings, executor: HTTPTransport) {
+    self.inbox = inbox
+    self.driver = driver
+    self.settings = settings
+    self.executor = executor
+  }
+
+  func run() {
+    inbox.setWake(driver.wake)
+    var commands: [Command] = []
+    while !stopping {
+      inbox.take(into: &commands)
+      for command in commands { perform(command) }
+      releaseResolved()
+      collectFinished()
+      endTurns()
+      if monotonicNow() >= nextSweep { sweep() }
+      // Declared asleep only when there is nothing to do: a post before this is seen now, one after it wakes the driver.
+      let mayWait = released.isEmpty && inbox.fallAsleep()
+      driver.turn(timeout: mayWait ? timeToSweep : 0)
+      inbox.awake()
+      collectFinished()
+      endTurns()
+    }
+    for transfer in live { end(transfer, with: .cancelled) }
+    endTurns()
+    idleHandles = []
+    driver.close()
+    if let share { cc_share_cleanup(share) }
+    drainAfterStop()
+  }
+
+  private var timeToSweep: Int64? {
+    live.isEmpty || nextSweep == .max ? nil : max(0, nextSweep - monotonicNow())
+  }
+
+  private func perform(_ command: Command) {
+    switch command {
+    case .start(let transfer): start(transfer)
+    case .cancel(let transfer): cancel(transfer)
+    case .resume(let transfer):
+      guard transfer.state == .live, transfer.isPaused, let easy = transfer.easy else { return }
+      transfer.isPaused = false
+      transfer.lastActivity = monotonicNow()
+      _ = cc_easy_pause(easy.handle, CURLPAUSE_CONT)
+      if transfer.state == .live { driver.kick(shard: transfer.shard) }
+    case .job(let job): job.runSynchronously(on: executor.asUnownedTaskExecutor())
+    case .stop: stopping = true
+    }
+  }
+
+  // MARK: starting
+
+  private func start(_ transfer: Transfer) {
+    guard transfer.state == .new else { return finish(transfer, error: .cancelled) }  // cancelled before it started
+    transfer.started = monotonicNow()
+    guard let host = transfer.host else {
+      return finish(transfer, error: .badURL("not an http or https address: \(transfer.request.url.prefix(200))"))
+    }
+    transfer.state = .waiting
+    if host.isAddress || host.isLoopback || settings.usesProxy(proxy, host) { return launch(transfer) }
+    switch hosts[host] {
+    case .ready: launch(transfer)
+    case .resolving(var waiting):
+      hosts[host] = .resolving(waiting: [])
+      waiting.append(transfer)
+      hosts[host] = .resolving(waiting: waiting)
+    case nil:
+      hosts[host] = .resolving(waiting: [])
+      launch(transfer)
+    }
+  }
+
+  private func launch(_ transfer: Transfer, fresh: Bool = false) {
+    guard transfer.state == .waiting else { return }
+    let context = Unmanaged.passUnretained(driver as AnyObject).toOpaque()
+    guard let easy = idleHandles.popLast() ?? PooledEasy(share: share, driver: context, settings: settings) else {
+      return finish(transfer, error: .connection("libcurl could not make a handle"))
+    }
+    easy.prepare(for: transfer, proxy: proxy, fresh: fresh)
+    guard let shard = driver.add(easy.handle) else {
+      return finish(transfer, error: .connection("libcurl did not take the request"))
+    }
+    transfer.easy = easy
+    transfer.loop = self
+    transfer.shard = shard
+    transfer.state = .live
+    transfer.lastActivity = monotonicNow()
+    transfer.position = live.count
+    live.append(transfer)
+    let step = (transfer.request.deadlines.shortest?.nanoseconds ?? .max) / 4
+    nextSweep = min(nextSweep, monotonicNow() + min(max(step, 5_000_000), 1_000_000_000))
+  }
+
+  /// A name is known once a socket for it opens; the requests that waited for it may go.
+  fileprivate func resolved(_ host: HostKey) {
+    guard case .resolving(let waiting) = hosts[host] else { return }
+    hosts[host] = .ready
+    released.append(contentsOf: waiting)
+  }
+
+  private func releaseResolved() {
+    // Not from within libcurl's callback: it must not be re-entered.
+    let batch = released
+    released = []
+    for transfer in batch { launch(transfer) }
+  }
+
+  private func firstFailed(_ host: HostKey, _ error: TransportError) {
+    guard case .resolving(let waiting) = hosts[host] else { return }
+    hosts[host] = nil
+    for transfer in waiting where transfer.state == .waiting {
+      // Whoever was cancelled says nothing about the name; a failed lookup holds for all who waited for it.
+      if error == .cancelled {
+        transfer.state = .new
+        inbox.post(.start(transfer))
+      } else {
+        finish(transfer, error: error)
+      }
+    }
+  }
+
+  // MARK: ending
+
+  private func cancel(_ transfer: Transfer) {
+    switch transfer.state {
+    case .new: transfer.state = .done  // `start` comes later in the queue and finds this
+    case .waiting: finish(transfer, error: .cancelled)
+    case .live: end(transfer, with: .cancelled)
+    case .done: break
+    }
+  }
+
+  private func collectFinished() {
+    while let (handle, code) = driver.nextDone() {
+      guard let context = cc_easy_get_ptr(handle, CURLINFO_PRIVATE) else { continue }
+      let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+      guard transfer.state == .live, let easy = transfer.easy else { continue }
+      if retriesStale(transfer, easy, code) { continue }
+      end(transfer, with: code == CURLE_OK ? nil : transfer.ending ?? TransportError(code, easy, transfer))
+    }
+  }
+
+  /// A server may close an idle connection just as a request goes out on it. If no byte of an answer came, the request goes once
+  /// more, on a new connection, and nobody need know.
+  private func retriesStale(_ transfer: Transfer, _ easy: PooledEasy, _ code: CURLcode) -> Bool {
+    let isBroken = code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR
+    guard isBroken, transfer.ending == nil, !transfer.didRetryStale, transfer.head.total == 0, easy.reusedConnection else {
+      return false
+    }
+    transfer.didRetryStale = true
+    take(transfer)
+    transfer.state = .waiting
+    launch(transfer, fresh: true)
+    return true
+  }
+
+  /// Takes a live transfer out of libcurl (which closes its stream if it is not over) and finishes it.
+  private func end(_ transfer: Transfer, with error: TransportError?) {
+    take(transfer)
+    finish(transfer, error: error)
+  }
+
+  private func take(_ transfer: Transfer) {
+    guard let easy = transfer.easy else { return }
+    driver.remove(easy.handle, shard: transfer.shard)
+    transfer.easy = nil
+    idleHandles.append(easy)
+    let last = live.removeLast()
+    if last !== transfer {
+      last.position = transfer.position
+      live[transfer.position] = last
+    }
+  }
+
+  private func finish(_ transfer: Transfer, error: TransportError?) {
+    transfer.state = .done
+    if let error, let host = transfer.host { firstFailed(host, error) }
+    if transfer.isDirty { transfer.handler?.turnEnded() }
+    transfer.isDirty = false
+    transfer.handler = nil
+    let duration = Duration.nanoseconds(monotonicNow() - transfer.started)
+    transfer.continuation?.resume(returning: TransferResult(error: error, duration: duration))
+    transfer.continuation = nil
+  }
+
+  private func endTurns() {
+    for transfer in dirty where transfer.isDirty {
+      transfer.isDirty = false
+      transfer.handler?.turnEnded()
+    }
+    dirty.removeAll(keepingCapacity: true)
+  }
+
+  /// Ends what has run out of time. One pass over all that is live costs less than a timer for each.
+  private func sweep() {
+    let now = monotonicNow()
+    var step: Int64 = 1_000_000_000
+    for transfer in live.reversed() {
+      let deadlines = transfer.request.deadlines
+      if let shortest = deadlines.shortest { step = min(step, max(shortest.nanoseconds / 4, 5_000_000)) }
+      if let total = deadlines.total, now - transfer.started > total.nanoseconds {
+        end(transfer, with: .timedOut(.total, after: total))
+      } else if transfer.isPaused {
+        continue
+      } else if transfer.received == 0 {
+        if let first = deadlines.firstByte, now - transfer.started > first.nanoseconds {
+          end(transfer, with: .timedOut(.firstByte, after: first))
+        }
+      } else if let idle = deadlines.idle, now - transfer.lastActivity > idle.nanoseconds {
+        end(transfer, with: .timedOut(.idle, after: idle))
+      }
+    }
+    nextSweep = live.isEmpty ? .max : now + step
+  }
+
+  /// Whoever posts after the end gets an answer too.
+  private func drainAfterStop() {
+    var commands: [Command] = []
+    repeat {
+      inbox.take(into: &commands)
+      for command in commands {
+        switch command {
+        case .start(let transfer): finish(transfer, error: .cancelled)
+        case .job(let job): job.runSynchronously(on: executor.asUnownedTaskExecutor())
+        case .cancel, .resume, .stop: break
+        }
+      }
+    } while !commands.isEmpty
+  }
+}
+
+// MARK: libcurl's callbacks
+
+extension CurlLoop {
+  private static func transfer(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+    context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+  }
+
+  static func receivedHeader(_ bytes: UnsafeRawBufferPointer, _ context: UnsafeMutableRawPointer?) -> Int {
+    guard let transfer = transfer(context) else { return 0 }
+    transfer.received += bytes.count
+    transfer.lastActivity = monotonicNow()
+    let head = transfer.head.line(bytes)
+    if transfer.head.total > transfer.request.maximumHead {
+      transfer.ending = .tooLarge("more than \(transfer.request.maximumHead >> 10) KiB of headers")
+      return 0
+    }
+    if let head { transfer.handler?.received(head: head) }
+    return bytes.count
+  }
+
+  static func receivedBody(_ bytes: UnsafeRawBufferPointer, _ context: UnsafeMutableRawPointer?) -> Int {
+    guard let transfer = transfer(context), let handler = transfer.handler else { return 0 }
+    transfer.received += bytes.count
+    transfer.lastActivity = monotonicNow()
+    if transfer.received - transfer.head.total > transfer.request.maximumBody {
+      transfer.ending = .tooLarge("more than \(transfer.request.maximumBody >> 20) MiB of body")
+      return 0
+    }
+    let verdict = handler.received(body: bytes)
+    transfer.loop?.noteDirty(transfer)
+    switch verdict {
+    case .proceed: break
+    case .pause:
+      transfer.isPaused = true
+      if let easy = transfer.easy { _ = cc_easy_pause(easy.handle, CURLPAUSE_RECV) }
+    case .stop:
+      transfer.ending = .stopped
+      return 0
+    }
+    return bytes.count
+  }
+
+  private func noteDirty(_ transfer: Transfer) {
+    guard !transfer.isDirty else { return }
+    transfer.isDirty = true
+    dirty.append(transfer)
+  }
+
+  static func installListeners() {
+    cc_set_socket_listeners(
+      { context, fd in
+        guard let transfer = CurlLoop.transfer(context) else { return }
+        if fd >= 0, let host = transfer.host { transfer.loop?.resolved(host) }
+        if fd == -EMFILE || fd == -ENFILE { transfer.ending = .noDescriptors }
+      },
+      { context, fd in
+        guard let context else { return }
+        (Unmanaged<AnyObject>.fromOpaque(context).takeUnretainedValue() as? any MultiDriver)?.didClose(fd: fd)
+      })
+  }
+}

@@ -1,0 +1,64 @@
+/// A request as the transport carries it. Immutable once made, so that libcurl may point into it while it runs.
+public struct HTTPRequest: Sendable {
+  public enum Method: Sendable, Equatable {
+    case get
+    case post([UInt8])
+  }
+
+  public var url: String
+  public var method: Method
+  public var headers: HeaderList
+  public var deadlines = Deadlines()
+  /// Bytes of body that are read at most; more ends the transfer with `.tooLarge`.
+  public var maximumBody = 64 << 20
+  /// Bytes of headers, likewise.
+  public var maximumHead = 256 << 10
+
+  public init(url: String, method: Method, headers: HeaderList) {
+    self.url = url
+    self.method = method
+    self.headers = headers
+  }
+}
+
+/// How long the parts of a transfer may take; nil is no limit. Looked at in a sweep over what is live, not by a timer each
+/// (libcurl's own LOW_SPEED timers cost 12 µs a second for every stream).
+public struct Deadlines: Sendable, Equatable {
+  public var connect: Duration? = .seconds(10)
+  public var firstByte: Duration?
+  public var idle: Duration?
+  public var total: Duration?
+
+  public init() {}
+
+  var shortest: Duration? { [firstByte, idle, total].compactMap { $0 }.min() }
+}
+
+/// Why a transfer ended without an answer, or before its end.
+public enum TransportError: Error, Sendable, Equatable {
+  public enum Deadline: String, Sendable { case connect, firstByte = "first byte", idle, total }
+
+  /// libcurl could not be loaded.
+  case unavailable(String)
+  case badURL(String)
+  /// Name not resolved, connection refused or unreachable.
+  case connection(String)
+  case tls(String)
+  case timedOut(Deadline, after: Duration)
+  /// The connection ended, or broke its own framing, within the answer.
+  case broken(String)
+  case tooLarge(String)
+  /// Descriptors ran out.
+  case noDescriptors
+  case cancelled
+  /// The handler answered `.stop`.
+  case stopped
+}
+
+/// How a transfer went.
+public struct TransferResult: Sendable {
+  /// Nil for an answer that came whole.
+  public var error: TransportError?
+  /// From the start of the transfer to its end.
+  public var duration: Duration
+}

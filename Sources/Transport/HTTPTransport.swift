@@ -1,0 +1,108 @@
+import CCurl
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What holds for all transfers of one transport.
+public struct TransportSettings: Sendable {
+  /// A file of certificates to trust instead of the system's (SSL_CERT_FILE).
+  public var caBundle: String?
+  /// Waits with `curl_multi_poll` even where epoll is there: for tests, as an oracle.
+  public var usesPoll = false
+
+  public init() {}
+
+  func usesProxy(_ proxy: Proxy, _ host: HostKey) -> Bool { proxy.address(for: host) != nil }
+}
+
+/// HTTP over libcurl: one thread that owns every handle.
+///
+/// It is also a `TaskExecutor`: tasks that prefer it run on that thread between two turns of its loop, which saves the wake-up of
+/// another thread for every reply (20–30 % of the CPU of a small request). Only glue may run there; whatever takes more than
+/// some microseconds belongs on the global pool.
+public final class HTTPTransport: TaskExecutor, Sendable {
+  private let inbox = Inbox()
+  private let settings: TransportSettings
+  private let isStarted = Atomic(false)
+
+  public init(settings: TransportSettings = TransportSettings()) {
+    self.settings = settings
+  }
+
+  /// - Parameter handler: used on the curl thread only, from now on.
+  public func transfer(_ request: HTTPRequest, handler: any ResponseHandler) -> Transfer {
+    Transfer(request, handler: handler, transport: self)
+  }
+
+  /// Loads libcurl and starts the thread ahead of the first request. Returns what is missing, if anything.
+  @discardableResult
+  public func warmUp() -> TransportError? {
+    if let problem = cc_load() { return .unavailable(String(cString: problem)) }
+    startIfNeeded()
+    return nil
+  }
+
+  /// Ends every transfer as cancelled, and the thread, which until then keeps the transport alive. For tests; a shell keeps its
+  /// transport to the end.
+  public func shutdown() {
+    startIfNeeded()
+    inbox.post(.stop)
+  }
+
+  public func enqueue(_ job: consuming ExecutorJob) {
+    startIfNeeded()
+    inbox.post(.job(UnownedJob(job)))
+  }
+
+  func post(_ command: sending Command) {
+    startIfNeeded()
+    inbox.post(command)
+  }
+
+  private func startIfNeeded() {
+    guard !isStarted.load(ordering: .relaxed), !isStarted.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    let (inbox, settings) = (inbox, settings)
+    startThread { [self] in
+      if let problem = cc_load() { return Self.refuse(inbox, String(cString: problem), executor: self) }
+      CurlLoop.installListeners()
+      guard let driver = Self.makeDriver(settings) else {
+        return Self.refuse(inbox, "libcurl could not make a multi handle", executor: self)
+      }
+      CurlLoop(inbox: inbox, driver: driver, settings: settings, executor: self).run()
+    }
+  }
+
+  private static func makeDriver(_ settings: TransportSettings) -> (any MultiDriver)? {
+    #if os(Linux)
+      if !settings.usesPoll, let driver = EpollDriver() { return driver }
+    #endif
+    return PollDriver()
+  }
+
+  /// Without libcurl every request still gets its answer: that it is missing.
+  private static func refuse(_ inbox: Inbox, _ problem: String, executor: HTTPTransport) {
+    let bell = Bell()
+    inbox.setWake { bell.ring() }
+    var commands: [Command] = []
+    while true {
+      inbox.take(into: &commands)
+      for command in commands {
+        switch command {
+        case .start(let transfer):
+          transfer.continuation?.resume(returning: TransferResult(error: .unavailable(problem), duration: .zero))
+        case .job(let job): job.runSynchronously(on: executor.asUnownedTaskExecutor())
+        case .stop: return
+        case .cancel, .resume: break
+        }
+      }
+      if commands.isEmpty, inbox.fallAsleep() {
+        bell.wait()
+        inbox.awake()
+      }
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/// Receives an answer as it arrives. All calls come from the curl thread, one after the other: keep them short.
+///
+/// A handler is confined to that thread from the start of its transfer to the return of `Transfer.run`, which
+/// orders everything the calls did before everything after it.
+public protocol ResponseHandler: AnyObject {
+  /// The status line and headers of the final answer (1xx answers are passed over).
+  func received(head: ResponseHead)
+  func received(body: UnsafeRawBufferPointer) -> BodyVerdict
+  /// The bytes of this turn of the loop have all been handed over; wake consumers now, once.
+  func turnEnded()
+}
+
+public enum BodyVerdict: Sendable {
+  case proceed
+  /// These bytes were taken; give no more until `Transfer.resume`.
+  case pause
+  /// These bytes were taken and no more is wanted: end the transfer.
+  case stop
+}
+
+/// Status and headers, the headers left as they came until somebody asks.
+public struct ResponseHead: Sendable {
+  public var status: Int
+  var raw: [UInt8]
+
+  /// For tests of decoders.
+  public init(status: Int, raw: [UInt8]) {
+    self.status = status
+    self.raw = raw
+  }
+
+  /// The first header of this name, in any case; nil if there is none.
+  public subscript(name: String) -> String? {
+    let name = Array(name.utf8)
+    return raw.withUnsafeBytes { bytes in
+      for line in bytes.split(separator: 0x0A) where line.count > name.count {
+        let line = UnsafeRawBufferPointer(rebasing: line)
+        guard line[name.count] == UInt8(ascii: ":"), zip(line, name).allSatisfy({ lowered($0) == lowered($1) }) else { continue }
+        let value = line[(name.count + 1)...].drop { $0 == 0x20 || $0 == 0x09 }
+        return String(decoding: value, as: UTF8.self).trimmingTrailingSpace()
+      }
+      return nil
+    }
+  }
+}
+
+@inline(__always)
+private func lowered(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
+
+extension String {
+  fileprivate func trimmingTrailingSpace() -> String {
+    var view = self[...]
+    while let last = view.last, last.isWhitespace { view.removeLast() }
+    return String(view)
+  }
+}

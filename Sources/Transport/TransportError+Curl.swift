@@ -1,0 +1,25 @@
+import CCurl
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension TransportError {
+  /// What libcurl's result means to us.
+  init(_ code: CURLcode, _ easy: PooledEasy, _ transfer: Transfer) {
+    let words = easy.message(code)
+    switch code {
+    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: self = .badURL(words)
+    case CURLE_OPERATION_TIMEDOUT: self = .timedOut(.connect, after: transfer.request.deadlines.connect ?? .zero)
+    case CURLE_COULDNT_CONNECT where easy.osError == EMFILE || easy.osError == ENFILE: self = .noDescriptors
+    case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT: self = .connection(words)
+    case CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_PEER_FAILED_VERIFICATION,
+      CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_USE_SSL_FAILED, CURLE_SSL_ENGINE_NOTFOUND,
+      CURLE_SSL_SHUTDOWN_FAILED, CURLE_SSL_CRL_BADFILE, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS:
+      self = .tls(words)
+    default: self = .broken(words)
+    }
+  }
+}
