@@ -46,7 +46,7 @@ let package = Package(
     room("Providers", knows: ["Transport", "Chat", "JSON"]),
     room("Transport", knows: ["CCurl"]),
     room("Terminal", knows: ["TextWidth"]),
-    room("Editor", knows: ["CEdit", "Terminal"]),
+    room("Editor", knows: ["CEdit", "TextWidth"]),
     room(
       "Simulator",
       knows: [

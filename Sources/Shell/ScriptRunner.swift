@@ -13,19 +13,11 @@ extension ShellSession {
     let work = Task { await session.run(source) }
     let interrupts = Mutex(0)
     signals.onInterrupt { [self] in
-      // The first lets what is in flight finish, where something is; the second cancels.
       let count = interrupts.withLock { count in
         count += 1
         return count
       }
-      if count == 1, let job = console.foregroundJob, (job.progress.total ?? 2) != 1 {
-        session.setPaused(false, job)
-        job.stopLaunching()
-        console.note("letting \(job.progress.inFlight) in flight finish; once more cancels them")
-      } else {
-        work.cancel()
-        session.cancelAll()
-      }
+      interrupt(count) { work.cancel() }
     }
     let terminated = Mutex<Int32?>(nil)
     signals.onTerminate { [self] number in
@@ -38,6 +30,18 @@ extension ShellSession {
     if let number = terminated.withLock({ $0 }) { return finished(128 + number) }
     if interrupts.withLock({ $0 }) > 0 { return finished(ExitStatus.interrupted) }
     return finished(status(of: result))
+  }
+
+  /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too.
+  func interrupt(_ count: Int, cancel: () -> Void) {
+    if count == 1, let job = console.foregroundJob, (job.progress.total ?? 2) != 1 {
+      session.setPaused(false, job)
+      job.stopLaunching()
+      console.note("letting \(job.progress.inFlight) in flight finish; ^C once more cancels them")
+    } else {
+      console.foregroundJob?.cancel()
+      cancel()
+    }
   }
 
   private func status(of result: Result<Void, any Error>) -> Int32 {

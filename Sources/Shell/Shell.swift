@@ -10,6 +10,9 @@ import Synchronization
   import Darwin
 #endif
 
+/// Leaves at once, for a signal.
+func exitNow(_ status: Int32) -> Never { _exit(status) }
+
 /// What the program can be asked to do. Each call takes the main thread until it is done, and returns the exit status.
 public enum Shell {
   public static let version = "0.1.0"
@@ -92,7 +95,7 @@ public enum Shell {
 
   // MARK: pieces
 
-  private static func read(_ file: String) -> Result<String, Misuse> {
+  static func read(_ file: String) -> Result<String, Misuse> {
     let console = Console(limit: { 0 }, isDumb: true)
     do throws(FileProblem) {
       let reading = try StandardFiles(console: console).open(file)

@@ -104,15 +104,15 @@ struct StaticChecker {
   }
 
   private mutating func visit(_ pipeline: Pipeline) {
-    for stage in pipeline.stages {
+    for (index, stage) in pipeline.stages.enumerated() {
       switch stage {
       case .expression(let expression): visit(expression)
-      case .command(let command): visit(command)
+      case .command(let command): visit(command, isPiped: index > 0)
       }
     }
   }
 
-  private mutating func visit(_ command: Command) {
+  private mutating func visit(_ command: Command, isPiped: Bool) {
     guard let definition = CommandRegistry.named(command.name.text) else {
       if !known.contains(command.name.text), !isOpen {
         let help = Suggestion.nearest(to: command.name.text, among: CommandRegistry.all.map(\.name) + known).map { "did you mean `\($0)`?" }
@@ -140,7 +140,7 @@ struct StaticChecker {
     }
     for (index, argument) in command.arguments.enumerated() {
       // The rows themselves come first; behind them every name may be a field.
-      if definition.takesRowExpressions, index > 0 || command.arguments.count < definition.arguments.lowerBound { continue }
+      if definition.takesRowExpressions, isPiped || index > 0 { continue }
       visit(argument)
     }
     for flag in command.flags { if case .expression(let expression)? = flag.value?.node { visit(expression) } }

@@ -23,7 +23,7 @@ struct Sweep: Sendable {
   init(prompts: [PromptPlan], flags: [(setting: SettingDefinition, values: [Value])], samples: Int) {
     self.prompts = prompts
     var variants = prompts.indices.map { index in
-      Variant(overrides: [], prompt: index, columns: prompts.count > 1 ? [("prompt_name", .text(prompts[index].label))] : [])
+      Variant(overrides: [], prompt: index, columns: prompts.count > 1 ? [("prompt", .text(prompts[index].label))] : [])
     }
     var shape = prompts.count > 1 ? ["\(prompts.count) prompts"] : []
     for (setting, values) in flags {

@@ -154,7 +154,7 @@ extension Parser {
     case .name("false"): return simple(.bool(false))
     case .name("nothing"): return simple(.nothing)
     case .name(let word):
-      if Vocabulary.keywords.contains(word) { throw unexpected("a value") }
+      if Vocabulary.notValues.contains(word) { throw unexpected("a value") }
       return simple(.name(word))
     case .symbol(.openParen):
       return try bracketed(.closeParen) { (parser: inout Parser) throws(Diagnostic) in

@@ -2,25 +2,33 @@ extension Parser {
   /// Stages joined by `|`. A line may end after a `|`.
   mutating func pipeline() throws(Diagnostic) -> Pipeline {
     let start = token.span.start
-    var stages = [try stage()]
+    var stages = [try stage(isFirst: true)]
     while token.is(.pipe) {
       advance()
       skipNewlines()
-      stages.append(try stage())
+      stages.append(try stage(isFirst: false))
     }
     return Pipeline(stages: stages, span: span(from: start))
   }
 
-  private mutating func stage() throws(Diagnostic) -> Pipeline.Stage {
-    guard case .name(let word) = token.kind, isCommand(word) else { return .expression(try expression()) }
+  private mutating func stage(isFirst: Bool) throws(Diagnostic) -> Pipeline.Stage {
+    guard case .name(let word) = token.kind, isCommand(word, isFirst: isFirst) else {
+      return .expression(try expression())
+    }
     return .command(try command(word))
   }
 
   /// Whether the name that stands here begins a command: a known command, or a name followed by what can only be an argument.
-  private func isCommand(_ word: String) -> Bool {
+  private func isCommand(_ word: String, isFirst: Bool) -> Bool {
     if Vocabulary.keywords.contains(word) { return false }
     let next = lexer.byte(token.span.end)
     let isTight = next == UInt8(ascii: "(") || next == UInt8(ascii: "[") || next == UInt8(ascii: ".")
+    if isFirst, bound.contains(word), vocabulary.commands.contains(word) {
+      switch lexer.token(at: token.span.end, skippingNewlines: bracketDepth > 0).kind {
+      case .newline, .end, .symbol(.semicolon), .symbol(.pipe), .symbol(.closeBrace), .symbol(.closeParen): return false
+      default: break
+      }
+    }
     if vocabulary.commands.contains(word) { return !(isTight && (vocabulary.functions.contains(word) || next != UInt8(ascii: "("))) }
     if isTight { return false }
     let following = lexer.token(at: token.span.end, skippingNewlines: false)

@@ -73,9 +73,6 @@ extension Parser {
     if Vocabulary.keywords.contains(name.text) {
       throw Diagnostic("`\(name.text)` is a word of the language", at: name.span, help: "choose another name")
     }
-    if vocabulary.commands.contains(name.text) {
-      throw Diagnostic("`\(name.text)` is a command", at: name.span, help: "choose another name; `help \(name.text)` tells what it does")
-    }
     return name
   }
 
@@ -83,6 +80,7 @@ extension Parser {
     advance()
     let name = try newName("the name of a variable")
     try expect(.assign, "`=`")
+    defer { bound.insert(name.text) }
     return .binding(name: name, value: try pipeline())
   }
 

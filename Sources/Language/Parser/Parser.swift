@@ -14,6 +14,8 @@ public struct Parser {
   /// Inside holes, so that `}}` may close one.
   var nesting = 0
   var diagnostics: [Diagnostic] = []
+  /// Variables: one that has a command's name is meant where nothing follows it.
+  var bound: Set<String>
 
   /// Deeper nesting is refused: hostile input must not end in a stack overflow (threads have half a megabyte on macOS).
   static let maximumNesting = 64
@@ -36,6 +38,7 @@ public struct Parser {
     self.source = source
     self.vocabulary = vocabulary
     lexer = Lexer(bytes: source.bytes)
+    bound = vocabulary.variables
     // A first line `#!/usr/bin/env promptsh` is a comment like any other.
     token = lexer.token(at: 0, skippingNewlines: false)
   }

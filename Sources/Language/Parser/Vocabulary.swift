@@ -8,6 +8,8 @@ public struct Vocabulary: Sendable {
   public var switches: Set<String>
   /// Built-in functions; some share their name with a command (`count`).
   public var functions: Set<String>
+  /// Variables of the session that share their name with a command.
+  public var variables: Set<String> = []
 
   public init(commands: Set<String> = [], wordCommands: Set<String> = [], switches: Set<String> = [], functions: Set<String> = []) {
     self.commands = commands
@@ -21,6 +23,9 @@ public struct Vocabulary: Sendable {
     "let", "prompt", "def", "if", "else", "for", "in", "try", "catch", "return", "on", "true", "false", "nothing", "and", "or",
     "not", "contains", "matches",
   ]
+
+  /// Those that cannot stand where a value is expected. The others can be names of fields: `select prompt`.
+  static let notValues = keywords.subtracting(["prompt", "on"])
 
   static let operatorWords: Set<String> = ["and", "or", "in", "not", "contains", "matches"]
 }

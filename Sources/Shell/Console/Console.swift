@@ -58,6 +58,12 @@ final class Console: Output {
     try flush()
   }
 
+  /// The prompt of a terminal that is not edited on.
+  func prompt(_ text: String) throws(OutputProblem) {
+    try out(text, raw: true)
+    try flush()
+  }
+
   /// A terminal is guarded; what goes to a pipe too, unless the user asked for it raw.
   private func out(_ text: String, raw: Bool) throws(OutputProblem) {
     let bytes = state.withLock { state -> [UInt8] in
@@ -85,6 +91,8 @@ final class Console: Output {
 
   func note(_ text: String) {
     let clean = ControlGuard.clean(text)
+    // What was printed before the message stands before it, where both go to one place.
+    try? flush()
     if above.withLock({ $0?(clean + "\n") ?? false }) { return }
     state.withLock { state in
       eraseProgress(&state)
