@@ -37,13 +37,14 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
   func finish(_ result: TransferResult) -> Attempt {
     let before = decoder.text.count
     var attempt = decoder.finish(result.error)
+    // From the same moment as ttft, so that one is never longer than the other.
+    attempt.latency = start.duration(to: .now)
     // An answer that came whole, or a last event without its blank line, is text only now.
     if decoder.text.count > before {
-      if ttft == nil { ttft = result.duration }
+      if ttft == nil { ttft = attempt.latency }
       _ = feed?.push(decoder.text[before...])
     }
     attempt.ttft = ttft
-    attempt.latency = result.duration
     feed?.finish()
     return attempt
   }

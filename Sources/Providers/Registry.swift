@@ -8,7 +8,6 @@ public final class Registry: Sendable {
   struct Endpoint: Sendable {
     var baseURL: String
     var headers: HeaderList
-    var hasKey: Bool
     var chatURL: String { baseURL + "/chat/completions" }
     var modelsURL: String { baseURL + "/models" }
   }
@@ -58,26 +57,29 @@ public final class Registry: Sendable {
   /// Whether a key is set for a provider, or it needs none that we know of.
   public func isReady(_ id: String) -> Bool {
     guard let provider = provider(id) else { return false }
-    return endpoint(id)?.hasKey == true || provider.keyVariable == nil
-      || (provider.addressVariable.flatMap(environment)?.isEmpty == false)
+    if provider.keyVariable == nil || key(of: provider) != nil { return true }
+    // A server of the user's own, named by its address, may well want no key.
+    return provider.addressVariable.flatMap(environment)?.isEmpty == false
   }
 
+  private func key(of provider: Provider) -> Secret? {
+    if let key = state.withLock({ $0.keys[provider.id] }) { return key }
+    return provider.keyVariable.flatMap(environment).flatMap { $0.isEmpty ? nil : Secret($0) }
+  }
+
+  /// Where requests to a provider go. Made once, for it loads libcurl: a session that sends nothing starts without it.
   func endpoint(_ id: String) -> Endpoint? {
-    state.withLock { state in
-      if let endpoint = state.endpoints[id] { return endpoint }
-      guard let provider = state.providers.first(where: { $0.id == id }) else { return nil }
-      let key = state.keys[id] ?? provider.keyVariable.flatMap(environment).flatMap { $0.isEmpty ? nil : Secret($0) }
-      var headers = [
-        (name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream, application/json"),
-        (name: "User-Agent", value: "promptsh"),
-        (name: "Expect", value: ""),  // bodies over 1 MB would wait for a 100-continue
-      ]
-      if let key { headers.append((name: "Authorization", value: "Bearer \(key.reveal())")) }
-      // libcurl takes `Name:` as "send no such header".
-      let endpoint = Endpoint(baseURL: provider.baseURL, headers: HeaderList(headers), hasKey: key != nil)
-      state.endpoints[id] = endpoint
-      return endpoint
-    }
+    if let endpoint = state.withLock({ $0.endpoints[id] }) { return endpoint }
+    guard let provider = provider(id) else { return nil }
+    var headers = [
+      (name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream, application/json"),
+      (name: "User-Agent", value: "promptsh"),
+      (name: "Expect", value: ""),  // bodies over 1 MB would wait for a 100-continue; a header without a value is not sent
+    ]
+    if let key = key(of: provider) { headers.append((name: "Authorization", value: "Bearer \(key.reveal())")) }
+    let endpoint = Endpoint(baseURL: provider.baseURL, headers: HeaderList(headers))
+    state.withLock { $0.endpoints[id] = endpoint }
+    return endpoint
   }
 
   private static func trimmed(_ url: String) -> String {

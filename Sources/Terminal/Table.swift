@@ -32,6 +32,11 @@ public struct Table: Sendable {
     return ([titles] + cells).map { line($0, widths) }
   }
 
+  /// For a pipe: cells apart by tabs, nothing cut, so that `cut` and `awk` can take it up.
+  public var tabSeparated: [String] {
+    ([columns.map(\.title)] + rows).map { $0.map(ControlGuard.line).joined(separator: "\t") }
+  }
+
   /// Shrinks the widest columns until all fit; what still does not fit at 4 columns each is left out at the right.
   private func fitted(_ natural: [Int], into width: Int) -> [Int] {
     var widths = natural

@@ -14,7 +14,7 @@ public final class HeaderList: @unchecked Sendable {
     }
     var list: UnsafeMutablePointer<curl_slist>?
     for (name, value) in headers where !(name + value).utf8.contains(where: { $0 == 0x0D || $0 == 0x0A || $0 == 0 }) {
-      list = cc_slist_append(list, "\(name): \(value)")
+      list = cc_slist_append(list, value.isEmpty ? "\(name):" : "\(name): \(value)")
     }
     self.list = list
   }

@@ -22,27 +22,30 @@ struct Invocation: Sendable {
 
   // MARK: checks, before anything runs
 
-  func checkFlags() throws {
+  /// - Parameter isVariable: whether a word is also the name of a variable: it is read when the command runs then.
+  func checkFlags(isVariable: (String) -> Bool) throws {
     for flag in command.flags {
-      if flag.value == nil, definition.flags.contains(where: { $0.name == flag.name.text && $0.isSwitch }) { continue }
-      guard definition.flagNames.contains(flag.name.text) || acceptsAnyFlag else {
-        throw error(
-          "`\(definition.name)` has no flag `--\(flag.name.text)`", at: flag.name.span,
-          help: Suggestion.help(for: flag.name.text, among: definition.flagNames, asFlag: true) ?? "`help \(definition.name)` lists them")
-      }
+      let name = flag.name.text
+      guard definition.flagNames.contains(name) || mayBeParameters else { throw unknownFlag(flag) }
       // A value that stands there in words can be checked now.
-      if definition.takesRequestFlags, let setting = SettingDefinition.named(flag.name.text), case .word(let word)? = flag.value?.node,
-        context.scope.lookup(word) == nil
-      {
-        try context.located(flag.value?.span ?? flag.name.span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word))
+      if definition.takesRequestFlags, let setting = SettingDefinition.requestFlags.first(where: { $0.name == name }), let value = flag.value {
+        for word in value.words where !isVariable(word.text) {
+          try context.located(word.span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word.text)) }
         }
       }
     }
   }
 
-  /// `map xs story --tone formal`: parameters of a prompt can come as flags.
-  private var acceptsAnyFlag: Bool {
-    definition.name == "map" || definition.name == "each" || definition.name == "stream" || definition.name == "ask"
+  private func unknownFlag(_ flag: Flag) -> Diagnostic {
+    let name = flag.name.text
+    var help = Suggestion.help(for: name, among: definition.flagNames, asFlag: true)
+    if SettingDefinition.named(name) != nil { help = "`set \(name) …` sets it for the session" }
+    return error("`\(definition.name)` has no flag `--\(name)`", at: flag.name.span, help: help ?? "`help \(definition.name)` lists them")
+  }
+
+  /// `map xs story --tone formal`: parameters of a prompt can come as flags, where a name may stand for a prompt.
+  private var mayBeParameters: Bool {
+    ["map", "ask", "stream"].contains(definition.name) && command.arguments.contains { if case .name = $0.node { true } else { false } }
   }
 
   func checkArgumentCount() throws {
@@ -127,6 +130,17 @@ struct Invocation: Sendable {
         throw error("`\(definition.name)` needs a value: \(definition.usage[0])", at: command.name.span)
       }
       return (try await context.value(first), command.arguments.dropFirst())
+    }
+  }
+}
+
+extension SettingValue {
+  /// The words in it, where it is one or a list of them.
+  fileprivate var words: [Name] {
+    switch node {
+    case .word(let text): [Name(text: text, span: span)]
+    case .list(let values): values.flatMap(\.words)
+    case .expression: []
     }
   }
 }

@@ -48,7 +48,7 @@ extension Context {
       throw unknownCommand(command)
     }
     let invocation = Invocation(command: command, definition: definition, context: self, input: .start, isLast: true, jobName: nil)
-    try invocation.checkFlags()
+    try invocation.checkFlags { scope.lookup($0) != nil }
     try invocation.checkArgumentCount()
   }
 

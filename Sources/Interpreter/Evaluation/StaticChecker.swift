@@ -9,13 +9,17 @@ struct StaticChecker {
   private var known: Set<String> = []
   private var diagnostics: [Diagnostic] = []
 
+  private var context: Context
+
   init(session: Session) {
     self.session = session
+    context = session.rootContext
   }
 
   func check(_ program: Program) -> [Diagnostic] {
     var checker = self
     checker.known = session.globals.names.union(["_", "event", "it", "index"])
+    checker.context.source = program.source
     checker.introduce(program.block)
     checker.visit(program.block)
     return checker.diagnostics.map { $0.located(in: program.source) }
@@ -122,14 +126,17 @@ struct StaticChecker {
       return
     }
     let invocation = Invocation(
-      command: command, definition: definition, context: session.rootContext, input: .start, isLast: true, jobName: nil)
+      command: command, definition: definition, context: context, input: .start, isLast: true, jobName: nil)
     do {
-      try invocation.checkFlags()
+      try invocation.checkFlags { known.contains($0) }
       try invocation.checkArgumentCount()
-      if definition.name == "set" || definition.name == "unset", let word = command.words.first { _ = try invocation.setting(word) }
+      if definition.name == "set" || definition.name == "unset", let first = command.words.first {
+        let setting = try invocation.setting(first)
+        if command.words.count > 1, case .word(let word) = command.words[1].node, !known.contains(word) {
+          try context.located(command.words[1].span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word)) }
+        }
+      }
     } catch let diagnostic as Diagnostic {
-      var diagnostic = diagnostic
-      diagnostic.source = nil
       diagnostics.append(diagnostic)
     } catch {}
     // A name that stands for itself (`chat new`, `retry facts`) is the command's own business.

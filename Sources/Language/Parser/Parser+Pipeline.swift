@@ -32,6 +32,7 @@ extension Parser {
     if vocabulary.commands.contains(word) { return !(isTight && (vocabulary.functions.contains(word) || next != UInt8(ascii: "("))) }
     if isTight { return false }
     let following = lexer.token(at: token.span.end, skippingNewlines: false)
+    guard following.spaceBefore else { return false }
     switch following.kind {
     case .name(let name): return !Vocabulary.operatorWords.contains(name)
     case .int, .number, .duration, .quote, .flag, .job: return true

@@ -3,7 +3,8 @@ public enum Suggestion {
   /// The candidate that is most likely meant by `name`; nil if none is near: at most a third of the letters, and at least one,
   /// may differ (a swap of neighbours counts once).
   public static func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
-    let limit = max(1, name.count / 3)
+    // One letter is near to every other.
+    let limit = name.count < 3 ? 0 : max(1, name.count / 3)
     var best: (name: String, distance: Int)?
     for candidate in candidates where abs(candidate.count - name.count) <= limit {
       let distance = distance(Array(name.lowercased()), Array(candidate.lowercased()))

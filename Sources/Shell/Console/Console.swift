@@ -39,8 +39,8 @@ final class Console: Output {
   // MARK: values
 
   func show(_ value: Value, options: ShowOptions) throws {
-    let width = outIsTerminal ? (Descriptor.size(1)?.columns ?? 80) : nil
-    let rendered = renderer.render(value, width: options.wide ? nil : width, showsAll: options.all || !outIsTerminal)
+    let width = options.wide ? nil : Descriptor.size(1)?.columns ?? 80
+    let rendered = renderer.render(value, form: outIsTerminal ? .terminal(width: width) : .pipe, showsAll: options.all || !outIsTerminal)
     if !rendered.text.isEmpty { try out(rendered.text + "\n", raw: true) }
     if let problem = rendered.problem { note(problem) }
   }

@@ -13,10 +13,15 @@ struct ValueRenderer: Sendable {
   static let firstRows = 20
   static let lastRows = 5
 
-  /// - Parameter width: of the terminal; nil cuts nothing.
-  func render(_ value: Value, width: Int?, showsAll: Bool) -> Rendered {
+  enum Form: Sendable {
+    /// A terminal of this many columns; nil cuts nothing.
+    case terminal(width: Int?)
+    case pipe
+  }
+
+  func render(_ value: Value, form: Form, showsAll: Bool) -> Rendered {
     switch value {
-    case .list(let elements): Rendered(text: list(elements, width, showsAll))
+    case .list(let elements): Rendered(text: list(elements, form, showsAll))
     case .record(let record): Rendered(text: lines(record.fields))
     case .reply(let row):
       Rendered(
@@ -26,21 +31,22 @@ struct ValueRenderer: Sendable {
     }
   }
 
-  private func list(_ elements: [Value], _ width: Int?, _ showsAll: Bool) -> String {
+  private func list(_ elements: [Value], _ form: Form, _ showsAll: Bool) -> String {
     if elements.isEmpty { return "[]" }
     let isReplies = elements.allSatisfy { if case .reply = $0 { true } else { false } }
     let isRecords = elements.allSatisfy { if case .record = $0 { true } else { false } }
-    if isReplies || isRecords { return table(elements, isReplies: isReplies, width, showsAll) }
+    if isReplies || isRecords { return table(elements, isReplies: isReplies, form, showsAll) }
+    guard case .terminal(let width) = form else { return elements.map { ControlGuard.line($0.text) }.joined(separator: "\n") }
     let plain = ControlGuard.line(Value.list(elements).text)
-    if let width, plain.count <= width, elements.count <= 50 { return plain }
-    if width == nil { return elements.map { ControlGuard.clean($0.text) }.joined(separator: "\n") }
-    return table(elements.map { .record(Record([("value", $0)])) }, isReplies: false, width, showsAll)
+    if plain.count <= width ?? .max, elements.count <= 50 { return plain }
+    return table(elements.map { .record(Record([("value", $0)])) }, isReplies: false, form, showsAll)
   }
 
-  private func table(_ elements: [Value], isReplies: Bool, _ width: Int?, _ showsAll: Bool) -> String {
+  private func table(_ elements: [Value], isReplies: Bool, _ form: Form, _ showsAll: Bool) -> String {
     let isCut = !showsAll && elements.count > Self.firstRows + Self.lastRows + 5
     let places = isCut ? Array(0..<Self.firstRows) + Array((elements.count - Self.lastRows)..<elements.count) : Array(elements.indices)
     let table = isReplies ? replies(elements, places) : records(elements, places)
+    guard case .terminal(let width) = form else { return table.tabSeparated.joined(separator: "\n") }
     var lines = table.lines(width: width)
     if isCut { lines.insert("… \(elements.count - places.count) more; `show --all` shows every row", at: 1 + Self.firstRows) }
     return lines.joined(separator: "\n")

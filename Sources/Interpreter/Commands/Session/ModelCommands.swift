@@ -72,6 +72,8 @@ extension CommandDefinition {
         call.session.change { $0.model = ModelName(provider: id, name: first) }
       }
       call.world.output.note("\(call.session.settings.model) at \(target) (\(names.count) \(names.count == 1 ? "model" : "models"))")
+    case .failure(let failure) where failure.kind == .connection || failure.kind == .tls || failure.kind == .timeout:
+      throw call.error("\(target) cannot be reached: \(failure.message)", at: word.span, help: failure.kind.advice)
     case .failure(let failure):
       call.world.output.note("\(target) is set for \(id)/…, but does not list its models: \(failure.description)")
       if call.session.settings.model.provider != id { call.world.output.note("  = choose one with `set model \(id)/NAME`") }
