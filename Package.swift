@@ -60,6 +60,16 @@ let package = Package(
     room("JSON"),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
+    tests("JSONTests", of: ["JSON"]),
+    tests("FormatsTests", of: ["Formats", "JSON"]),
+    tests("LanguageTests", of: ["Language"]),
+    tests("SchedulingTests", of: ["Scheduling", "Chat"]),
+    .testTarget(name: "ProvidersTests", dependencies: ["Providers", "Transport", "Chat"], exclude: ["Cassettes"], swiftSettings: strict),
+    tests("TransportTests", of: ["Transport", "Providers", "Simulator", "Chat"]),
+    tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor"]),
+    tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats"]),
+    tests("ProgramTests", of: ["Simulator"]),
+    tests("ArchitectureTests", of: []),
   ],
   swiftLanguageModes: [.v6]
 )

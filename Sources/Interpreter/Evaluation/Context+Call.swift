@@ -10,7 +10,10 @@ extension Context {
       let value = try await value(callee)
       return try await call(value, arguments, at: span, calleeSpan: callee.span)
     }
-    if let value = scope.lookup(name) { return try await call(value, arguments, at: span, calleeSpan: callee.span) }
+    // A field may have a function's name (`text`): what cannot be called does not hide what can.
+    if let value = scope.lookup(name), value.isCallable || Functions.named(name) == nil {
+      return try await call(value, arguments, at: span, calleeSpan: callee.span)
+    }
     guard let function = Functions.named(name) else {
       var diagnostic = error(
         "there is no function `\(name)`", at: callee.span, help: Suggestion.help(for: name, among: Functions.names + scope.names))

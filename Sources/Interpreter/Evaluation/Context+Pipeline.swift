@@ -74,7 +74,7 @@ extension Context {
     default:
       throw error(
         "\(callee.kind) is no command: `\(command.name.text)`", at: command.name.span,
-        help: "`\(command.name.text)[0]` indexes; with a space between, they are two arguments")
+        help: "`\(command.name.text)[0]` takes an element; with a space between, it is a command and its argument")
     }
     var positional: [Value] = []
     switch input {

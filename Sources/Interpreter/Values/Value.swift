@@ -20,6 +20,13 @@ public enum Value: Sendable {
   case prompt(PromptValue)
   case function(FunctionValue)
 
+  var isCallable: Bool {
+    switch self {
+    case .function, .prompt: true
+    default: false
+    }
+  }
+
   /// Its kind, as diagnostics call it.
   public var kind: String {
     switch self {

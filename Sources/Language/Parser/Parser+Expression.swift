@@ -18,7 +18,10 @@ extension Parser {
   /// Precedence climbing over the rows of `BinaryOperator`.
   private mutating func binary(minimum: Int, asArgument: Bool) throws(Diagnostic) -> Expression {
     var left = try unary(asArgument: asArgument)
+    var links = 0
     while true {
+      links += 1
+      if links > Self.maximumChain { throw tooLong(left) }
       if token.is(.range), minimum <= 5 {
         advance()
         skipNewlines()
@@ -34,6 +37,10 @@ extension Parser {
       }
       left = Expression(.binary(op, left, right), left.span.union(right.span))
     }
+  }
+
+  private func tooLong(_ expression: Expression) -> Diagnostic {
+    Diagnostic("more than \(Self.maximumChain) operators in a row", at: expression.span, help: "a list and `sum` or `joined` say the same")
   }
 
   /// The operator that stands here and its number of tokens.
@@ -72,7 +79,10 @@ extension Parser {
   /// `x.f`, `x[i]`, `f(x)`: only where no white space stands between.
   private mutating func postfix() throws(Diagnostic) -> Expression {
     var value = try primary()
+    var links = 0
     while !token.spaceBefore {
+      links += 1
+      if links > Self.maximumChain { throw tooLong(value) }
       if token.is(.dot) {
         advance()
         guard case .name(let field) = token.kind else { throw unexpected("the name of a field") }

@@ -21,6 +21,8 @@ extension Parser {
   /// Whether the name that stands here begins a command: a known command, or a name followed by what can only be an argument.
   private func isCommand(_ word: String, isFirst: Bool) -> Bool {
     if Vocabulary.keywords.contains(word) { return false }
+    // Behind a `|` nothing but a command can stand: `xs | refine` calls a function of the user's.
+    if !isFirst { return true }
     let next = lexer.byte(token.span.end)
     let isTight = next == UInt8(ascii: "(") || next == UInt8(ascii: "[") || next == UInt8(ascii: ".")
     if isFirst, bound.contains(word), vocabulary.commands.contains(word) {

@@ -52,7 +52,8 @@ extension Parser {
     let start = min(lexer.skipSpace(mark.end, newlines: false), end)
     let raw = Span(mark.end, end)
     // A `#` is part of the words here.
-    let words = source.text(raw).drop { $0 == " " || $0 == "\t" }
+    var words = source.text(raw).drop { $0 == " " || $0 == "\t" }
+    while let last = words.last, last == " " || last == "\t" || last == "\r" { words.removeLast() }
     let text = Expression(.text([.plain(String(words))]), Span(start, end))
     restart(at: end)
     let name = Name(text: command, span: mark)

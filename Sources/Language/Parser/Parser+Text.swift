@@ -62,9 +62,7 @@ extension Parser {
     do throws(Diagnostic) {
       let expression = try inBrackets(true) { (parser: inout Parser) throws(Diagnostic) in
         parser.restart(at: inner)
-        let pipeline = try parser.pipeline()
-        if pipeline.stages.count == 1, case .expression(let expression) = pipeline.stages[0] { return expression }
-        return Expression(.pipeline(pipeline), pipeline.span)
+        return try parser.expression()
       }
       let end = token.span.start
       guard token.is(.closeBrace) else { throw unexpected("`}` at the end of the hole", help: help) }

@@ -19,6 +19,8 @@ public struct Parser {
 
   /// Deeper nesting is refused: hostile input must not end in a stack overflow (threads have half a megabyte on macOS).
   static let maximumNesting = 64
+  /// Operators, fields and indices in a row: they nest to the left, as deep as they are many.
+  static let maximumChain = 1000
 
   public struct Result: Sendable {
     public var program: Program
@@ -78,6 +80,7 @@ public struct Parser {
       diagnostic = Diagnostic("the text ends where \(expected) was expected", at: Span(lastEnd, lastEnd), help: help)
       diagnostic.isIncomplete = true
     case .newline: diagnostic = Diagnostic("the line ends where \(expected) was expected", at: token.span, help: help)
+    case .quote: diagnostic = Diagnostic("\(expected) was expected here, not a text", at: Span(token.span.start, token.span.start + 1), help: help)
     case .invalid(let problem): diagnostic = Diagnostic(problem, at: token.span, help: help)
     default:
       diagnostic = Diagnostic("\(expected) was expected here, not `\(source.text(token.span).prefix(40))`", at: token.span, help: help)
@@ -118,6 +121,7 @@ public struct Parser {
       while token.kind == .newline || token.is(.semicolon) { advance() }
       if token.kind == .end || (untilBrace && token.is(.closeBrace)) { return statements }
       do throws(Diagnostic) {
+        if token.is(.closeBrace) { throw Diagnostic("this `}` closes nothing", at: advance().span) }
         statements.append(try statement())
         try endOfStatement(untilBrace: untilBrace)
       } catch {
@@ -132,7 +136,6 @@ public struct Parser {
 
   private mutating func endOfStatement(untilBrace: Bool) throws(Diagnostic) {
     if token.kind == .newline || token.is(.semicolon) || token.kind == .end || (untilBrace && token.is(.closeBrace)) { return }
-    if token.is(.closeBrace) { throw Diagnostic("this `}` closes nothing", at: token.span) }
     throw unexpected("the end of the statement", help: "statements are separated by a line end or `;`")
   }
 

@@ -22,8 +22,8 @@ extension CommandDefinition {
           }
         }
       }
-      // The first error ends the group, which cancels the rest and waits for them.
-      try await group.waitForAll()
+      // Leaving with the first error cancels the rest and waits for them (`waitForAll` would wait first).
+      for try await _ in group {}
     }
     return .value(.nothing)
   }

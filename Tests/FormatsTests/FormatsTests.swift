@@ -1,0 +1,76 @@
+import Formats
+import JSON
+import Testing
+
+@Suite struct FormatsTests {
+  /// Reads `text` in pieces of `size` bytes.
+  private func read(_ text: [UInt8], _ format: FileFormat, pieces size: Int) throws -> [JSONValue] {
+    var reader = format.reader()
+    var rows: [JSONValue] = []
+    var start = 0
+    while start < text.count {
+      let piece = Array(text[start..<min(start + size, text.count)])
+      try piece.withUnsafeBytes { try reader.feed($0, into: &rows) }
+      start += size
+    }
+    try reader.finish(into: &rows)
+    return rows
+  }
+
+  private func rows(_ text: String, _ format: FileFormat) throws -> String {
+    let bytes = Array(text.utf8)
+    let whole = try read(bytes, format, pieces: 1 << 20)
+    // However the file is cut, the rows are the same.
+    for size in 1...7 { #expect(try read(bytes, format, pieces: size) == whole) }
+    return whole.map(\.text).joined(separator: "\n")
+  }
+
+  @Test func csv() throws {
+    #expect(
+      try rows("\u{FEFF}q,n\r\n\"a, \"\"b\"\"\nc\",7\r\n\r\nx,\"7\"\n", .csv) == """
+        {"q":"a, \\"b\\"\\nc","n":7}
+        {"q":"x","n":"7"}
+        """)
+    #expect(try rows("a\tb\n007\t1.50\ntrue\t-2", .tsv) == "{\"a\":\"007\",\"b\":\"1.50\"}\n{\"a\":true,\"b\":-2}")
+  }
+
+  @Test func lines() throws {
+    #expect(try rows("one\r\ntwo\n\nfour", .txt) == "\"one\"\n\"two\"\n\"\"\n\"four\"")
+    #expect(try rows("{\"a\":1}\n\n [2]\n", .jsonl) == "{\"a\":1}\n[2]")
+    #expect(try rows("[{\"a\":1},\n2]", .json) == "{\"a\":1}\n2")
+    #expect(try rows("# T\n\ntext\n", .md) == "\"# T\\n\\ntext\\n\"")
+  }
+
+  @Test(arguments: [
+    (FileFormat.csv, "a,b\n1,2\n3\n", 3, 1, "this row has 1 fields, the header has 2"),
+    (.csv, "a,b\n1,\"2\n3,4\n", 2, 3, "a quote that opens here is never closed"),
+    (.csv, "a,b\n\"1\"x,2\n", 2, 4, "after a closing quote a separator or the end of the row was expected"),
+    (.csv, "a,a\n", 1, 1, "there are two columns `a`"),
+    (.jsonl, "{\"a\":1}\n{\"a\":\n", 2, 6, "this line is not JSON: unexpected end of JSON"),
+    (.json, "[1,\n 2 3]", 2, 4, "this is not JSON: `,` or `]` was expected"),
+  ])
+  func saysWhereAFileIsWrong(_ format: FileFormat, _ text: String, _ line: Int, _ column: Int, _ message: String) {
+    #expect(throws: FormatError(message, line: line, column: column)) { try read(Array(text.utf8), format, pieces: 3) }
+  }
+
+  @Test(arguments: [FileFormat.txt, .jsonl, .md])
+  func refusesWhatIsNotUTF8(_ format: FileFormat) {
+    #expect { try read([0x61, 0x62, 0xFF, 0x63], format, pieces: 64) } throws: { error in
+      (error as? FormatError)?.message == "this is not UTF-8 text" && (error as? FormatError)?.column == 3
+    }
+  }
+
+  @Test func writes() throws {
+    func written(_ format: FileFormat, _ rows: [JSONValue]) throws -> String {
+      var writer = RowWriter(format)
+      var out: [UInt8] = []
+      for row in rows { out += try writer.row(row) }
+      return String(decoding: out + writer.end(), as: UTF8.self)
+    }
+    let rows: [JSONValue] = [.object([("a", .string("x, \"y\"\nz")), ("b", .null)]), .object([("a", .int(1)), ("b", .bool(true))])]
+    #expect(try written(.csv, rows) == "a,b\n\"x, \"\"y\"\"\nz\",\n1,true\n")
+    #expect(try written(.jsonl, rows) == "{\"a\":\"x, \\\"y\\\"\\nz\",\"b\":null}\n{\"a\":1,\"b\":true}\n")
+    #expect(try written(.json, []) == "[]\n")
+    #expect(throws: RowWriter.Problem.self) { try written(.csv, [.object([("a", .int(1))]), .object([("b", .int(1))])]) }
+  }
+}

@@ -1,0 +1,111 @@
+import Testing
+
+/// The program itself, as its user runs it: arguments, pipes, exit statuses, signals.
+@Suite struct ProgramTests {
+  @Test func runsAnExpression() async throws {
+    let result = try await Program.run(["-e", "print 1 + 1"])
+    #expect(result.status == 0 && result.output == "2\n" && result.errors == "")
+  }
+
+  @Test func theMainJob() async throws {
+    let script = """
+      set model sim/fast
+      set concurrency 5
+      let facts = map 0..99 "Tell me a fact about number {it}"
+      print len(facts) facts[7].failed
+      facts[7].prompt
+      stream "Write a short story." --max-tokens 4
+      """
+    let result = try await Program.run(["-e", script])
+    #expect(result.status == 0)
+    let lines = result.output.split(separator: "\n").map(String.init)
+    #expect(lines.prefix(2) == ["100 false", "Tell me a fact about number 7"])
+    #expect(lines.last?.hasPrefix("[simulated]") == true)
+    #expect(result.errors.contains("facts: 100 prompts, 100 ok"))
+    // The same prompts get the same words, every time.
+    #expect(try await Program.run(["-e", script]).output == result.output)
+  }
+
+  @Test(arguments: [
+    ("print (", 2), ("nonsense \"x\"", 2), ("print number(\"x\")", 1), ("ask \"x\" --model sim/flaky --retries 0", 3), ("exit 7", 7), ("ask \"x\" --model nowhere/x", 1),
+  ])
+  func exitStatuses(_ script: String, _ status: Int32) async throws {
+    let result = try await Program.run(["--faults", "500=1", "-e", script])
+    #expect(result.status == status, "\(result.errors)")
+    #expect(status == 7 || !result.errors.isEmpty)
+  }
+
+  @Test func pipes() async throws {
+    let rows = "{\"question\":\"one\"}\n{\"question\":\"two\"}\n"
+    let script = "load - --format jsonl | map \"{question}?\" --model sim/fast | select question failed | save -"
+    let result = try await Program.run(["-e", script], input: rows)
+    #expect(result.output == "{\"question\":\"one\",\"failed\":false}\n{\"question\":\"two\",\"failed\":false}\n")
+    // A script on standard input.
+    #expect(try await Program.run([], input: "print 1\nprint 2").output == "1\n2\n")
+    // A reader that goes away ends the run, with a word and status 1.
+    let closed = try await Program.run(["-e", "1..1000000 | print"], closesOutput: true)
+    #expect(closed.status == 1 && closed.errors.contains("standard output"))
+  }
+
+  @Test func aFullDiskIsToldOf() async throws {
+    let result = try await Program.run(["-e", "1..100000 | save \"/dev/full\" --format txt"])
+    #expect(result.status == 1 && result.errors.contains("/dev/full: No space left on device"))
+  }
+
+  @Test func interruptKeepsWhatFinishedAndSaysSo() async throws {
+    let result = try await Program.run(
+      ["-e", "set concurrency 2\non end { log \"one is done\" }\nmap 1..500 \"x {it}\" --max-tokens 2 | save - --format txt"], interruptAfter: "one is done")
+    #expect(result.status == 130)
+    #expect(result.errors.contains("in flight finish"))
+    #expect(result.output.contains("[simulated]"))
+  }
+
+  @Test func noReplyWritesControlCharacters() async throws {
+    let result = try await Program.run(["-e", "print \"\\u{1B}[31mred\""])
+    #expect(result.output == "␛[31mred\n")
+    #expect(try await Program.run(["-e", "print \"\\u{1B}[31mred\" --raw"]).output == "\u{1B}[31mred\n")
+  }
+
+  @Test func keysNeverShow() async throws {
+    let key = "sk-verysecretkey12345"
+    let result = try await Program.run(
+      ["-e", "use\nask \"hi\" --retries 0"], environment: ["OPENAI_API_KEY": key, "OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_MODEL": "m"])
+    #expect(result.status == 3)
+    #expect(!(result.output + result.errors).contains(key))
+  }
+
+  @Test(arguments: ["tour", "gather", "story", "chain"])
+  func examplesRun(_ name: String) async throws {
+    let result = try await Program.run([Program.root + "/examples/\(name).psh"], environment: ["PROMPTSH_MODEL": "sim/fast"])
+    #expect(result.status == 0 && result.output.contains("[simulated]"), "\(result.errors)")
+  }
+
+  @Test func checkTellsEveryError() async throws {
+    let result = try await Program.run(["check", Program.root + "/Tests/Scripts/errors/not-yet.psh", Program.root + "/Tests/Scripts/errors/missing.psh"])
+    #expect(result.status == 0)
+    let broken = try await Program.run(["check", "/dev/stdin"], input: "let = 1\naks \"x\"\nlet = 2\n")
+    #expect(broken.status == 2)
+    #expect(broken.errors.contains(":1:5") && broken.errors.contains(":3:5"))
+  }
+
+  /// Against a real model, where `scripts/test` has started one.
+  @Test(.enabled(if: Program.variable("PROMPTSH_LOCAL_MODEL") != nil)) func aRealModel() async throws {
+    let url = try #require(Program.variable("PROMPTSH_LOCAL_MODEL"))
+    let script = """
+      use \(url)
+      set concurrency 4
+      let facts = map 0..5 "Tell me a fact about number {it}" --max-tokens 16 --temperature 0 --seed 7
+      print len(facts) facts.failed
+      print (facts | where tokens > 0 and tokens <= 16 and ttft <= latency | count)
+      let a = ask "Name one river." --temperature 0 --seed 7 --max-tokens 12
+      let b = ask "Name one river." --temperature 0 --seed 7 --max-tokens 12 --streaming off
+      print a.text == b.text a.finish a.usage.input == b.usage.input
+      """
+    let result = try await Program.run(["-e", script])
+    #expect(result.status == 0, "\(result.errors)")
+    let lines = result.output.split(separator: "\n").map(String.init)
+    #expect(lines.first == "6 [false, false, false, false, false, false]")
+    #expect(lines.dropFirst().first == "6")
+    #expect(lines.last == "true length true" || lines.last == "true stop true")
+  }
+}

@@ -1,0 +1,63 @@
+import Interpreter
+import Language
+import Testing
+
+@Suite struct ConcurrencyTests {
+  @Test(arguments: [1, 2, 5, 64])
+  func theWidthIsKept(_ width: Int) async {
+    let bench = TestBench()
+    let failed = await bench.run("set concurrency \(width)\nlet r = map 1..200 \"say {it}\"\nprint r[199].text len(r)")
+    #expect(failed == nil)
+    #expect(bench.model.mostLive <= width)
+    #expect(bench.output.lines == ["200 200"])
+  }
+
+  /// A chain in `each`, with nested maps, cannot deadlock at width 1.
+  @Test func chainsRunAtWidthOne() async {
+    let bench = TestBench()
+    let failed = await bench.run(
+      """
+      set concurrency 1
+      def chain(x) {
+        let a = ask "say {x}"
+        let inner = map [1, 2] "say {it}{a}"
+        together { let b = ask "say b" ; let c = ask "say c" }
+        return ask "say {a}{b}{c}{inner[1].text}"
+      }
+      print (each 1..20 chain)[19].text
+      """)
+    #expect(failed == nil, "\(failed?.formatted() ?? "")")
+    #expect(bench.output.lines == ["20bc220"])
+    #expect(bench.model.mostLive == 1)
+  }
+
+  @Test func resultsStandInTheOrderOfTheItems() async {
+    let bench = TestBench()
+    _ = await bench.run("set concurrency 64\nlet r = map 0..999 \"say {it}\"\nlet bad = r | where text != text(it.input)\nprint len(r) len(bad)")
+    #expect(bench.output.lines == ["1000 0"])
+  }
+
+  @Test func rowsGoFromFileToFileInOrder() async {
+    let lines = (0..<5000).map(String.init).joined(separator: "\n")
+    let bench = TestBench(files: ["in.txt": lines])
+    let failed = await bench.run("set concurrency 50\nload \"in.txt\" | map \"say {it}\" | where index % 2 == 0 | map \"say x{it}\" | select text | save \"out.txt\"")
+    #expect(failed == nil)
+    #expect(bench.files.text("out.txt") == (0..<5000).filter { $0 % 2 == 0 }.map { "x\($0)\n" }.joined())
+  }
+
+  @Test func aFullDiskEndsTheRun() async {
+    let bench = TestBench()
+    let failed = await bench.run("1..100000 | map \"say {it}\" | save \"/full/out.txt\"")
+    #expect(failed?.message == "/full/out.txt: No space left on device")
+    // Prompts stop once the rows have nowhere to go: far from all of them were sent.
+    #expect(bench.model.calls < 50_000)
+  }
+
+  @Test func nothingIsSentForALineWithATypo() async {
+    for script in ["map 1..10 \"x {nope}\"", "map 1..10 \"x\" | whre a", "map 1..10 \"x\" --temprature 1", "map 1..10 \"x\" --model nowhere/x", "ask \"a\"\nprint undefined_name"] {
+      let bench = TestBench()
+      #expect(await bench.run(script) != nil)
+      #expect(bench.model.calls == 0, "\(script)")
+    }
+  }
+}

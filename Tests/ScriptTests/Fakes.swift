@@ -1,0 +1,167 @@
+import Chat
+import Formats
+import Interpreter
+import Language
+import Scheduling
+import Synchronization
+
+@testable import Shell
+
+/// A model that does what its prompt says, at once:
+/// `say X` answers X, `fail KIND` fails, `hang` waits until it is cancelled, anything else comes back in «».
+final class ScriptedModel: ModelClient {
+  private let state = Mutex((calls: 0, cancelled: 0, live: 0, mostLive: 0))
+  var calls: Int { state.withLock { $0.calls } }
+  var cancelled: Int { state.withLock { $0.cancelled } }
+  var mostLive: Int { state.withLock { $0.mostLive } }
+
+  func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+    state.withLock {
+      $0.calls += 1
+      $0.live += 1
+      $0.mostLive = max($0.mostLive, $0.live)
+    }
+    defer { state.withLock { $0.live -= 1 } }
+    let prompt = request.messages.last?.text ?? ""
+    if prompt == "hang" {
+      // Never yields anything; ends when the task is cancelled.
+      for await _ in AsyncStream<Never>.makeStream().stream {}
+      state.withLock { $0.cancelled += 1 }
+      feed?.finish()
+      return Attempt(failure: Failure(.cancelled, "cancelled"))
+    }
+    await Task.yield()
+    if prompt.hasPrefix("fail "), let kind = FailureKind(rawValue: String(prompt.dropFirst(5).prefix { $0 != "!" })) {
+      feed?.finish()
+      return Attempt(failure: Failure(kind, "as asked"))
+    }
+    var attempt = Attempt()
+    attempt.text = prompt.hasPrefix("say ") ? String(prompt.dropFirst(4)) : "«\(prompt)»"
+    if let system = request.messages.first, system.role == .system { attempt.text += " (\(system.text))" }
+    if request.messages.count > 2 { attempt.text += " [\(request.messages.count) turns]" }
+    attempt.finish = .stop
+    attempt.usage = Usage(input: prompt.split(separator: " ").count, output: attempt.text.split(separator: " ").count)
+    attempt.ttft = .milliseconds(10)
+    attempt.latency = .milliseconds(20)
+    _ = feed?.push(attempt.text.utf8)
+    feed?.finish()
+    return attempt
+  }
+}
+
+/// Time that stands still: a sleep is over at once, and what was slept is counted.
+final class StillTime: Timekeeper {
+  private let slept = Mutex(Duration.zero)
+  var now: Duration { slept.withLock { $0 } }
+
+  func sleep(for duration: Duration) async throws {
+    // Work that is ready comes first: a time-out hits only what hangs.
+    for _ in 0..<200 { await Task.yield() }
+    try Task.checkCancellation()
+    slept.withLock { $0 += duration }
+  }
+}
+
+/// Keeps what is shown, as lines of standard output and of standard error.
+final class Recorder: Output {
+  private let state = Mutex((out: "", notes: [String]()))
+  private let renderer = ValueRenderer()
+  var lines: [String] {
+    state.withLock { $0.out }.split(separator: "\n", omittingEmptySubsequences: false).map(String.init).dropLast(1).map { $0 }
+  }
+  var notes: [String] { state.withLock { $0.notes } }
+
+  func show(_ value: Value, options: ShowOptions) {
+    let rendered = renderer.render(value, form: .terminal(width: options.wide ? nil : 100), showsAll: options.all)
+    if !rendered.text.isEmpty { state.withLock { $0.out += rendered.text + "\n" } }
+    if let problem = rendered.problem { note(problem) }
+  }
+  func print(_ text: String, raw: Bool) { state.withLock { $0.out += text + "\n" } }
+  func token(_ text: String, raw: Bool) { state.withLock { $0.out += text } }
+  func endTokens() { state.withLock { if !$0.out.hasSuffix("\n") { $0.out += "\n" } } }
+  func note(_ text: String) { state.withLock { $0.notes.append(text) } }
+  func foreground(_ job: Job) {}
+  func foregroundEnded(_ job: Job) {}
+  func finished(_ job: Job) {}
+}
+
+/// Files in memory.
+final class MemoryFiles: Files {
+  private let files: Mutex<[String: [UInt8]]>
+  init(_ files: [String: String] = [:]) { self.files = Mutex(files.mapValues { Array($0.utf8) }) }
+
+  func text(_ path: String) -> String? { files.withLock { $0[path] }.map { String(decoding: $0, as: UTF8.self) } }
+  func open(_ path: String) throws(FileProblem) -> any FileReading {
+    guard let bytes = files.withLock({ $0[path] }) else { throw FileProblem("No such file or directory") }
+    return Reading(bytes)
+  }
+  func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting {
+    if path.hasPrefix("/full/") { return Writing { (_: [UInt8]) throws(FileProblem) in throw FileProblem("No space left on device") } close: { _ in } }
+    let start = appending ? files.withLock { $0[path] ?? [] } : []
+    return Writing { _ in } close: { bytes in self.files.withLock { $0[path] = start + bytes } }
+  }
+  func hasContent(_ path: String) -> Bool { files.withLock { !($0[path] ?? []).isEmpty } }
+
+  private final class Reading: FileReading {
+    private let rest: Mutex<[UInt8]>
+    init(_ bytes: [UInt8]) { rest = Mutex(bytes) }
+    func read() -> [UInt8] {
+      rest.withLock { rest in
+        defer { rest.removeFirst(min(7, rest.count)) }
+        return Array(rest.prefix(7))
+      }
+    }
+  }
+
+  private final class Writing: FileWriting {
+    private let bytes = Mutex<[UInt8]>([])
+    private let check: @Sendable ([UInt8]) throws(FileProblem) -> Void
+    private let done: @Sendable ([UInt8]) -> Void
+    init(_ check: @escaping @Sendable ([UInt8]) throws(FileProblem) -> Void, close: @escaping @Sendable ([UInt8]) -> Void) {
+      self.check = check
+      done = close
+    }
+    func write(_ more: [UInt8]) throws(FileProblem) {
+      try check(more)
+      bytes.withLock { $0 += more }
+    }
+    func close() { done(bytes.withLock { $0 }) }
+    func discard() {}
+  }
+}
+
+struct AnyModel: ModelDirectory {
+  func problem(with model: ModelName) -> String? { model.provider == "nowhere" ? "there is no provider `nowhere`" : nil }
+  func providers() -> [ProviderInfo] { [ProviderInfo(id: "sim", baseURL: "built in", keyVariable: nil, isReady: true, exampleModel: "story")] }
+  func models(of provider: String) async -> Result<[String], Failure> { .success(["fast", "story"]) }
+  func use(provider: String, url: String, key: Secret?) -> String? { nil }
+}
+
+struct NoSystem: SystemAccess {
+  func environment(_ name: String) -> String? { name == "USER_NAME" ? "Ada" : nil }
+  func run(_ command: String) async throws(FileProblem) -> Int { 0 }
+  func history() -> [String] { ["ask \"one\"", "ask \"two\""] }
+}
+
+/// A session with nothing real in it.
+struct TestBench {
+  let model = ScriptedModel()
+  let output = Recorder()
+  let files: MemoryFiles
+  let session: Session
+
+  init(files: [String: String] = [:], arguments: [String] = []) {
+    self.files = MemoryFiles(files)
+    let engine = CallEngine(limiter: Limiter(limit: 8), client: model, time: StillTime(), random: { 0.5 })
+    let world = World(engine: engine, output: output, files: self.files, directory: AnyModel(), system: NoSystem())
+    session = Session(world: world, settings: Settings(model: ModelName(provider: "sim", name: "fast")), arguments: arguments)
+  }
+
+  /// Checks and runs a script, as the program does.
+  func run(_ text: String, name: String = "test") async -> Diagnostic? {
+    let source = Source(name: name, text: text)
+    if let first = session.check(source).first(where: { $0.severity == .error }) { return first }
+    if case .failure(let error) = await session.run(source) { return error as? Diagnostic ?? Diagnostic("\(error)", at: nil) }
+    return nil
+  }
+}

@@ -1,0 +1,111 @@
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A server on loopback that answers each connection with whatever bytes a test wants: the faults no honest server would make.
+/// One thread a connection; it ends with the test.
+final class RawServer: Sendable {
+  struct Connection {
+    let descriptor: Int32
+
+    func send(_ text: String) { send(Array(text.utf8)) }
+    func send(_ bytes: [UInt8]) {
+      var offset = 0
+      while offset < bytes.count {
+        let count = bytes.withUnsafeBytes { systemSend(descriptor, $0.baseAddress! + offset, $0.count - offset, Int32(MSG_NOSIGNAL.rawValue)) }
+        if count <= 0 { return }
+        offset += count
+      }
+    }
+
+    /// One request's head and body; nil when the client has closed.
+    func request() -> String? {
+      var bytes: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 65536)
+      while true {
+        let text = String(decoding: bytes, as: UTF8.self)
+        if let end = text.ranges(of: "\r\n\r\n").first {
+          let length = text.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(15).filter(\.isNumber)) } ?? 0
+          if text[end.upperBound...].utf8.count >= length { return text }
+        }
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        if count <= 0 { return nil }
+        bytes += buffer[..<count]
+      }
+    }
+
+    /// Returns when the client closes its end.
+    func waitForClose() {
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
+    }
+
+    /// Closes with a reset instead of an orderly end.
+    func reset() {
+      var option = linger(l_onoff: 1, l_linger: 0)
+      setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+  }
+
+  let port: Int
+  private let listener: Int32
+  private let accepted = Mutex(0)
+  var connections: Int { accepted.withLock { $0 } }
+
+  /// - Parameter answer: deals with one connection, whose number (from 1) it is told; the connection is closed when it returns.
+  init(_ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let bound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { raw in
+        bind(listener, raw, size) == 0 && listen(listener, 128) == 0 && getsockname(listener, raw, &size) == 0
+      }
+    }
+    guard bound else { throw Failed() }
+    self.listener = listener
+    port = Int(UInt16(bigEndian: address.sin_port))
+    Self.thread { [weak self] in
+      while case let descriptor = accept(listener, nil, nil), descriptor >= 0 {
+        let number = self?.accepted.withLock { count in count += 1; return count } ?? 0
+        Self.thread {
+          answer(Connection(descriptor: descriptor), number)
+          close(descriptor)
+        }
+      }
+    }
+  }
+
+  deinit {
+    shutdown(listener, Int32(SHUT_RDWR))
+    close(listener)
+  }
+
+  struct Failed: Error {}
+
+  var url: String { "http://127.0.0.1:\(port)/v1" }
+
+  private static func thread(_ body: @escaping @Sendable () -> Void) {
+    final class Box: Sendable {
+      let body: @Sendable () -> Void
+      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var thread = pthread_t()
+    pthread_create(&thread, nil, { Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil }, Unmanaged.passRetained(Box(body)).toOpaque())
+    pthread_detach(thread)
+  }
+}
+
+private func systemSend(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ flags: Int32) -> Int {
+  #if canImport(Glibc)
+    Glibc.send(descriptor, bytes, count, flags)
+  #else
+    Darwin.send(descriptor, bytes, count, flags)
+  #endif
+}
