@@ -11,6 +11,8 @@ extension TransportError {
   init(_ code: CURLcode, _ easy: PooledEasy, _ transfer: Transfer) {
     let words = easy.message(code)
     switch code {
+    // What answers is no HTTP server.
+    case CURLE_UNSUPPORTED_PROTOCOL where words.contains("HTTP/0.9"): self = .broken(words)
     case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: self = .badURL(words)
     case CURLE_OPERATION_TIMEDOUT: self = .timedOut(.connect, after: transfer.request.deadlines.connect ?? .zero)
     case CURLE_COULDNT_CONNECT where easy.osError == EMFILE || easy.osError == ENFILE: self = .noDescriptors

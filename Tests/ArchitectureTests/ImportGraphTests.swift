@@ -10,9 +10,12 @@ import Testing
 @Suite struct ImportGraphTests {
   static let allowed: [String: Set<String>] = [
     "JSON": [], "Chat": [], "TextWidth": [], "Formats": ["JSON"], "Language": ["TextWidth"], "Scheduling": ["Chat"], "Transport": ["CCurl"],
-    "Providers": ["Transport", "Chat", "JSON"], "Interpreter": ["Language", "Scheduling", "Formats", "Chat", "JSON"], "Terminal": ["TextWidth"],
+    "Providers": ["Transport", "Chat", "JSON"], "Interpreter": ["Language", "Scheduling", "Formats", "Chat", "JSON"],
+    "Terminal": ["TextWidth"],
     "Editor": ["CEdit", "TextWidth"], "Simulator": ["JSON"],
-    "Shell": ["Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Language", "Chat", "JSON"],
+    "Shell": [
+      "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Language", "Chat", "JSON",
+    ],
     "promptsh": ["Shell"],
   ]
   static let rooms = Set(allowed.keys).union(["CCurl", "CEdit"])
@@ -32,7 +35,9 @@ import Testing
     defer { closedir(directory) }
     var found: Set<String> = []
     while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
       if name.hasPrefix(".") { continue }
       let path = folder + "/" + name
       if !name.hasSuffix(".swift") {

@@ -21,7 +21,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\" 1}", 5), ("01", 0), ("tru", 0), ("\"a", 0), ("1 2", 2), ("\"\u{1}\"", 1), ("nul", 0), ("[1 2]", 3), ("1.", 2), ("-", 0),
+    ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\" 1}", 5), ("01", 0), ("tru", 0), ("\"a", 0), ("1 2", 2), ("\"\u{1}\"", 1), ("nul", 0),
+    ("[1 2]", 3), ("1.", 2), ("-", 0),
   ])
   func saysWhereItIsWrong(_ text: String, _ offset: Int) {
     #expect { try JSONValue(parsing: text.utf8) } throws: { ($0 as? JSONError)?.offset == offset }

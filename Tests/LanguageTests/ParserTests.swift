@@ -3,18 +3,23 @@ import Testing
 
 @Suite struct ParserTests {
   static let vocabulary = Vocabulary(
-    commands: ["ask", "map", "where", "sort", "take", "set", "print", "add", "stream", "together", "timeout", "!", "count"], wordCommands: ["set"],
+    commands: ["ask", "map", "where", "sort", "take", "set", "print", "add", "stream", "together", "timeout", "!", "count"],
+    wordCommands: ["set"],
     switches: ["raw"], functions: ["count", "len"])
 
   private func parse(_ text: String) -> Parser.Result { Parser.parse(Source(name: "t", text: text), vocabulary: Self.vocabulary) }
 
   @Test(arguments: [
-    "let a = ask \"x {it.b} {f(1)[2].c}\" --temperature 0.2 --model a/b --stop [\"x\", y] &", "xs | where a > 1 and not b | sort -c | take 5",
+    "let a = ask \"x {it.b} {f(1)[2].c}\" --temperature 0.2 --model a/b --stop [\"x\", y] &",
+    "xs | where a > 1 and not b | sort -c | take 5",
     "if a { print 1 } else if b { print 2 } else { print 3 }", "for x in [1, 2] { print x }", "try { ask \"x\" } catch e { print e }",
     "def f(a, b = 2) { return a + b }", "def g(x) = ask \"hi {x}\"", "prompt p(a) = \"x {a}\"", "prompt q {\n system \"s\"\n user \"u\"\n}",
-    "let r = {a: 1, \"b c\": [1..3]}", "set concurrency 10 for facts", "print \"a\\u{1F600}\\{x}\"", "'{\"raw\": {x}}'", "\"{{name}} {\\\"a\\\": 1}\"",
-    "timeout 30s { ask \"x\" }", "together {\n let a = ask \"1\"\n let b = ask \"2\"\n}", "? free words \" here # too", "!ls | wc", "xs |\n take 2", "print (ask \"x\").text",
-    "let count = 1\ncount", "# only a comment", "", "print 1 # after", "on end { print event }", "xs | add c { it contains \"x\" }", "a not in b", "f(1,\n 2)",
+    "let r = {a: 1, \"b c\": [1..3]}", "set concurrency 10 for facts", "print \"a\\u{1F600}\\{x}\"", "'{\"raw\": {x}}'",
+    "\"{{name}} {\\\"a\\\": 1}\"",
+    "timeout 30s { ask \"x\" }", "together {\n let a = ask \"1\"\n let b = ask \"2\"\n}", "? free words \" here # too", "!ls | wc",
+    "xs |\n take 2", "print (ask \"x\").text",
+    "let count = 1\ncount", "# only a comment", "", "print 1 # after", "on end { print event }", "xs | add c { it contains \"x\" }",
+    "a not in b", "print - | take 1", "print xs -", "print - --raw", "print a - b", "f(1,\n 2)",
   ])
   func takes(_ text: String) {
     #expect(parse(text).diagnostics.map { $0.formatted() } == [])
@@ -27,14 +32,17 @@ import Testing
     ("print \u{1}", "a control character (byte 1) is not part of the language"), ("prompt p { }", "a prompt needs a turn"),
     ("def f(a, a) = 1", "there are two parameters `a`"), ("ask \"a {b c}\"", "`}` at the end of the hole was expected here, not `c`"),
     ("set temperature --x", "`--x` needs a value"), ("else { }", "`else` follows nothing it could belong to"),
-    ("print " + String(repeating: "(", count: 500), "nested more than 64 deep"), ("print 9999999999999999999h", "this duration is too long"),
+    ("print " + String(repeating: "(", count: 500), "nested more than 64 deep"),
+    ("print 9999999999999999999h", "this duration is too long"),
   ])
   func refuses(_ text: String, _ message: String) {
     #expect(parse(text).diagnostics.first?.message == message)
   }
 
   /// What the prompt answers with another line instead of an error.
-  @Test(arguments: ["let a = [1,", "ask \"abc", "xs |", "def f(x) {", "1 +", "print \"\"\"\nabc", "ask \"a {b", "together { let a = 1", "f(1, ", "'x"])
+  @Test(arguments: [
+    "let a = [1,", "ask \"abc", "xs |", "def f(x) {", "1 +", "print \"\"\"\nabc", "ask \"a {b", "together { let a = 1", "f(1, ", "'x",
+  ])
   func knowsThatMoreIsNeeded(_ text: String) {
     #expect(parse(text).isIncomplete)
   }
@@ -69,7 +77,8 @@ import Testing
   /// No text crashes lexer or parser, and each ends: seeded nonsense made of the language's own pieces.
   @Test func nonsenseNeverCrashes() {
     let pieces = [
-      "let ", "x", "=", "\"", "{", "}", "(", ")", "[", "]", "|", "&", ";", "\n", "ask ", "map ", "set ", "--flag ", "1", "..", "'", "\\", "\"\"\"", "#", "%1 ", "if ", "else ", "for ",
+      "let ", "x", "=", "\"", "{", "}", "(", ")", "[", "]", "|", "&", ";", "\n", "ask ", "map ", "set ", "--flag ", "1", "..", "'", "\\",
+      "\"\"\"", "#", "%1 ", "if ", "else ", "for ",
       "in ", "def ", "prompt ", ".", ",", ":", "é", "\u{0}", "not ", "-", "=", "{{", "}}", "?", "!", "🙂", "\t", "\r",
     ]
     var random = Seeded(state: 42)

@@ -30,7 +30,8 @@ enum Program {
 
   /// - Parameter interruptAfter: text on standard error upon which SIGINT is sent.
   static func run(
-    _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false, interruptAfter: String? = nil
+    _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
+    interruptAfter: String? = nil
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       thread {
@@ -43,7 +44,13 @@ enum Program {
     _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool, _ interruptAfter: String?
   ) throws -> Result {
     var (inPipe, outPipe, errorPipe): ([Int32], [Int32], [Int32]) = ([0, 0], [0, 0], [0, 0])
-    guard pipe2(&inPipe, O_CLOEXEC) == 0, pipe2(&outPipe, O_CLOEXEC) == 0, pipe2(&errorPipe, O_CLOEXEC) == 0 else { throw CannotRun(what: "pipe") }
+    // Between a pipe and its close-on-exec mark no other test may start a program: it would keep the pipe open.
+    spawning.lock()
+    guard pipe(&inPipe) == 0, pipe(&outPipe) == 0, pipe(&errorPipe) == 0 else {
+      spawning.unlock()
+      throw CannotRun(what: "pipe")
+    }
+    for end in inPipe + outPipe + errorPipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     posix_spawn_file_actions_adddup2(&actions, inPipe[0], 0)
@@ -59,7 +66,9 @@ enum Program {
       posix_spawn_file_actions_destroy(&actions)
     }
     var child = pid_t()
-    guard posix_spawn(&child, path, &actions, nil, &argv, &envp) == 0 else { throw CannotRun(what: path) }
+    let started = posix_spawn(&child, path, &actions, nil, &argv, &envp) == 0
+    spawning.unlock()
+    guard started else { throw CannotRun(what: path) }
     for descriptor in [inPipe[0], outPipe[1], errorPipe[1]] { close(descriptor) }
     if closesOutput { close(outPipe[0]) }
     let (output, errors) = (Collected(), Collected())
@@ -96,6 +105,16 @@ enum Program {
     let exited = status & 0x7F == 0
     return Result(status: exited ? status >> 8 & 0xFF : 128 + (status & 0x7F), output: output.text, errors: errors.text)
   }
+
+  /// `@unchecked Sendable`: a POSIX mutex.
+  private final class Lock: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    init() { pthread_mutex_init(mutex, nil) }
+    func lock() { pthread_mutex_lock(mutex) }
+    func unlock() { pthread_mutex_unlock(mutex) }
+  }
+
+  private static let spawning = Lock()
 
   /// What a thread reads, and whether it is done. `@unchecked Sendable`: the mutex and condition guard the rest.
   private final class Collected: @unchecked Sendable {
@@ -157,7 +176,12 @@ enum Program {
       init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
     var thread = pthread_t()
-    pthread_create(&thread, nil, { Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil }, Unmanaged.passRetained(Box(body)).toOpaque())
+    pthread_create(
+      &thread, nil,
+      {
+        Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body()
+        return nil
+      }, Unmanaged.passRetained(Box(body)).toOpaque())
     pthread_detach(thread)
   }
 }

@@ -27,7 +27,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("print (", 2), ("nonsense \"x\"", 2), ("print number(\"x\")", 1), ("ask \"x\" --model sim/flaky --retries 0", 3), ("exit 7", 7), ("ask \"x\" --model nowhere/x", 1),
+    ("print (", 2), ("nonsense \"x\"", 2), ("print number(\"x\")", 1), ("ask \"x\" --model sim/flaky --retries 0", 3), ("exit 7", 7),
+    ("ask \"x\" --model nowhere/x", 1),
   ])
   func exitStatuses(_ script: String, _ status: Int32) async throws {
     let result = try await Program.run(["--faults", "500=1", "-e", script])
@@ -54,7 +55,8 @@ import Testing
 
   @Test func interruptKeepsWhatFinishedAndSaysSo() async throws {
     let result = try await Program.run(
-      ["-e", "set concurrency 2\non end { log \"one is done\" }\nmap 1..500 \"x {it}\" --max-tokens 2 | save - --format txt"], interruptAfter: "one is done")
+      ["-e", "set concurrency 2\non end { log \"one is done\" }\nmap 1..500 \"x {it}\" --max-tokens 2 | save - --format txt"],
+      interruptAfter: "one is done")
     #expect(result.status == 130)
     #expect(result.errors.contains("in flight finish"))
     #expect(result.output.contains("[simulated]"))
@@ -69,7 +71,8 @@ import Testing
   @Test func keysNeverShow() async throws {
     let key = "sk-verysecretkey12345"
     let result = try await Program.run(
-      ["-e", "use\nask \"hi\" --retries 0"], environment: ["OPENAI_API_KEY": key, "OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_MODEL": "m"])
+      ["-e", "use\nask \"hi\" --retries 0"],
+      environment: ["OPENAI_API_KEY": key, "OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_MODEL": "m"])
     #expect(result.status == 3)
     #expect(!(result.output + result.errors).contains(key))
   }
@@ -81,7 +84,9 @@ import Testing
   }
 
   @Test func checkTellsEveryError() async throws {
-    let result = try await Program.run(["check", Program.root + "/Tests/Scripts/errors/not-yet.psh", Program.root + "/Tests/Scripts/errors/missing.psh"])
+    let result = try await Program.run([
+      "check", Program.root + "/Tests/Scripts/errors/not-yet.psh", Program.root + "/Tests/Scripts/errors/missing.psh",
+    ])
     #expect(result.status == 0)
     let broken = try await Program.run(["check", "/dev/stdin"], input: "let = 1\naks \"x\"\nlet = 2\n")
     #expect(broken.status == 2)

@@ -52,7 +52,9 @@ import Transport
   private static func unchunked(_ bytes: [UInt8]) -> [UInt8] {
     var out: [UInt8] = []
     var rest = bytes[...]
-    while let end = rest.firstIndex(of: 0x0A), let count = Int(String(decoding: rest[..<end].filter { $0 != 0x0D }, as: UTF8.self), radix: 16), count > 0 {
+    while let end = rest.firstIndex(of: 0x0A),
+      let count = Int(String(decoding: rest[..<end].filter { $0 != 0x0D }, as: UTF8.self), radix: 16), count > 0
+    {
       out += rest[(end + 1)...].prefix(count)
       rest = rest[(end + 1)...].dropFirst(count).drop { $0 == 0x0D || $0 == 0x0A }
     }
@@ -67,12 +69,17 @@ import Transport
   }
 
   static let answers: [(String, String, FinishReason, Usage?)] = [
-    ("lcpp_chat", "L'Étoile, la Marseillaise", .length, Usage(input: 37, output: 32)), ("lcpp_chat_length", "The story of", .length, Usage(input: 34, output: 3)),
+    ("lcpp_chat", "L'Étoile, la Marseillaise", .length, Usage(input: 37, output: 32)),
+    ("lcpp_chat_length", "The story of", .length, Usage(input: 34, output: 3)),
     ("lcpp_chat_stream", "L'Étoile", .length, nil), ("lcpp_chat_stream_usage", "L'Étoile", .length, Usage(input: 37, output: 32)),
     ("lcpp_n2_stream", "Hello", .length, nil), ("lcpp_utf8_stream", "", .stop, nil), ("lcpp_return_progress", "Hello there", .length, nil),
-    ("lcpp_sse_ping_rawchunks", "\n*\"As", .length, nil), ("lcpp_timings_per_token", "", .length, nil), ("lcpp_toolcall_stream", "", .toolCalls, nil),
+    ("lcpp_sse_ping_rawchunks", "\n*\"As", .length, nil), ("lcpp_timings_per_token", "", .length, nil),
+    ("lcpp_toolcall_stream", "", .toolCalls, nil),
     ("lcpp_logprobs", "Hey there", .length, Usage(input: 31, output: 2)), ("lcpp_json_schema", "", .length, nil),
-    ("lite_chat_stream", "This is a mock reply from the LiteLLM proxy, served without any model at all.", .stop, Usage(input: 8, output: 19)),
+    (
+      "lite_chat_stream", "This is a mock reply from the LiteLLM proxy, served without any model at all.", .stop,
+      Usage(input: 8, output: 19)
+    ),
     ("lite_key_rpm3_1", "This is a mock reply", .stop, Usage(input: 10, output: 20)),
   ]
 
@@ -87,7 +94,8 @@ import Transport
     #expect(whole.failure == nil)
     for cut in Self.cuts(cassette.body) {
       let split = decode(cassette.head, [cassette.body[..<cut], cassette.body[cut...]])
-      #expect(split.text == whole.text && split.finish == whole.finish && split.usage == whole.usage && split.failure == nil, "cut at \(cut)")
+      #expect(
+        split.text == whole.text && split.finish == whole.finish && split.usage == whole.usage && split.failure == nil, "cut at \(cut)")
     }
     let bytewise = decode(cassette.head, cassette.body.indices.map { cassette.body[$0...$0] })
     #expect(bytewise.text == whole.text && bytewise.finish == whole.finish)
@@ -105,11 +113,13 @@ import Transport
   }
 
   static let refusals: [(String, FailureKind, Duration?)] = [
-    ("lcpp_auth_missing", .auth, nil), ("lcpp_auth_wrong", .auth, nil), ("lcpp_err_wrong_path", .notFound, nil), ("lcpp_err_too_long", .tooLong, nil),
+    ("lcpp_auth_missing", .auth, nil), ("lcpp_auth_wrong", .auth, nil), ("lcpp_err_wrong_path", .notFound, nil),
+    ("lcpp_err_too_long", .tooLong, nil),
     ("lcpp_err_too_long_stream", .tooLong, nil), ("lcpp_err_malformed_json", .badRequest, nil), ("lcpp_err_no_role", .badRequest, nil),
     ("lcpp_err_bad_temp_type", .badRequest, nil), ("lcpp_loading_503", .overloaded, nil), ("lcpp_kvfull_nonstream_1", .server, nil),
     ("lcpp_kvfull_stream_1", .server, nil), ("lite_key_rpm3_4", .rateLimited, .seconds(60)), ("lite_cooldown_3", .rateLimited, .seconds(7)),
-    ("lite_mock429", .rateLimited, nil), ("lite_mock500", .server, nil), ("lite_dead_upstream", .server, nil), ("lite_unknown_model", .notFound, nil),
+    ("lite_mock429", .rateLimited, nil), ("lite_mock500", .server, nil), ("lite_dead_upstream", .server, nil),
+    ("lite_unknown_model", .notFound, nil),
     ("lite_auth_wrong", .auth, nil), ("lite_malformed", .badRequest, nil),
   ]
 
@@ -139,7 +149,9 @@ import Transport
   }
 
   @Test func whatIsNoModelServer() {
-    func attempt(_ status: Int, _ body: String) -> Failure? { decode(ResponseHead(status: status, raw: []), [Array(body.utf8)[...]]).failure }
+    func attempt(_ status: Int, _ body: String) -> Failure? {
+      decode(ResponseHead(status: status, raw: []), [Array(body.utf8)[...]]).failure
+    }
     #expect(attempt(200, "<html><body>Welcome</body></html>")?.kind == .malformed)
     #expect(attempt(200, "")?.kind == .malformed)
     #expect(attempt(200, "{}")?.kind == .malformed)
@@ -147,10 +159,13 @@ import Transport
     #expect(attempt(200, "data: {broken\n\ndata: [DONE]\n\n")?.kind == .malformed)
     #expect(attempt(301, "<html>moved</html>")?.kind == .malformed)
     #expect(attempt(500, "")?.kind == .server)
-    #expect(attempt(429, "{\"error\":{\"message\":\"no credit\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}")?.kind == .quota)
+    #expect(
+      attempt(429, "{\"error\":{\"message\":\"no credit\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}")?.kind
+        == .quota)
     #expect(attempt(400, "{\"error\":\"plain words\"}")?.message == "plain words")
     #expect(attempt(422, "{\"detail\":[{\"loc\":[\"body\"]}]}")?.kind == .badRequest)
-    #expect(attempt(200, "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"content_filter\"}]}\n\n")?.kind == .refused)
+    #expect(
+      attempt(200, "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"content_filter\"}]}\n\n")?.kind == .refused)
     // No control character of a server's words survives.
     #expect(attempt(400, "{\"error\":\"a\\u001b[31mb\"}")?.message == "a [31mb")
   }
@@ -162,7 +177,8 @@ import Transport
   }
 
   @Test func reasoningIsKeptApart() {
-    let body = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"yes\"},\"finish_reason\":\"stop\"}]}\n\n"
+    let body =
+      "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"yes\"},\"finish_reason\":\"stop\"}]}\n\n"
     let attempt = decode(ResponseHead(status: 200, raw: []), [Array(body.utf8)[...]])
     #expect(attempt.text == "yes" && attempt.reasoning == "hm")
   }
@@ -176,7 +192,9 @@ extension String {
 
 @Suite struct RetryAfterTests {
   @Test func everyForm() {
-    func delay(_ milliseconds: String?, _ value: String?) -> Duration? { RetryAfter(milliseconds: milliseconds, value: value, now: 784_111_700)?.delay }
+    func delay(_ milliseconds: String?, _ value: String?) -> Duration? {
+      RetryAfter(milliseconds: milliseconds, value: value, now: 784_111_700)?.delay
+    }
     #expect(delay("1500", "9") == .milliseconds(1500))
     #expect(delay(nil, "2.5") == .milliseconds(2500))
     #expect(delay(nil, "Sun, 06 Nov 1994 08:49:37 GMT") == .seconds(77))

@@ -132,7 +132,13 @@ import Testing
 
   final class Counter: Sendable {
     private let state = Mutex((now: 0, most: 0, all: 0))
-    func enter() { state.withLock { $0.now += 1; $0.all += 1; $0.most = max($0.most, $0.now) } }
+    func enter() {
+      state.withLock {
+        $0.now += 1
+        $0.all += 1
+        $0.most = max($0.most, $0.now)
+      }
+    }
     func leave() { state.withLock { $0.now -= 1 } }
     var most: Int { state.withLock { $0.most } }
     var all: Int { state.withLock { $0.all } }

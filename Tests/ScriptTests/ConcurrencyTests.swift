@@ -33,14 +33,16 @@ import Testing
 
   @Test func resultsStandInTheOrderOfTheItems() async {
     let bench = TestBench()
-    _ = await bench.run("set concurrency 64\nlet r = map 0..999 \"say {it}\"\nlet bad = r | where text != text(it.input)\nprint len(r) len(bad)")
+    _ = await bench.run(
+      "set concurrency 64\nlet r = map 0..999 \"say {it}\"\nlet bad = r | where text != text(it.input)\nprint len(r) len(bad)")
     #expect(bench.output.lines == ["1000 0"])
   }
 
   @Test func rowsGoFromFileToFileInOrder() async {
     let lines = (0..<5000).map(String.init).joined(separator: "\n")
     let bench = TestBench(files: ["in.txt": lines])
-    let failed = await bench.run("set concurrency 50\nload \"in.txt\" | map \"say {it}\" | where index % 2 == 0 | map \"say x{it}\" | select text | save \"out.txt\"")
+    let failed = await bench.run(
+      "set concurrency 50\nload \"in.txt\" | map \"say {it}\" | where index % 2 == 0 | map \"say x{it}\" | select text | save \"out.txt\"")
     #expect(failed == nil)
     #expect(bench.files.text("out.txt") == (0..<5000).filter { $0 % 2 == 0 }.map { "x\($0)\n" }.joined())
   }
@@ -54,7 +56,10 @@ import Testing
   }
 
   @Test func nothingIsSentForALineWithATypo() async {
-    for script in ["map 1..10 \"x {nope}\"", "map 1..10 \"x\" | whre a", "map 1..10 \"x\" --temprature 1", "map 1..10 \"x\" --model nowhere/x", "ask \"a\"\nprint undefined_name"] {
+    for script in [
+      "map 1..10 \"x {nope}\"", "map 1..10 \"x\" | whre a", "map 1..10 \"x\" --temprature 1", "map 1..10 \"x\" --model nowhere/x",
+      "ask \"a\"\nprint undefined_name",
+    ] {
       let bench = TestBench()
       #expect(await bench.run(script) != nil)
       #expect(bench.model.calls == 0, "\(script)")

@@ -96,9 +96,17 @@ final class MemoryFiles: Files {
     return Reading(bytes)
   }
   func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting {
-    if path.hasPrefix("/full/") { return Writing { (_: [UInt8]) throws(FileProblem) in throw FileProblem("No space left on device") } close: { _ in } }
+    if path.hasPrefix("/full/") {
+      return Writing { (_: [UInt8]) throws(FileProblem) in
+        throw FileProblem("No space left on device")
+      } close: { _ in
+      }
+    }
     let start = appending ? files.withLock { $0[path] ?? [] } : []
-    return Writing { _ in } close: { bytes in self.files.withLock { $0[path] = start + bytes } }
+    return Writing { _ in
+    } close: { bytes in
+      self.files.withLock { $0[path] = start + bytes }
+    }
   }
   func hasContent(_ path: String) -> Bool { files.withLock { !($0[path] ?? []).isEmpty } }
 
@@ -132,7 +140,9 @@ final class MemoryFiles: Files {
 
 struct AnyModel: ModelDirectory {
   func problem(with model: ModelName) -> String? { model.provider == "nowhere" ? "there is no provider `nowhere`" : nil }
-  func providers() -> [ProviderInfo] { [ProviderInfo(id: "sim", baseURL: "built in", keyVariable: nil, isReady: true, exampleModel: "story")] }
+  func providers() -> [ProviderInfo] {
+    [ProviderInfo(id: "sim", baseURL: "built in", keyVariable: nil, isReady: true, exampleModel: "story")]
+  }
   func models(of provider: String) async -> Result<[String], Failure> { .success(["fast", "story"]) }
   func use(provider: String, url: String, key: Secret?) -> String? { nil }
 }

@@ -20,7 +20,9 @@ import Testing
       guard let directory = opendir(path) else { return }
       defer { closedir(directory) }
       while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
         if name.hasPrefix(".") { continue }
         if name.hasSuffix(".psh") { found.append(prefix + name) } else { visit(path + "/" + name, prefix + name + "/") }
       }
@@ -43,7 +45,10 @@ import Testing
       }
     }
     let bench = TestBench(
-      files: ["q.csv": "question,answer\n2 + 2?,4\n3 + 3?,6\n", "ragged.csv": "a,b\n1,2\n3\n", "bad.jsonl": "{\"a\":1}\n{\"a\":\n", "names.txt": "Ada\nAlan\n", "note.md": "# Hi\n"],
+      files: [
+        "q.csv": "question,answer\n2 + 2?,4\n3 + 3?,6\n", "ragged.csv": "a,b\n1,2\n3\n", "bad.jsonl": "{\"a\":1}\n{\"a\":\n",
+        "names.txt": "Ada\nAlan\n", "note.md": "# Hi\n",
+      ],
       arguments: ["first", "second"])
     let diagnostic = await bench.run(text, name: name)
     #expect(bench.output.lines == marked("expect"))

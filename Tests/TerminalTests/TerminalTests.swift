@@ -46,7 +46,8 @@ import TextWidth
     #expect(layout.rows == ["psh> ab", "日", "...> cd"] || layout.rows == ["psh> ab日", "...> cd"])
     let end = Layout(prompt: "> ", continuation: ". ", text: "abc", cursor: 3, width: 80)
     #expect(end.cursorRow == 0 && end.cursorColumn == 5)
-    let tall = Layout(prompt: "> ", continuation: "", text: (0..<50).map(String.init).joined(separator: "\n"), cursor: 0, width: 80).window(height: 10)
+    let tall = Layout(prompt: "> ", continuation: "", text: (0..<50).map(String.init).joined(separator: "\n"), cursor: 0, width: 80).window(
+      height: 10)
     #expect(tall.rows.count == 10 && tall.cursorRow == 0)
   }
 
@@ -73,7 +74,9 @@ import TextWidth
   }
 
   @Test func historyKeepsNoSecretsAndComesBack() {
-    for text in ["let a = 1", "two\nlines \"q\" \\ \t", "é\u{1}"] { #expect(History.decode(History.encode(text)) == text || text.contains("\u{1}")) }
+    for text in ["let a = 1", "two\nlines \"q\" \\ \t", "é\u{1}"] {
+      #expect(History.decode(History.encode(text)) == text || text.contains("\u{1}"))
+    }
     #expect(History.mayHoldSecret("use http://x --key sk-abcdefghijklmnop1234"))
     #expect(History.mayHoldSecret("let k = \"0123456789abcdef0123456789abcdef\""))
     #expect(!History.mayHoldSecret("ask \"Write a short story about a time-traveling scientist.\""))

@@ -16,7 +16,7 @@ final class RawServer: Sendable {
     func send(_ bytes: [UInt8]) {
       var offset = 0
       while offset < bytes.count {
-        let count = bytes.withUnsafeBytes { systemSend(descriptor, $0.baseAddress! + offset, $0.count - offset, Int32(MSG_NOSIGNAL.rawValue)) }
+        let count = bytes.withUnsafeBytes { systemSend(descriptor, $0.baseAddress! + offset, $0.count - offset, Int32(MSG_NOSIGNAL)) }
         if count <= 0 { return }
         offset += count
       }
@@ -29,7 +29,10 @@ final class RawServer: Sendable {
       while true {
         let text = String(decoding: bytes, as: UTF8.self)
         if let end = text.ranges(of: "\r\n\r\n").first {
-          let length = text.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }.flatMap { Int($0.dropFirst(15).filter(\.isNumber)) } ?? 0
+          let length =
+            text.split(separator: "\r\n").first { $0.lowercased().hasPrefix("content-length:") }.flatMap {
+              Int($0.dropFirst(15).filter(\.isNumber))
+            } ?? 0
           if text[end.upperBound...].utf8.count >= length { return text }
         }
         let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -73,7 +76,11 @@ final class RawServer: Sendable {
     port = Int(UInt16(bigEndian: address.sin_port))
     Self.thread { [weak self] in
       while case let descriptor = accept(listener, nil, nil), descriptor >= 0 {
-        let number = self?.accepted.withLock { count in count += 1; return count } ?? 0
+        let number =
+          self?.accepted.withLock { count in
+            count += 1
+            return count
+          } ?? 0
         Self.thread {
           answer(Connection(descriptor: descriptor), number)
           close(descriptor)
@@ -97,7 +104,12 @@ final class RawServer: Sendable {
       init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
     var thread = pthread_t()
-    pthread_create(&thread, nil, { Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil }, Unmanaged.passRetained(Box(body)).toOpaque())
+    pthread_create(
+      &thread, nil,
+      {
+        Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body()
+        return nil
+      }, Unmanaged.passRetained(Box(body)).toOpaque())
     pthread_detach(thread)
   }
 }

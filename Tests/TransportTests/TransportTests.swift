@@ -62,7 +62,8 @@ import Testing
     let texts = await withTaskGroup(of: String?.self) { group in
       for index in 0..<600 {
         group.addTask(executorPreference: transport) {
-          let attempt = await client.send(ChatRequest(model: ModelName(provider: "sim", name: "fast"), messages: [Message(.user, "n \(index % 10)")]), feed: nil)
+          let attempt = await client.send(
+            ChatRequest(model: ModelName(provider: "sim", name: "fast"), messages: [Message(.user, "n \(index % 10)")]), feed: nil)
           return attempt.failure == nil ? attempt.text : nil
         }
       }
@@ -119,7 +120,7 @@ import Testing
     #expect(server.connections == 2)
   }
 
-  static let faults: [(String, String, (TransportError?) -> Bool)] = [
+  static let faults: [(String, String, @Sendable (TransportError?) -> Bool)] = [
     ("nothing", "", { if case .broken? = $0 { true } else { false } }),
     ("short body", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", { if case .broken? = $0 { true } else { false } }),
     ("bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc", { if case .broken? = $0 { true } else { false } }),
@@ -164,9 +165,17 @@ import Testing
     #expect(await error("/silent", { $0.deadlines.firstByte = .milliseconds(60) }) == .timedOut(.firstByte, after: .milliseconds(60)))
     #expect(await error("/stall", { $0.deadlines.idle = .milliseconds(60) }) == .timedOut(.idle, after: .milliseconds(60)))
     #expect(await error("/stall", { $0.deadlines.total = .milliseconds(60) }) == .timedOut(.total, after: .milliseconds(60)))
-    #expect(await transport.transfer(get("http://127.0.0.1:1/"), handler: Collector()).run().error.map { if case .connection = $0 { true } else { false } } == true)
-    #expect(await transport.transfer(get("ftp://127.0.0.1/"), handler: Collector()).run().error.map { if case .badURL = $0 { true } else { false } } == true)
-    #expect(await transport.transfer(get("nonsense"), handler: Collector()).run().error.map { if case .badURL = $0 { true } else { false } } == true)
+    #expect(
+      await transport.transfer(get("http://127.0.0.1:1/"), handler: Collector()).run().error.map {
+        if case .connection = $0 { true } else { false }
+      } == true)
+    #expect(
+      await transport.transfer(get("ftp://127.0.0.1/"), handler: Collector()).run().error.map {
+        if case .badURL = $0 { true } else { false }
+      } == true)
+    #expect(
+      await transport.transfer(get("nonsense"), handler: Collector()).run().error.map { if case .badURL = $0 { true } else { false } }
+        == true)
   }
 
   /// A reader that stops reading stops the server: no more than the mark and what one read brings is held.

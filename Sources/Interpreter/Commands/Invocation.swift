@@ -28,7 +28,9 @@ struct Invocation: Sendable {
       let name = flag.name.text
       guard definition.flagNames.contains(name) || mayBeParameters else { throw unknownFlag(flag) }
       // A value that stands there in words can be checked now.
-      if definition.takesRequestFlags, let setting = SettingDefinition.requestFlags.first(where: { $0.name == name }), let value = flag.value {
+      if definition.takesRequestFlags, let setting = SettingDefinition.requestFlags.first(where: { $0.name == name }),
+        let value = flag.value
+      {
         for word in value.words where !isVariable(word.text) {
           try context.located(word.span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word.text)) }
         }

@@ -11,6 +11,11 @@ extension Parser {
         let block = try parser.block()
         return Expression(.block(block), block.span)
       }
+      // A `-` that stands alone is standard input or output.
+      if parser.isLoneDash {
+        let span = parser.advance().span
+        return Expression(.text([.plain("-")]), span)
+      }
       return try parser.binary(minimum: 0, asArgument: true)
     }
   }
@@ -39,6 +44,15 @@ extension Parser {
     }
   }
 
+  private var isLoneDash: Bool {
+    guard token.is(.minus), token.spaceBefore, token.spaceAfter else { return false }
+    switch lexer.token(at: token.span.end, skippingNewlines: bracketDepth > 0).kind {
+    case .newline, .end, .flag, .symbol(.pipe), .symbol(.semicolon), .symbol(.closeBrace), .symbol(.closeParen), .symbol(.ampersand):
+      return true
+    default: return false
+    }
+  }
+
   private func tooLong(_ expression: Expression) -> Diagnostic {
     Diagnostic("more than \(Self.maximumChain) operators in a row", at: expression.span, help: "a list and `sum` or `joined` say the same")
   }
@@ -56,6 +70,7 @@ extension Parser {
       guard let op = BinaryOperator(rawValue: symbol.rawValue) else { return nil }
       // `sort -latency`: a sign that clings to what follows starts an argument of its own.
       if asArgument, token.spaceBefore, !token.spaceAfter, symbol == .minus || symbol == .plus { return nil }
+      if asArgument, isLoneDash { return nil }
       return (op, 1)
     default: return nil
     }

@@ -80,7 +80,8 @@ public struct Parser {
       diagnostic = Diagnostic("the text ends where \(expected) was expected", at: Span(lastEnd, lastEnd), help: help)
       diagnostic.isIncomplete = true
     case .newline: diagnostic = Diagnostic("the line ends where \(expected) was expected", at: token.span, help: help)
-    case .quote: diagnostic = Diagnostic("\(expected) was expected here, not a text", at: Span(token.span.start, token.span.start + 1), help: help)
+    case .quote:
+      diagnostic = Diagnostic("\(expected) was expected here, not a text", at: Span(token.span.start, token.span.start + 1), help: help)
     case .invalid(let problem): diagnostic = Diagnostic(problem, at: token.span, help: help)
     default:
       diagnostic = Diagnostic("\(expected) was expected here, not `\(source.text(token.span).prefix(40))`", at: token.span, help: help)

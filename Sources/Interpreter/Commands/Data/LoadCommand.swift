@@ -38,7 +38,6 @@ extension Invocation {
   /// A file's name: a text, or `-`.
   func path(_ index: Int) async throws -> String {
     let expression = command.arguments[index]
-    if case .unary(.minus, let inner) = expression.node, case .nothing = inner.node { return "-" }
     let path = try await text(index, "a file's name")
     if path.isEmpty { throw error("a file's name is empty", at: expression.span) }
     if path.utf8.contains(0) { throw error("a file's name holds a NUL", at: expression.span) }
