@@ -28,7 +28,6 @@ def main() -> None:
     params = xllamacpp.CommonParams()
     params.model.path = model_path()
     params.model_alias = {"smollm2-135m"}
-    params.hostname = "127.0.0.1"
     params.port = options.port
     params.n_parallel = options.parallel
     params.n_ctx = 2048 * options.parallel

@@ -113,8 +113,12 @@ struct LimiterState {
   private mutating func grantWaiting() -> [WaiterID] {
     var granted: [WaiterID] = []
     while inUse < limit {
-      let next = jobs.filter { $0.value.mayTake }
-        .min { ($0.value.inUse, $0.value.lastGrant) < ($1.value.inUse, $1.value.lastGrant) }
+      // Jobs are few: a look at each is cheaper than keeping them sorted.
+      var next: (job: JobID, queue: Queue)?
+      for (job, queue) in jobs where queue.mayTake {
+        if let best = next?.queue, (best.inUse, best.lastGrant) <= (queue.inUse, queue.lastGrant) { continue }
+        next = (job, queue)
+      }
       guard let (job, found) = next else { break }
       var queue = found
       // `mayTake` says that one of them holds somebody.

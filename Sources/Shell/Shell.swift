@@ -27,6 +27,9 @@ public enum Shell {
     do { return try Faults(parsing: text) } catch { throw Misuse(description: "--faults: \(error)") }
   }
 
+  /// Commands, settings and functions, as markdown.
+  public static var reference: String { HelpText.reference }
+
   public static func run(text: String, named name: String, arguments: [String], faults: Faults) -> Int32 {
     raiseDescriptorLimit()
     let shell = ShellSession(arguments: arguments, faults: faults)
@@ -58,6 +61,54 @@ public enum Shell {
       }
     }
     return status
+  }
+
+  /// Lays scripts out. With `checking` nothing is written, and 1 is returned if a file is not laid out.
+  public static func format(files: [String], checking: Bool) -> Int32 {
+    var status = ShellSession.ExitStatus.fine
+    for file in files {
+      switch read(file) {
+      case .failure(let misuse):
+        report(misuse.description)
+        status = ShellSession.ExitStatus.misused
+      case .success(let text):
+        do throws(Diagnostic) {
+          let formatted = try Formatter.format(Source(name: file, text: text), vocabulary: ShellSession(arguments: []).session.vocabulary)
+          if file == "-" {
+            try? Descriptor.write(Array(formatted.utf8), to: 1, named: "standard output")
+          } else if formatted != text, checking {
+            report("\(file) is not laid out; `promptsh fmt` does it", prefix: "")
+            status = max(status, ShellSession.ExitStatus.scriptFailed)
+          } else if formatted != text, let problem = replace(file, with: formatted) {
+            report("\(file): \(problem)")
+            status = max(status, ShellSession.ExitStatus.scriptFailed)
+          }
+        } catch {
+          report(error.formatted(), prefix: "")
+          status = ShellSession.ExitStatus.misused
+        }
+      }
+    }
+    return status
+  }
+
+  private static func replace(_ file: String, with text: String) -> String? {
+    do throws(FileProblem) {
+      let writing = try StandardFiles(console: Console(limit: { 0 }, isDumb: true)).create(file, appending: false)
+      try writing.write(Array(text.utf8))
+      try writing.close()
+      return nil
+    } catch { return error.message }
+  }
+
+  /// What `help TOPIC` says; 2 where there is no such topic.
+  public static func help(_ topic: String) -> Int32 {
+    guard let text = HelpText.topic(topic) else {
+      report("there is no help for `\(topic)`; `promptsh -e help` lists the commands")
+      return ShellSession.ExitStatus.misused
+    }
+    try? Descriptor.write(Array((text + "\n").utf8), to: 1, named: "standard output")
+    return ShellSession.ExitStatus.fine
   }
 
   public static func simulate(port: Int, faults: Faults, seconds: Int?) -> Int32 {

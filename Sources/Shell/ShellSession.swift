@@ -37,6 +37,9 @@ public final class ShellSession: Sendable {
       engine: engine, output: console, files: StandardFiles(console: console), directory: backend, system: HostSystem(history: history),
       executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
+    if let provider = registry.provider(initial.model.provider), isPlainRemote(url: provider.baseURL) {
+      console.note("warning: \(provider.baseURL) is not encrypted: prompts and keys travel readable")
+    }
   }
 
   /// PROMPTSH_MODEL, else the server or key that the environment names, else the simulator.

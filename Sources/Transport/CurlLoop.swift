@@ -24,6 +24,8 @@ final class CurlLoop {
   private var released: [Transfer] = []
   private var nextSweep: Int64 = .max
   private var stopping = false
+  /// The clock, read once a turn: what arrives within one arrives now.
+  private var now = monotonicNow()
 
   /// 4,000 simultaneous starts would make 4,000 lookups on a thread each (4.2 GB): the first request to a name goes alone until
   /// its socket opens.
@@ -53,6 +55,7 @@ final class CurlLoop {
       let mayWait = released.isEmpty && inbox.fallAsleep()
       driver.turn(timeout: mayWait ? timeToSweep : 0)
       inbox.awake()
+      now = monotonicNow()
       collectFinished()
       endTurns()
     }
@@ -87,7 +90,7 @@ final class CurlLoop {
 
   private func start(_ transfer: Transfer) {
     guard transfer.state == .new else { return finish(transfer, error: .cancelled) }  // cancelled before it started
-    transfer.started = monotonicNow()
+    transfer.started = now
     guard let host = transfer.host else {
       return finish(transfer, error: .badURL("not an http or https address: \(transfer.request.url.prefix(200))"))
     }
@@ -119,11 +122,11 @@ final class CurlLoop {
     transfer.loop = self
     transfer.shard = shard
     transfer.state = .live
-    transfer.lastActivity = monotonicNow()
+    transfer.lastActivity = now
     transfer.position = live.count
     live.append(transfer)
     let step = (transfer.request.deadlines.shortest?.nanoseconds ?? .max) / 4
-    nextSweep = min(nextSweep, monotonicNow() + min(max(step, 5_000_000), 1_000_000_000))
+    nextSweep = min(nextSweep, now + min(max(step, 5_000_000), 1_000_000_000))
   }
 
   /// A name is known once a socket for it opens; the requests that waited for it may go.
@@ -213,6 +216,7 @@ final class CurlLoop {
     if transfer.isDirty { transfer.handler?.turnEnded() }
     transfer.isDirty = false
     transfer.handler = nil
+    transfer.loop = nil
     let duration = Duration.nanoseconds(monotonicNow() - transfer.started)
     transfer.continuation?.resume(returning: TransferResult(error: error, duration: duration))
     transfer.continuation = nil
@@ -274,7 +278,7 @@ extension CurlLoop {
   static func receivedHeader(_ bytes: UnsafeRawBufferPointer, _ context: UnsafeMutableRawPointer?) -> Int {
     guard let transfer = transfer(context) else { return 0 }
     transfer.received += bytes.count
-    transfer.lastActivity = monotonicNow()
+    transfer.lastActivity = transfer.loop?.now ?? 0
     let head = transfer.head.line(bytes)
     if transfer.head.total > transfer.request.maximumHead {
       transfer.ending = .tooLarge("more than \(transfer.request.maximumHead >> 10) KiB of headers")
@@ -287,7 +291,7 @@ extension CurlLoop {
   static func receivedBody(_ bytes: UnsafeRawBufferPointer, _ context: UnsafeMutableRawPointer?) -> Int {
     guard let transfer = transfer(context), let handler = transfer.handler else { return 0 }
     transfer.received += bytes.count
-    transfer.lastActivity = monotonicNow()
+    transfer.lastActivity = transfer.loop?.now ?? 0
     if transfer.received - transfer.head.total > transfer.request.maximumBody {
       transfer.ending = .tooLarge("more than \(transfer.request.maximumBody >> 20) MiB of body")
       return 0

@@ -5,6 +5,8 @@ import CCurl
 final class PooledEasy {
   let handle: Easy
   private let errorBuffer: UnsafeMutablePointer<CChar>
+  /// What the last transfer left set: libcurl copies every text it is given, and most transfers of a handle go to one place.
+  private var last: (url: String, proxy: String, isPost: Bool, connect: Int, isFresh: Bool)?
 
   /// - Parameters:
   ///   - share: DNS and TLS sessions for all handles of the loop.
@@ -57,20 +59,26 @@ final class PooledEasy {
   func prepare(for transfer: Transfer, proxy: Proxy, fresh: Bool) {
     let context = Unmanaged.passUnretained(transfer).toOpaque()
     errorBuffer[0] = 0
-    _ = cc_easy_set_text(handle, CURLOPT_URL, transfer.request.url)
     _ = cc_easy_set_slist(handle, CURLOPT_HTTPHEADER, transfer.request.headers.list)
+    let connect = Int(transfer.request.deadlines.connect.map { max(1, $0.nanoseconds / 1_000_000) } ?? 0)
+    let wanted = (
+      url: transfer.request.url, proxy: transfer.host.flatMap { proxy.address(for: $0) } ?? "", isPost: transfer.body != nil,
+      connect: connect, isFresh: fresh
+    )
+    if let last, last == wanted {
+    } else {
+      _ = cc_easy_set_text(handle, CURLOPT_URL, wanted.url)
+      _ = cc_easy_set_text(handle, CURLOPT_PROXY, wanted.proxy)
+      _ = cc_easy_set_text(handle, CURLOPT_NOPROXY, proxy.except)
+      set(CURLOPT_CONNECTTIMEOUT_MS, wanted.connect)
+      set(CURLOPT_FRESH_CONNECT, wanted.isFresh ? 1 : 0)
+      set(wanted.isPost ? CURLOPT_POST : CURLOPT_HTTPGET, 1)
+      last = wanted
+    }
     if let body = transfer.body {
-      set(CURLOPT_POST, 1)
       _ = cc_easy_set_ptr(handle, CURLOPT_POSTFIELDS, body.baseAddress)
       _ = cc_easy_set_off(handle, CURLOPT_POSTFIELDSIZE_LARGE, Int64(body.count))
-    } else {
-      set(CURLOPT_HTTPGET, 1)
     }
-    let connect = transfer.request.deadlines.connect.map { max(1, $0.nanoseconds / 1_000_000) } ?? 0
-    set(CURLOPT_CONNECTTIMEOUT_MS, Int(connect))
-    set(CURLOPT_FRESH_CONNECT, fresh ? 1 : 0)
-    _ = cc_easy_set_text(handle, CURLOPT_PROXY, transfer.host.flatMap { proxy.address(for: $0) } ?? "")
-    _ = cc_easy_set_text(handle, CURLOPT_NOPROXY, proxy.except)
     _ = cc_easy_set_ptr(handle, CURLOPT_WRITEDATA, context)
     _ = cc_easy_set_ptr(handle, CURLOPT_HEADERDATA, context)
     _ = cc_easy_set_ptr(handle, CURLOPT_PRIVATE, context)

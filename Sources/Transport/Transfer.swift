@@ -15,8 +15,8 @@ public final class Transfer: @unchecked Sendable {
   var handler: (any ResponseHandler)?
   var continuation: UnsafeContinuation<TransferResult, Never>?
   var state = State.new
-  /// The loop that carries it; it outlives every live transfer.
-  weak var loop: CurlLoop?
+  /// The loop that carries it, while it does.
+  var loop: CurlLoop?
   var easy: PooledEasy?
   var shard = 0
   /// Where it stands in the loop's list of live transfers.
@@ -79,8 +79,9 @@ struct HeadParser {
   /// Takes one line; returns the head when it is complete and final.
   mutating func line(_ bytes: UnsafeRawBufferPointer) -> ResponseHead? {
     total += bytes.count
-    if bytes.starts(with: "HTTP/".utf8) {
+    if bytes.count > 5, bytes[4] == UInt8(ascii: "/"), bytes.starts(with: "HTTP/".utf8) {
       raw.removeAll(keepingCapacity: true)
+      raw.reserveCapacity(512)
       isDelivered = false
       status = HeadParser.status(bytes)
       return nil

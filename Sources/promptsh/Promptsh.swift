@@ -1,7 +1,6 @@
 import ArgumentParser
 import Shell
 
-@main
 struct Promptsh: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "promptsh",
@@ -12,7 +11,7 @@ struct Promptsh: ParsableCommand {
       Exit status: 0 all well, 1 the script failed, 2 misused (usage, syntax), 3 some prompts failed, 130 interrupted.
       """,
     version: "promptsh \(Shell.version)",
-    subcommands: [Run.self, Check.self, Simulate.self],
+    subcommands: [Run.self, Check.self, Format.self, Simulate.self, Reference.self],
     defaultSubcommand: Run.self)
 }
 
@@ -57,5 +56,37 @@ struct Simulate: ParsableCommand {
   func run() throws {
     guard (0...65535).contains(port) else { throw ValidationError("--port takes 0 to 65535") }
     throw ExitCode(Shell.simulate(port: port, faults: try Shell.faults(faults), seconds: seconds))
+  }
+}
+
+struct Reference: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prints the reference of commands, settings and functions as markdown.", shouldDisplay: false)
+
+  func run() throws {
+    print(Shell.reference)
+  }
+}
+
+struct Format: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "fmt", abstract: "Lays scripts out; - is standard input to standard output.")
+
+  @Flag(help: "Writes nothing; tells which are not laid out.") var check = false
+  @Argument(help: "Scripts.") var files: [String]
+
+  func run() throws {
+    throw ExitCode(Shell.format(files: files, checking: check))
+  }
+}
+
+/// `promptsh help map` tells about the language's `map`; the parser's own `help` knows only subcommands.
+@main
+enum Entry {
+  static func main() {
+    let arguments = CommandLine.arguments
+    if arguments.count == 3, arguments[1] == "help", !["run", "check", "fmt", "simulate"].contains(arguments[2]) {
+      Promptsh.exit(withError: ExitCode(Shell.help(arguments[2])))
+    }
+    Promptsh.main()
   }
 }

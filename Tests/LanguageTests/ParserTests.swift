@@ -1,6 +1,12 @@
 import Language
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 @Suite struct ParserTests {
   static let vocabulary = Vocabulary(
     commands: ["ask", "map", "where", "sort", "take", "set", "print", "add", "stream", "together", "timeout", "!", "count"],
@@ -81,11 +87,27 @@ import Testing
       "\"\"\"", "#", "%1 ", "if ", "else ", "for ",
       "in ", "def ", "prompt ", ".", ",", ":", "é", "\u{0}", "not ", "-", "=", "{{", "}}", "?", "!", "🙂", "\t", "\r",
     ]
-    var random = Seeded(state: 42)
-    for _ in 0..<4000 {
+    let seed = getenv("PROMPTSH_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 42
+    let rounds = getenv("PROMPTSH_FUZZ_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 4000
+    var random = Seeded(state: seed)
+    for _ in 0..<rounds {
       let text = (0..<Int(random.next() % 40)).map { _ in pieces[Int(random.next() % UInt64(pieces.count))] }.joined()
       _ = parse(text).diagnostics.map { $0.formatted() }
+      // What parses can be laid out, parses then too, and is laid out once and for all.
+      if let once = try? Formatter.format(Source(name: "t", text: text), vocabulary: Self.vocabulary) {
+        let twice = try? Formatter.format(Source(name: "t", text: once), vocabulary: Self.vocabulary)
+        #expect(twice == once, "\(text.debugDescription) → \(once.debugDescription)")
+      }
     }
+  }
+
+  @Test func layout() throws {
+    let messy =
+      "if a   {\nprint   1   # one\n\n\n\n  xs |\nwhere b\n}\nlet t = \"\"\"\n   a  b\n   \"\"\"\n?  free   words\nprompt p {\nuser \"x  y\"\n}\n"
+    let neat =
+      "if a {\n  print 1  # one\n\n  xs |\n    where b\n}\nlet t = \"\"\"\n   a  b\n   \"\"\"\n?  free   words\nprompt p {\n  user \"x  y\"\n}\n"
+    #expect(try Formatter.format(Source(name: "t", text: messy), vocabulary: Self.vocabulary) == neat)
+    #expect(throws: Diagnostic.self) { try Formatter.format(Source(name: "t", text: "let = "), vocabulary: Self.vocabulary) }
   }
 
   @Test func longAndDeepTextsEnd() {

@@ -93,6 +93,23 @@ import Testing
     #expect(broken.errors.contains(":1:5") && broken.errors.contains(":3:5"))
   }
 
+  /// Every block of the tutorial, one after the other in one session.
+  @Test func theTutorialRuns() async throws {
+    let text = try await Program.run(["-e", "print (load \"\(Program.root)/docs/tutorial.md\")"]).output
+    let blocks = text.split(separator: "```psh\n").dropFirst().compactMap { $0.split(separator: "\n```").first.map(String.init) }
+    #expect(blocks.count >= 10)
+    let result = try await Program.run(["-e", blocks.joined(separator: "\n")])
+    #expect(result.status == 0 || result.status == 3, "\(result.errors)")
+    #expect(result.errors.contains("32 prompts: 2 items × 2 prompts × 2 models × 2 temperatures × 2 samples"))
+  }
+
+  @Test func formatsAndHelps() async throws {
+    #expect(try await Program.run(["fmt", "-"], input: "if  true {\nprint 1\n}").output == "if true {\n  print 1\n}\n")
+    #expect(try await Program.run(["help", "map"]).output.contains("map items \"prompt with {it}\""))
+    let warned = try await Program.run(["check", "/dev/stdin"], input: "let a = map 1..3 \"no hole\"\n")
+    #expect(warned.status == 0 && warned.errors.contains("has no hole") && warned.errors.contains("nothing reads `a`"))
+  }
+
   /// Against a real model, where `scripts/test` has started one.
   @Test(.enabled(if: Program.variable("PROMPTSH_LOCAL_MODEL") != nil)) func aRealModel() async throws {
     let url = try #require(Program.variable("PROMPTSH_LOCAL_MODEL"))

@@ -55,6 +55,22 @@ import Testing
     #expect(bench.model.calls < 50_000)
   }
 
+  /// A run that is stopped keeps what finished, and a row for every prompt it did not send: `retry` sends those.
+  @Test func whatWasNotSentCanBeRetried() async {
+    let bench = TestBench()
+    let script = Task {
+      await bench.run(
+        "set concurrency 1\non end { log \"ended {event.reply.text}\" }\nlet r = map [\"say a\", \"hang\", \"say c\", \"say d\"] \"{it}\" &\ngather r\nr.failed\nr.prompt"
+      )
+    }
+    // The second prompt hangs, the others wait behind it.
+    for await note in bench.output.noteStream.stream where note == "ended a" { break }
+    bench.session.jobs.first?.job.cancel()
+    #expect(await script.value == nil)
+    #expect(bench.output.lines.contains("[false, true, true, true]"))
+    #expect(bench.output.lines.last == "[\"say a\", \"hang\", \"say c\", \"say d\"]")
+  }
+
   @Test func nothingIsSentForALineWithATypo() async {
     for script in [
       "map 1..10 \"x {nope}\"", "map 1..10 \"x\" | whre a", "map 1..10 \"x\" --temprature 1", "map 1..10 \"x\" --model nowhere/x",

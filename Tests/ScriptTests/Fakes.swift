@@ -70,6 +70,8 @@ final class Recorder: Output {
     state.withLock { $0.out }.split(separator: "\n", omittingEmptySubsequences: false).map(String.init).dropLast(1).map { $0 }
   }
   var notes: [String] { state.withLock { $0.notes } }
+  /// Each note as it is written, for a test that waits for one.
+  let noteStream = AsyncStream<String>.makeStream()
 
   func show(_ value: Value, options: ShowOptions) {
     let rendered = renderer.render(value, form: .terminal(width: options.wide ? nil : 100), showsAll: options.all)
@@ -79,7 +81,10 @@ final class Recorder: Output {
   func print(_ text: String, raw: Bool) { state.withLock { $0.out += text + "\n" } }
   func token(_ text: String, raw: Bool) { state.withLock { $0.out += text } }
   func endTokens() { state.withLock { if !$0.out.hasSuffix("\n") { $0.out += "\n" } } }
-  func note(_ text: String) { state.withLock { $0.notes.append(text) } }
+  func note(_ text: String) {
+    state.withLock { $0.notes.append(text) }
+    noteStream.continuation.yield(text)
+  }
   func foreground(_ job: Job) {}
   func foregroundEnded(_ job: Job) {}
   func finished(_ job: Job) {}

@@ -9,7 +9,7 @@ struct Context: Sendable {
   var scope: Scope
   var source: Source
   /// What `with` has set for the block around, over the session's settings.
-  var overrides: [Override] = []
+  var overrides: [Override] = [] { didSet { resolved = nil } }
   /// The job whose share of the width calls take; nil at the top, where each command has a job of its own.
   var job: Job?
   /// A slot that was granted before this row's task began; the first call takes it.
@@ -28,8 +28,16 @@ struct Context: Sendable {
     var value: Value
   }
 
+  /// The overrides worked out already, for the many rows of one stage.
+  var resolved: ResolvedSettings?
+
   /// The settings a call made here has.
   var settings: Settings {
+    if let resolved { return resolved.settings(session) }
+    return unresolvedSettings
+  }
+
+  private var unresolvedSettings: Settings {
     var settings = session.settings
     for override in overrides { override.setting.put(&settings, override.value) }
     return settings
@@ -101,5 +109,25 @@ final class Children: Sendable {
       defer { handles = [] }
       return handles
     }
+  }
+}
+
+/// A stage's settings: the session's with overrides over them, worked out anew only when the session's change.
+final class ResolvedSettings: Sendable {
+  private let overrides: [Context.Override]
+  private let cached = Mutex<(version: Int, settings: Settings)?>(nil)
+
+  init(_ overrides: [Context.Override]) {
+    self.overrides = overrides
+  }
+
+  func settings(_ session: Session) -> Settings {
+    let version = session.settingsVersion
+    if let settings = cached.withLock({ $0?.version == version ? $0?.settings : nil }) { return settings }
+    var settings = session.settings
+    for override in overrides { override.setting.put(&settings, override.value) }
+    let worked = settings
+    cached.withLock { $0 = (version, worked) }
+    return worked
   }
 }

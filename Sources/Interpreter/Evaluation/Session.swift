@@ -14,6 +14,8 @@ public final class Session: Sendable {
 
   private struct State {
     var settings: Settings
+    /// Changes with every change of the settings.
+    var version = 0
     var jobs: [JobHandle] = []
     var nextJob = 1
     /// Jobs nobody is told of count down from -1, so that the numbers people see have no gaps.
@@ -37,11 +39,13 @@ public final class Session: Sendable {
   }
 
   public var settings: Settings { state.withLock { $0.settings } }
+  var settingsVersion: Int { state.withLock { $0.version } }
 
   /// Changes a setting; a limit acts on running jobs at once.
   func change(_ body: (inout Settings) -> Void) {
     let limit = state.withLock { state in
       body(&state.settings)
+      state.version += 1
       return state.settings.concurrency
     }
     if world.engine.limiter.limit != limit { world.engine.limiter.limit = limit }

@@ -22,6 +22,7 @@ struct StaticChecker {
     checker.context.source = program.source
     checker.introduce(program.block)
     checker.visit(program.block)
+    checker.warnOfUnused()
     return checker.diagnostics.map { $0.located(in: program.source) }
   }
 
@@ -32,6 +33,7 @@ struct StaticChecker {
       switch statement.node {
       case .binding(let name, let pipeline):
         known.insert(name.text)
+        bound.append(name)
         introduce(pipeline)
       case .prompt(let definition): known.insert(definition.name.text)
       case .function(let definition):
@@ -62,6 +64,48 @@ struct StaticChecker {
         if case .block(let block) = argument.node { introduce(block) }
       }
     }
+  }
+
+  /// Variables in the order of their `let`, and the names that are read anywhere.
+  private var bound: [Name] = []
+  private var read: Set<String> = []
+
+  /// A variable of a script that nothing reads is a slip of the pen, or replies paid for and thrown away.
+  private mutating func warnOfUnused() {
+    var seen: Set<String> = []
+    for name in bound where !read.contains(name.text) && seen.insert(name.text).inserted && !isOpen {
+      warn("nothing reads `\(name.text)`", name.span, "a name that is spelled otherwise below?")
+    }
+  }
+
+  private mutating func warn(_ message: String, _ span: Span, _ help: String?) {
+    var diagnostic = Diagnostic(message, at: span, help: help)
+    diagnostic.severity = .warning
+    diagnostics.append(diagnostic)
+  }
+
+  /// What a row's expression says that it may not mean.
+  private mutating func noteRowExpression(_ expression: Expression, of command: Command) {
+    for (name, span) in FreeNames.of(expression) {
+      read.insert(name)
+      if bound.contains(where: { $0.text == name }), ReplyRow.ownFields.contains(name) {
+        warn("`\(name)` is also a variable; of a reply it is the field", span, "give the variable another name")
+      }
+    }
+    if command.name.text == "map", case .text(let pieces) = expression.node,
+      !pieces.contains(where: { if case .hole = $0 { true } else { false } })
+    {
+      warn("this prompt has no hole: every item sends the same words", expression.span, "{it} is the item")
+    }
+    if case .block(let block) = expression.node { visitLeniently(block) }
+  }
+
+  /// Statements in a row's block: any name may be a field, but what it reads is read.
+  private mutating func visitLeniently(_ block: Block) {
+    let wasOpen = isOpen
+    isOpen = true
+    visit(block)
+    isOpen = wasOpen
   }
 
   /// Names may come from elsewhere.
@@ -117,6 +161,7 @@ struct StaticChecker {
   }
 
   private mutating func visit(_ command: Command, isPiped: Bool) {
+    read.insert(command.name.text)
     guard let definition = CommandRegistry.named(command.name.text) else {
       if !known.contains(command.name.text), !isOpen {
         let help = Suggestion.nearest(to: command.name.text, among: CommandRegistry.all.map(\.name) + known).map { "did you mean `\($0)`?" }
@@ -147,15 +192,28 @@ struct StaticChecker {
     }
     for (index, argument) in command.arguments.enumerated() {
       // The rows themselves come first; behind them every name may be a field.
-      if definition.takesRowExpressions, isPiped || index > 0 { continue }
+      if definition.takesRowExpressions, isPiped || index > 0 {
+        noteRowExpression(argument, of: command)
+        continue
+      }
       visit(argument)
     }
-    for flag in command.flags { if case .expression(let expression)? = flag.value?.node { visit(expression) } }
+    for flag in command.flags { if let value = flag.value { visit(value) } }
+    for word in command.words { visit(word) }
+  }
+
+  private mutating func visit(_ value: SettingValue) {
+    switch value.node {
+    case .word(let word): read.insert(word)
+    case .list(let values): for value in values { visit(value) }
+    case .expression(let expression): visit(expression)
+    }
   }
 
   private mutating func visit(_ expression: Expression) {
     switch expression.node {
     case .name(let name):
+      read.insert(name)
       guard !known.contains(name), !isOpen else { return }
       if Functions.named(name) != nil { return }
       report(

@@ -7,6 +7,15 @@ struct MapStage: RowStage {
   let sweep: Sweep
   let form: ReplyForm?
   let span: Span
+  /// One for each variant.
+  let resolved: [ResolvedSettings]
+
+  init(sweep: Sweep, form: ReplyForm?, span: Span, context: Context) {
+    self.sweep = sweep
+    self.form = form
+    self.span = span
+    resolved = sweep.variants.map { ResolvedSettings(context.overrides + $0.overrides) }
+  }
 
   var callsModels: Bool { true }
 
@@ -37,6 +46,7 @@ struct MapStage: RowStage {
     let variant = sweep.variants[row.variant]
     var context = context
     context.overrides += variant.overrides
+    context.resolved = resolved[row.variant]
     context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
     let reply: Reply
     do {
@@ -51,6 +61,20 @@ struct MapStage: RowStage {
     return [
       Row(index: row.index, value: .reply(ReplyRow(finished, index: row.index, item: row.value, columns: variant.columns, parsed: parsed)))
     ]
+  }
+}
+
+extension MapStage {
+  /// A reply that is all question: its messages are made, and were not sent.
+  func unsent(_ row: Row, _ context: Context) async -> Row? {
+    let variant = sweep.variants[row.variant]
+    var context = context
+    context.overrides += variant.overrides
+    context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
+    guard let messages = try? await sweep.prompts[variant.prompt].messages(for: row, at: span, context) else { return nil }
+    let attempt = Attempt(failure: Failure(.cancelled, "not sent"))
+    let reply = Reply(model: context.settings.model, messages: messages, attempt: attempt, attempts: 0, queued: .zero)
+    return Row(index: row.index, value: .reply(ReplyRow(reply, index: row.index, item: row.value, columns: variant.columns)))
   }
 }
 

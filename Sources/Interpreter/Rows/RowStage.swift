@@ -19,6 +19,8 @@ protocol RowStage: Sendable {
   func check(_ visible: [Value], _ context: Context) async throws
   /// None where the row is dropped.
   func apply(_ row: Row, _ context: Context) async throws -> [Row]
+  /// What stands in the result for a row that was never begun, so that `retry` can send it.
+  func unsent(_ row: Row, _ context: Context) async -> Row?
 }
 
 extension RowStage {
@@ -26,4 +28,5 @@ extension RowStage {
   var isLight: Bool { false }
   var width: Int { 1 }
   func check(_ visible: [Value], _ context: Context) async throws {}
+  func unsent(_ row: Row, _ context: Context) async -> Row? { nil }
 }

@@ -148,6 +148,7 @@ struct RowStream: Sendable {
     let executor = stages.allSatisfy(\.isLight) ? context.session.world.executor : nil
     await withDiscardingTaskGroup { group in
       var (number, sequence) = (0, 0)
+      var unbegun: [Row] = []
       do {
         while lead.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
           let rows = try await Self.apply(before, Row(index: number, value: item), context)
@@ -155,8 +156,15 @@ struct RowStream: Sendable {
           for row in rows {
             await room?.admit()
             let asked = time.now
-            guard await limiter.acquire(job, continuing: false) else { return }
-            guard lead.mayLaunch else { return limiter.release(job) }
+            guard await limiter.acquire(job, continuing: false) else {
+              unbegun.append(row)
+              continue
+            }
+            guard lead.mayLaunch else {
+              limiter.release(job)
+              unbegun.append(row)
+              continue
+            }
             lead.launched()
             let grant = SlotGrant(limiter, job, queued: time.now - asked)
             let place = sequence
@@ -176,11 +184,36 @@ struct RowStream: Sendable {
             }
           }
         }
+        if room == nil, failure.error == nil, !lead.mayLaunch || Task.isCancelled {
+          await keepUnsent(unbegun, from: first, number, sequence, finished)
+        }
       } catch {
         failure.note(error)
       }
     }
     return failure.error
+  }
+}
+
+extension RowStream {
+  /// More than this is not kept: nobody retries by hand what was never begun.
+  private static let maximumUnsent = 100_000
+
+  /// A run that was stopped keeps a row for every prompt it did not send: `retry` finds them there.
+  fileprivate func keepUnsent(
+    _ unbegun: [Row], from first: Int, _ number: Int, _ sequence: Int, _ finished: @escaping @Sendable ([Row], Int) -> Void
+  ) async {
+    var (number, sequence) = (number, sequence)
+    var rows = unbegun
+    while rows.count < Self.maximumUnsent, let item = try? await source.next() {
+      rows += (try? await Self.apply(stages[..<first], Row(index: number, value: item), context)) ?? []
+      number += 1
+    }
+    for row in rows {
+      guard let unsent = await stages[first].unsent(row, context) else { continue }
+      finished([unsent], sequence)
+      sequence += 1
+    }
   }
 }
 

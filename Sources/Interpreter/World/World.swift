@@ -49,6 +49,8 @@ public struct ShowOptions: Sendable {
   public var all = false
   /// No cell is cut.
   public var wide = false
+  /// More rows than the terminal has go through the user's pager.
+  public var paged = false
 
   public init() {}
 }

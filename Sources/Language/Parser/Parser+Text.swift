@@ -1,6 +1,12 @@
 extension Parser {
   /// A text at whose quote the parser stands: `'…'` as it stands, `"…"` with escapes and holes, `"""…"""` over many lines.
   mutating func text() throws(Diagnostic) -> Expression {
+    let text = try anyText()
+    texts.append(text.span)
+    return text
+  }
+
+  private mutating func anyText() throws(Diagnostic) -> Expression {
     let start = token.span.start
     if lexer.byte(start) == UInt8(ascii: "'") { return try plainText(start) }
     if lexer.byte(start + 1) == UInt8(ascii: "\""), lexer.byte(start + 2) == UInt8(ascii: "\"") {

@@ -16,6 +16,7 @@ public struct Parser {
   var diagnostics: [Diagnostic] = []
   /// Variables: one that has a command's name is meant where nothing follows it.
   var bound: Set<String>
+  var texts: [Span] = []
 
   /// Deeper nesting is refused: hostile input must not end in a stack overflow (threads have half a megabyte on macOS).
   static let maximumNesting = 64
@@ -25,6 +26,8 @@ public struct Parser {
   public struct Result: Sendable {
     public var program: Program
     public var diagnostics: [Diagnostic]
+    /// Where texts stand, for the formatter; those in holes lie within others.
+    var texts: [Span]
     /// More lines could make it right.
     public var isIncomplete: Bool { diagnostics.first?.isIncomplete ?? false }
   }
@@ -33,7 +36,8 @@ public struct Parser {
     var parser = Parser(source, vocabulary)
     let statements = parser.statements(untilBrace: false)
     let block = Block(statements, Span(0, source.bytes.count))
-    return Result(program: Program(source: source, block: block), diagnostics: parser.diagnostics.map { $0.located(in: source) })
+    return Result(
+      program: Program(source: source, block: block), diagnostics: parser.diagnostics.map { $0.located(in: source) }, texts: parser.texts)
   }
 
   init(_ source: Source, _ vocabulary: Vocabulary) {

@@ -48,16 +48,10 @@ struct ChunkReader {
 
   private mutating func readChoice(_ choice: inout JSONCursor, into text: inout [UInt8]) throws(JSONError) {
     guard try choice.peek() == .object else { return }
-    // With `n` > 1 the answers are interleaved; only the first is ours. `index` may follow what it governs, so look first.
-    var ahead = choice
+    // With `n` > 1 the answers are interleaved, and only the first is ours. `index` may follow what it governs: what was read for
+    // another answer is taken back.
+    let (textBefore, reasoningBefore, finishBefore) = (text.count, reasoning.count, finish)
     var index: Int? = 0
-    try ahead.object { (key: borrowing JSONKey, value: inout JSONCursor) throws(JSONError) in
-      if key.is("index"), try value.peek() == .number { index = try value.int() }
-    }
-    guard index == 0 else {
-      choice = ahead
-      return
-    }
     try choice.object { (key: borrowing JSONKey, value: inout JSONCursor) throws(JSONError) in
       if key.is("delta") || key.is("message") {
         guard try value.peek() == .object else { return }
@@ -65,7 +59,14 @@ struct ChunkReader {
       } else if key.is("finish_reason") {
         guard try value.peek() == .string else { return }
         finish = FinishReason(try value.string())
+      } else if key.is("index"), try value.peek() == .number {
+        index = try value.int()
       }
+    }
+    if index != 0 {
+      text.removeSubrange(textBefore...)
+      reasoning.removeSubrange(reasoningBefore...)
+      finish = finishBefore
     }
   }
 

@@ -3,6 +3,12 @@ import Scheduling
 import Synchronization
 import Terminal
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The two outputs, and the only one who writes to them: values to standard output, everything else to standard error. While a
 /// job runs in the foreground its progress stands on the last line of the terminal; whatever else is written goes above it.
 final class Console: Output {
@@ -41,8 +47,20 @@ final class Console: Output {
   func show(_ value: Value, options: ShowOptions) throws {
     let width = options.wide ? nil : Descriptor.size(1)?.columns ?? 80
     let rendered = renderer.render(value, form: outIsTerminal ? .terminal(width: width) : .pipe, showsAll: options.all || !outIsTerminal)
+    if options.paged, outIsTerminal, page(rendered.text) { return }
     if !rendered.text.isEmpty { try out(rendered.text + "\n", raw: true) }
     if let problem = rendered.problem { note(problem) }
+  }
+
+  /// Shows a long text with $PAGER (`less -S` where it is not set). False where it fits, or there is no pager.
+  private func page(_ text: String) -> Bool {
+    let lines = text.reduce(1) { $1 == "\n" ? $0 + 1 : $0 }
+    guard let size = Descriptor.size(1), lines > size.rows - 2 else { return false }
+    let pager = HostSystem.variable("PAGER").flatMap { $0.isEmpty ? nil : $0 } ?? "less -S"
+    guard let pipe = popen(pager, "w") else { return false }
+    // Whoever leaves the pager early wants no more of it.
+    fputs(text + "\n", pipe)
+    return pclose(pipe) == 0
   }
 
   func print(_ text: String, raw: Bool) throws { try out(text + "\n", raw: raw) }

@@ -10,7 +10,8 @@ extension CommandDefinition {
     ], showsItself: true, examples: ["show [1, 2, 3]"], run: showValue)
 
   static let table = CommandDefinition(
-    name: "table", group: .look, summary: "shows rows as a table", usage: ["rows | table --all --wide"], arguments: 1...1, takesInput: true,
+    name: "table", group: .look, summary: "shows rows as a table, a long one through $PAGER", usage: ["rows | table --all --wide"],
+    arguments: 1...1, takesInput: true,
     flags: [
       FlagDefinition(name: "all", summary: "every row", isSwitch: true),
       FlagDefinition(name: "wide", summary: "no cell is cut", isSwitch: true),
@@ -21,6 +22,7 @@ extension CommandDefinition {
     var options = ShowOptions()
     options.all = call.has("all")
     options.wide = call.has("wide")
+    options.paged = call.definition.name == "table"
     do { try call.world.output.show(value, options: options) } catch { throw call.error("\(error)") }
     return .value(.nothing)
   }

@@ -43,6 +43,26 @@ public enum HelpText {
     return lines.joined(separator: "\n")
   }
 
+  /// The parts of the reference that are made from the registries, as markdown.
+  public static var reference: String {
+    var lines: [String] = []
+    for group in CommandDefinition.Group.allCases {
+      lines += ["## Commands: \(group.rawValue)", ""]
+      for definition in CommandRegistry.all where definition.group == group {
+        if definition.summary == "not yet" {
+          lines += ["### \(definition.name)", "", "Part of the language; not there yet.", ""]
+        } else {
+          lines += ["### \(definition.name)", "", "```", command(definition), "```", ""]
+        }
+      }
+    }
+    lines += ["## Settings", "", "| setting | what it is | takes | a flag too |", "|---|---|---|---|"]
+    lines += SettingDefinition.all.map { "| `\($0.name)` | \($0.summary) | \($0.accepts) | \($0.isRequest ? "`--\($0.name)`" : "") |" }
+    lines += ["", "## Functions", "", "| function | what it gives |", "|---|---|"]
+    lines += Functions.all.map { "| `\($0.usage)` | \($0.summary.replacing("|", with: "\\|")) |" }
+    return lines.joined(separator: "\n")
+  }
+
   public static func topic(_ name: String) -> String? {
     if let command = CommandRegistry.named(name) { return self.command(command) }
     switch name {

@@ -32,7 +32,7 @@ extension CommandDefinition {
     guard sweep.variants.count <= Sweep.maximumVariants else {
       throw call.error("\(sweep.variants.count) combinations are more than \(Sweep.maximumVariants)")
     }
-    let stage = MapStage(sweep: sweep, form: try await call.replyForm(), span: prompt.span)
+    let stage = MapStage(sweep: sweep, form: try await call.replyForm(), span: prompt.span, context: call.context)
     try await stage.check([], call.context)
     var rows = stream
     if let shape = sweep.shape {

@@ -1,0 +1,183 @@
+"""Runs the benchmarks and prints their tables; started by scripts/bench, which builds and installs what it needs.
+
+Every figure is the median of --runs runs, the programs interleaved. The client is pinned to core 0, the server to core 1.
+"""
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--program", required=True)
+parser.add_argument("--work", required=True, help="folder with the C programs and the venv")
+parser.add_argument("--runs", type=int, default=5)
+parser.add_argument("--quick", action="store_true", help="a tenth of the work, for trying the benchmark itself")
+parser.add_argument("--only", default="map,streams,width,start,memory")
+options = parser.parse_args()
+here = os.path.dirname(os.path.abspath(__file__))
+python = os.path.join(options.work, "venv/bin/python")
+scale = 10 if options.quick else 1
+environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENAI")}
+
+
+def serve() -> tuple[subprocess.Popen, str]:
+    process = subprocess.Popen(["taskset", "-c", "1", os.path.join(options.work, "server"), "0"], stdout=subprocess.PIPE, text=True)
+    return process, f"http://127.0.0.1:{process.stdout.readline().strip()}"
+
+
+def server_cpu(base: str) -> float:
+    return float(urllib.request.urlopen(base + "/cpu").read())
+
+
+def run(command: list[str], text: str | None = None, pinned: bool = True) -> tuple[float, float, int, str]:
+    """Seconds, CPU seconds, peak KB and standard output of a whole process."""
+    command = (["taskset", "-c", "0"] if pinned else []) + command
+    with tempfile.TemporaryFile("w+") as out:
+        start = time.monotonic()
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE, text=True, env=environment)
+        if text:
+            process.stdin.write(text)
+        process.stdin.close()
+        errors = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+        out.seek(0)
+        if status != 0:
+            sys.exit(f"bench: {command} ended with {status}: {errors[-500:]}")
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, out.read()
+
+
+def psh(script: str, pinned: bool = True):
+    return run([options.program, "-e", script], pinned=pinned)
+
+
+def medians(samples: list[tuple]) -> tuple:
+    return tuple(statistics.median(column) for column in zip(*samples))
+
+
+def table(title: str, header: list[str], rows: list[list]) -> None:
+    print(f"\n### {title}\n\n| " + " | ".join(header) + " |\n|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+    sys.stdout.flush()
+
+
+def bench_map() -> None:
+    rows = []
+    for width in (1, 8, 64, 512):
+        count = 20000 // scale
+        slow = max(width, min(count, 2000) // (4 if width > 64 else 1))
+        process, base = serve()
+        url = base + "/v1"
+        clients = {
+            "promptsh": lambda n: psh(f"use {url}\nset concurrency {width}\nlet r = map 1..{n} \"fact {{it}}\" --model openai/m --retries 0\nif len(failed(r)) > 0 {{ exit 9 }}"),
+            "C, libcurl multi": lambda n: run([os.path.join(options.work, "client"), url + "/chat/completions", str(width), str(n), "stream"]),
+            "aiohttp": lambda n: run([python, os.path.join(here, "aio.py"), url, str(width), str(n)]),
+            "openai-python": lambda n: run([python, os.path.join(here, "tutorial.py"), url, str(width), str(n)]),
+        }
+        counts = {"promptsh": count, "C, libcurl multi": count, "aiohttp": count // 4, "openai-python": slow}
+        # What a process costs before its first prompt is taken off the slow starters; ours and C's stay whole.
+        base_cost = {"aiohttp": None, "openai-python": None}
+        for name in base_cost:
+            base_cost[name] = clients[name](1)[1]
+        samples: dict[str, list] = {name: [] for name in clients}
+        for _ in range(options.runs):
+            for name, client in clients.items():
+                runs = options.runs if name in ("promptsh", "C, libcurl multi") else min(options.runs, 3)
+                if len(samples[name]) >= runs:
+                    continue
+                before = server_cpu(base)
+                seconds, cpu, rss, out = client(counts[name])
+                share = (server_cpu(base) - before) / seconds
+                cpu -= base_cost.get(name) or 0
+                if name != "promptsh":
+                    seconds = float(out.split()[0])
+                samples[name].append((cpu / counts[name] * 1e6, counts[name] / seconds, rss / 1024, share * 100))
+        process.kill()
+        middle = {name: medians(values) for name, values in samples.items()}
+        ours = middle["promptsh"][0]
+        for name, (cpu, rate, rss, share) in middle.items():
+            rows.append([width, name, f"{cpu:.1f}", f"{cpu / ours:.2f}", f"{rate:,.0f}", f"{rss:.0f}", f"{share:.0f} %", len(samples[name])])
+    table(
+        "`map` of short prompts, each answered by a stream of 12 events",
+        ["width", "client", "CPU µs/prompt", "× promptsh", "prompts/s", "peak MB", "server's CPU", "runs"], rows)
+    process, base = serve()
+    rate = subprocess.run(["taskset", "-c", "0", "wrk", "-t1", "-c64", "-d3", "-s", os.path.join(here, "post.lua"), base + "/v1/chat/completions"], capture_output=True, text=True).stdout
+    process.kill()
+    line = next((l for l in rate.splitlines() if "Requests/sec" in l), "wrk is not installed")
+    print(f"\nThe wire's limit here (wrk, 64 connections, answers not read): {line.strip()}")
+
+
+def bench_streams() -> None:
+    streams, chunks = 1000 // scale, 200
+    rows = []
+    process, base = serve()
+    url = f"{base}/paced/{chunks}/20/v1"
+    samples: dict[str, list] = {"promptsh": [], "C, libcurl multi (poll)": []}
+    lost = 0
+    for _ in range(options.runs):
+        seconds, cpu, rss, out = psh(
+            f"use {url}\nset concurrency {streams}\nlet r = map 1..{streams} \"x {{it}}\" --model openai/m --retries 0\nprint len(failed(r)) len(r[0].text) sum(r | add size {{ len(it.text) }} | select size | add n {{ size }} ).n".split("| add n")[0].replace("sum(r", "(r") + "| count)")
+        words = out.split()
+        lost += int(words[0])
+        samples["promptsh"].append((cpu / (streams * chunks) * 1e6, seconds, rss / 1024))
+        seconds, cpu, rss, out = run([os.path.join(options.work, "client"), url + "/chat/completions", str(streams), str(streams), "stream"])
+        samples["C, libcurl multi (poll)"].append((cpu / (streams * chunks) * 1e6, seconds, rss / 1024))
+    process.kill()
+    ideal = chunks * 0.02
+    c = medians(samples["C, libcurl multi (poll)"])[0]
+    for name, values in samples.items():
+        cpu, seconds, rss = medians(values)
+        rows.append([name, f"{cpu:.1f}", f"{cpu / c:.2f}", f"{seconds:.2f} s (ideal {ideal:.2f})", f"{rss:.0f}", lost if name == "promptsh" else 0])
+    table(f"{streams} streams at once, {chunks} chunks each, 20 ms apart", ["client", "CPU µs/chunk", "× C", "whole run", "peak MB", "rows failed"], rows)
+
+
+def bench_width() -> None:
+    process, base = serve()
+    url = base + "/delay/50/v1"
+    rows = []
+    for width in (1, 5, 50):
+        times = []
+        for _ in range(options.runs):
+            out = psh(f"use {url}\nset concurrency {width}\nlet start = now()\nlet r = map 1..200 \"x {{it}}\" --model openai/m --streaming off\nprint seconds(now() - start) len(failed(r))")[3].split()
+            if out[1] != "0":
+                sys.exit("bench: rows failed")
+            times.append(float(out[0]))
+        ideal = -(-200 // width) * 0.05
+        rows.append([width, f"{statistics.median(times):.3f}", f"{ideal:.3f}", f"{(statistics.median(times) / ideal - 1) * 100:+.1f} %"])
+    process.kill()
+    table("200 prompts of 50 ms", ["width", "seconds", "ideal", "over"], rows)
+
+
+def bench_start() -> None:
+    rows = []
+    for name, command in {"promptsh -e 'print 1'": [options.program, "-e", "print 1"], "python3 -c pass": ["python3", "-c", "pass"], "/bin/true": ["/bin/true"]}.items():
+        run(command)
+        times = [run(command) for _ in range(max(options.runs, 20))]
+        rows.append([name, f"{statistics.median(t[0] for t in times) * 1000:.1f}", f"{statistics.median(t[1] for t in times) * 1000:.1f}", f"{statistics.median(t[2] for t in times) / 1024:.0f}"])
+    table("Start, the whole process", ["command", "ms", "CPU ms", "peak MB"], rows)
+
+
+def bench_memory() -> None:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (10_000 // scale, 100_000 // scale, 1_000_000 // scale):
+            source = os.path.join(folder, "in.txt")
+            with open(source, "w") as file:
+                file.writelines(f"number {i}\n" for i in range(count))
+            seconds, _, rss, _ = psh(
+                f'set concurrency 64\nload "{source}" | map "fact {{it}}" --model sim/fast | save "{folder}/out.jsonl"', pinned=False)
+            with open(f"{folder}/out.jsonl") as file:
+                lines = sum(1 for _ in file)
+            rows.append([f"{count:,}", f"{lines:,}", f"{seconds:.1f}", f"{rss / 1024:.0f}"])
+    table("From a file to a file at `sim/fast` (server in the same process)", ["prompts", "rows written", "seconds", "peak MB"], rows)
+
+
+print(f"{os.cpu_count()} cores; client on core 0, server on core 1; medians of {options.runs} runs, programs interleaved")
+for name in options.only.split(","):
+    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory}[name]()
