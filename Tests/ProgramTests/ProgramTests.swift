@@ -129,5 +129,10 @@ import Testing
     #expect(lines.first == "6 [false, false, false, false, false, false]")
     #expect(lines.dropFirst().first == "6")
     #expect(lines.last == "true length true" || lines.last == "true stop true")
+    // The tutorials' three programs, unchanged: only their replies are kept short.
+    for name in ["gather", "story", "chain"] {
+      let example = try await Program.run(["-e", "use \(url)\nset max-tokens 4\nsource \"\(Program.root)/examples/\(name).psh\""])
+      #expect(example.status == 0 && !example.output.isEmpty, "\(name): \(example.errors)")
+    }
   }
 }

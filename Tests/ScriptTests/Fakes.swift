@@ -155,6 +155,7 @@ struct AnyModel: ModelDirectory {
 struct NoSystem: SystemAccess {
   func environment(_ name: String) -> String? { name == "USER_NAME" ? "Ada" : nil }
   func run(_ command: String) async throws(FileProblem) -> Int { 0 }
+  func timestamp() -> String { "2026-01-31T23:59:59Z" }
   func history() -> [String] { ["ask \"one\"", "ask \"two\""] }
 }
 

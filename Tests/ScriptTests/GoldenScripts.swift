@@ -48,15 +48,17 @@ import Testing
       files: [
         "q.csv": "question,answer\n2 + 2?,4\n3 + 3?,6\n", "ragged.csv": "a,b\n1,2\n3\n", "bad.jsonl": "{\"a\":1}\n{\"a\":\n",
         "names.txt": "Ada\nAlan\n", "note.md": "# Hi\n",
+        "lib.psh": "def shout(x) = \"{upper(x)}!\"\nprompt told(x) = \"say {x}, told by lib\"\n", "lines.psh": "print \"sourced\"\n",
+        "cycle.psh": "import \"cycle.psh\"\n",
       ],
       arguments: ["first", "second"])
-    let diagnostic = await bench.run(text, name: name)
+    let diagnostic = await bench.run(text, name: String(name.split(separator: "/").last ?? ""))
     #expect(bench.output.lines == marked("expect"))
     for note in marked("note") { #expect(bench.output.notes.contains { $0.contains(note) }, "no note: \(note)") }
     let errors = marked("error")
     #expect(diagnostic?.message == errors.first)
     if let place = marked("at").first, let diagnostic {
-      #expect(diagnostic.formatted().contains("\(name):\(place)\n"), "\(diagnostic.formatted())")
+      #expect(diagnostic.formatted().contains("\(name.split(separator: "/").last ?? ""):\(place)\n"), "\(diagnostic.formatted())")
     }
     for help in marked("help") { #expect(diagnostic?.help?.contains(help) == true, "\(diagnostic?.help ?? "no help")") }
     if let calls = marked("calls").first { #expect(bench.model.calls == Int(calls)) }

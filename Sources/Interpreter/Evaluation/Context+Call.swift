@@ -75,6 +75,8 @@ extension Context {
     let completion: Completion
     do {
       completion = try await inner.run(function.definition.body)
+    } catch let signal as ReturnSignal {
+      completion = .returned(signal.value)
     } catch {
       inner.cancelChildren()
       throw error

@@ -33,6 +33,29 @@ extension Context {
     return .normal(last)
   }
 
+  /// Runs the block of a command (`with`, `timeout`), which is not over before the work is that it started with `&`.
+  func runStructured(_ block: Block, showsLast: Bool = true) async throws -> Completion {
+    try await structured { try await $0.run(block, showsLast: showsLast) }
+  }
+
+  /// Runs one branch of `together` or `race`, likewise.
+  func runStructured(_ statement: Statement) async throws -> Completion {
+    try await structured { try await $0.run(statement) }
+  }
+
+  private func structured(_ body: (Context) async throws -> Completion) async throws -> Completion {
+    var inner = self
+    inner.children = Children()
+    do {
+      let completion = try await body(inner)
+      try await inner.gatherChildren()
+      return completion
+    } catch {
+      inner.cancelChildren()
+      throw error
+    }
+  }
+
   func run(_ statement: Statement) async throws -> Completion {
     if statement.isBackground { return .normal(try await startInBackground(statement)) }
     switch statement.node {

@@ -295,5 +295,9 @@ public enum Functions {
     Function(name: "now", usage: "now()", summary: "time since the session began", accepts: 0...0) { (_, session) throws(OperationError) in
       .duration(session.world.engine.time.now)
     },
+    Function(name: "timestamp", usage: "timestamp()", summary: "the time of day, as 2026-01-31T23:59:59Z", accepts: 0...0) {
+      (_, session) throws(OperationError) in
+      .text(session.world.system.timestamp())
+    },
   ]
 }

@@ -16,7 +16,7 @@ extension Session {
     let parsed = Parser.parse(source, vocabulary: vocabulary)
     if let first = parsed.diagnostics.first { return .failure(first) }
     do {
-      _ = try await context.run(parsed.program.block)
+      do { _ = try await context.run(parsed.program.block) } catch is ReturnSignal {}
       try await context.gatherChildren()
       await callbacks.drain()
       return .success(())

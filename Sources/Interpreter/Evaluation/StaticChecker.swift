@@ -211,6 +211,8 @@ struct StaticChecker {
   }
 
   private mutating func visit(_ expression: Expression) {
+    // After so many nobody reads on, and looking for the nearest name takes its time.
+    if diagnostics.count >= 50 { return }
     switch expression.node {
     case .name(let name):
       read.insert(name)

@@ -25,7 +25,7 @@ struct MapStage: RowStage {
       && sweep.prompts.allSatisfy { prompt in
         switch prompt {
         case .text: true
-        case .expression(let expression): expression.isLight
+        case .expression(let expression, _): expression.isLight
         case .prompt(let prompt, _): prompt.definition.turns.allSatisfy { $0.text.isLight }
         }
       }

@@ -4,14 +4,15 @@ import Language
 /// What makes the messages for a row.
 enum PromptPlan: Sendable {
   /// A text that is evaluated for each row; or whatever else gives a text.
-  case expression(Expression)
+  /// `label` is its source, shortened.
+  case expression(Expression, label: String)
   case text(String)
   case prompt(PromptValue, named: [(Name, Value)])
 
   /// How it shows as a column of a sweep.
   var label: String {
     switch self {
-    case .expression: "text"
+    case .expression(_, let label): label
     case .text(let text): text
     case .prompt(let prompt, _): prompt.name
     }
@@ -21,7 +22,7 @@ enum PromptPlan: Sendable {
   func check(_ visible: [Value], at span: Span, _ context: Context) throws {
     switch self {
     case .text: return
-    case .expression(let expression):
+    case .expression(let expression, _):
       let free = FreeNames.of(expression)
       if free.isEmpty { return }
       for (index, item) in visible.enumerated() {
@@ -43,7 +44,7 @@ enum PromptPlan: Sendable {
   func messages(for row: Row, at span: Span, _ context: Context) async throws -> [Message] {
     switch self {
     case .text(let text): return [Message(.user, text)]
-    case .expression(let expression):
+    case .expression(let expression, _):
       let value = try await context.value(expression)
       if case .prompt(let prompt) = value { return try await PromptPlan.prompt(prompt, named: []).messages(for: row, at: span, context) }
       guard value.asText != nil || value.asNumber != nil else {

@@ -115,4 +115,6 @@ public protocol SystemAccess: Sendable {
   func run(_ command: String) async throws(FileProblem) -> Int
   /// The lines of the prompt's history, oldest first.
   func history() -> [String]
+  /// UTC, as ISO 8601 writes it.
+  func timestamp() -> String
 }

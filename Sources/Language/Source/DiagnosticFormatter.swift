@@ -18,10 +18,14 @@ extension Diagnostic {
       let range = source.range(ofLine: line)
       let start = min(max(span.start, range.lowerBound), range.upperBound)
       let end = min(max(span.end, start), range.upperBound)
-      let before = visible(source.bytes[range.lowerBound..<start])
-      let marked = visible(source.bytes[start..<end])
-      let after = visible(source.bytes[end..<range.upperBound])
-      let column = DisplayWidth.of(before) + 1
+      // Of a very long line only what is near the mark is looked at closely.
+      let near = 1200
+      let isCut = start - range.lowerBound > near
+      let before = visible(source.bytes[(isCut ? start - near : range.lowerBound)..<start])
+      let marked = visible(source.bytes[start..<min(end, start + near)])
+      let after = visible(source.bytes[end..<min(range.upperBound, end + near)])
+      let skipped = isCut ? DisplayWidth.of(String(decoding: source.bytes[range.lowerBound..<(start - near)], as: UTF8.self)) : 0
+      let column = skipped + DisplayWidth.of(before) + 1
       let number = String(line + source.firstLine)
       margin = String(repeating: " ", count: number.count + 2)
       // A very long line is shown around the mark.

@@ -21,6 +21,15 @@ final class HostSystem: SystemAccess {
 
   func history() -> [String] { lines() }
 
+  func timestamp() -> String {
+    var now = time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    var buffer = [CChar](repeating: 0, count: 32)
+    let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// Waits on a thread of its own, so that no task's thread is blocked.
   func run(_ command: String) async throws(FileProblem) -> Int {
     let status = await withCheckedContinuation { (continuation: CheckedContinuation<Int32, Never>) in

@@ -15,4 +15,15 @@ extension Invocation {
     if statements.isEmpty { throw error("the block is empty") }
     return statements
   }
+
+  /// The value of a block; a `return` in it goes on to the function around.
+  func passingOn(_ completion: Completion) throws -> Value {
+    if case .returned(let value) = completion { throw ReturnSignal(value: value) }
+    return completion.value
+  }
+}
+
+/// `return` within the block of a command, on its way to its function.
+struct ReturnSignal: Error {
+  var value: Value
 }

@@ -14,7 +14,7 @@ extension CommandDefinition {
       for statement in statements {
         group.addTask {
           do {
-            let value = try await inner.run(statement).value
+            let value = try await inner.runStructured(statement).value
             if let failure = value.failure {
               throw inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)
             }

@@ -13,8 +13,8 @@ extension CommandDefinition {
     let block = try call.block()
     let context = call.context
     let time = call.world.engine.time
-    let result = try await withThrowingTaskGroup(of: Value?.self) { group in
-      group.addTask { try await context.run(block, showsLast: false).value }
+    let result = try await withThrowingTaskGroup(of: Completion?.self) { group in
+      group.addTask { try await context.runStructured(block, showsLast: false) }
       group.addTask {
         try await time.sleep(for: limit)
         return nil
@@ -27,6 +27,6 @@ extension CommandDefinition {
       throw call.error(
         "the block took longer than \(limit.short)", at: call.command.name.span, help: "what had finished in it is kept in its variables")
     }
-    return .value(result)
+    return .value(try call.passingOn(result))
   }
 }

@@ -13,7 +13,7 @@ extension CommandDefinition {
     try await withThrowingTaskGroup(of: Void.self) { group in
       for statement in statements {
         group.addTask {
-          let value = try await inner.run(statement).value
+          let value = try await inner.runStructured(statement).value
           // A branch whose reply failed has failed: its siblings are not worth paying for.
           if let failure = inner.failure(of: value, bound: statement) {
             var diagnostic = inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)

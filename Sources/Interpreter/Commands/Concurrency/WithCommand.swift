@@ -8,7 +8,6 @@ extension CommandDefinition {
   ) { call in
     var context = call.context
     context.overrides += try await call.overrides()
-    let completion = try await context.run(try call.block(), showsLast: false)
-    return .value(completion.value)
+    return .value(try call.passingOn(try await context.runStructured(try call.block(), showsLast: false)))
   }
 }

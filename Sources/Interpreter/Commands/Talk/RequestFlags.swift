@@ -68,7 +68,8 @@ extension Invocation {
         "there is no flag `--\(name.text)`", at: name.span, help: Suggestion.help(for: name.text, among: definition.flagNames, asFlag: true)
       )
     }
-    return [.expression(expression)]
+    let words = context.source.text(expression.span)
+    return [.expression(expression, label: words.count > 24 ? words.prefix(23) + "…" : words)]
   }
 
   private func plans(_ value: Value, _ expression: Expression, _ named: [(Name, Value)]) async throws -> [PromptPlan] {

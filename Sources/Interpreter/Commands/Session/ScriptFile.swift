@@ -1,26 +1,7 @@
 import Language
 
-extension CommandDefinition {
-  static let source = CommandDefinition(
-    name: "source", group: .session, summary: "runs a script as if its lines had been typed", usage: ["source \"file.psh\""],
-    arguments: 1...1, showsItself: true
-  ) { call in
-    try await call.runFile(definitionsOnly: false)
-    return .value(.nothing)
-  }
-
-  static let `import` = CommandDefinition(
-    name: "import", group: .session, summary: "takes prompts and functions from a script; its other statements may not send anything",
-    usage: ["import \"file.psh\""],
-    arguments: 1...1, showsItself: true
-  ) { call in
-    try await call.runFile(definitionsOnly: true)
-    return .value(.nothing)
-  }
-}
-
 extension Invocation {
-  fileprivate func runFile(definitionsOnly: Bool) async throws {
+  func runFile(definitionsOnly: Bool) async throws {
     let path = try await path(0)
     let span = command.arguments[0].span
     // Relative to the file that names it.

@@ -2,28 +2,6 @@ import Chat
 import Language
 
 extension CommandDefinition {
-  static let models = CommandDefinition(
-    name: "models", group: .session, summary: "lists the models that the current provider, or the one named, says it has",
-    usage: ["models", "models openai"], takesWords: true,
-    showsItself: true, examples: ["models"]
-  ) { call in
-    let providers = call.world.directory.providers()
-    var id = call.session.settings.model.provider
-    if let word = call.command.words.first {
-      id = try await call.context.value(word).text
-      guard providers.contains(where: { $0.id == id }) else {
-        throw call.error("there is no provider `\(id)`", at: word.span, help: Suggestion.help(for: id, among: providers.map(\.id)))
-      }
-    }
-    switch await call.world.directory.models(of: id) {
-    case .failure(let failure): throw call.error("\(id): \(failure.description)", help: failure.kind.advice)
-    case .success(let names):
-      for name in names { try call.world.output.print("\(id)/\(name)", raw: false) }
-      if names.isEmpty { call.world.output.note("\(id) has no models") }
-    }
-    return .value(.nothing)
-  }
-
   static let use = CommandDefinition(
     name: "use", group: .session, summary: "lists providers, or goes to a server that speaks OpenAI's chat completions",
     usage: ["use", "use http://127.0.0.1:8080/v1", "use URL --as name --key-env VARIABLE", "use provider/name"],

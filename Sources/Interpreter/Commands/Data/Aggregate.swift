@@ -1,0 +1,44 @@
+import Language
+
+extension Value {
+  /// A record's fields; of a reply, those that `save` writes.
+  var recordFields: [(name: String, value: Value)] {
+    switch self {
+    case .record(let record): record.fields
+    case .reply(let row): row.fieldNames.compactMap { name in row.field(name).map { (name, $0) } }
+    default: [("value", self)]
+    }
+  }
+}
+
+/// `mean(latency)`: a function over the values of an expression for each row.
+struct Aggregate: Sendable {
+  var name: String
+  var function: String
+  var argument: Expression?
+}
+
+extension Invocation {
+  func aggregate(_ expression: Expression) throws -> Aggregate {
+    guard case .call(let callee, let arguments) = expression.node, case .name(let function) = callee.node,
+      Functions.aggregateNames.contains(function),
+      arguments.count == 1 || (arguments.isEmpty && function == "count")
+    else {
+      throw error(
+        "an aggregate was expected: mean(latency)", at: expression.span,
+        help: "there is: \(Functions.aggregateNames.sorted().joined(separator: ", "))")
+    }
+    let argument = arguments.first?.value
+    let inner = argument.map { context.source.text($0.span) } ?? ""
+    return Aggregate(
+      name: inner.isEmpty ? function : "\(function)_\(inner.replacing(".", with: "_"))", function: function, argument: argument)
+  }
+
+  func apply(_ aggregate: Aggregate, _ rows: [Value]) async throws -> Value {
+    guard let argument = aggregate.argument else { return .int(rows.count) }
+    var values: [Value] = []
+    for (index, row) in rows.enumerated() { values.append(try await context.inRow(Row(index: index, value: row)).value(argument)) }
+    guard let function = Functions.named(aggregate.function) else { return .nothing }
+    return try context.located(argument.span) { () throws(OperationError) in try function.run([.list(values)], session) }
+  }
+}

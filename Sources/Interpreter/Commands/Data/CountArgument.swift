@@ -1,0 +1,21 @@
+import Language
+import Synchronization
+
+extension Invocation {
+  func countArgument(_ rest: ArraySlice<Expression>) async throws -> Int {
+    guard let expression = rest.first, rest.count == 1 else {
+      throw error("`\(definition.name)` takes how many rows: \(definition.usage[0])")
+    }
+    let value = try await context.value(expression)
+    guard case .int(let count) = value, count >= 0 else {
+      throw error("`\(definition.name)` takes a whole number from 0, not \(value.preview)", at: expression.span)
+    }
+    return count
+  }
+}
+
+final class Counter: Sendable {
+  private let count = Mutex(0)
+  func add() { count.withLock { $0 += 1 } }
+  var value: Int { count.withLock { $0 } }
+}

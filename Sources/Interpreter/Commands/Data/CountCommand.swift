@@ -1,0 +1,13 @@
+import Language
+import Synchronization
+
+extension CommandDefinition {
+  static let count = CommandDefinition(
+    name: "count", group: .data, summary: "how many rows there are", usage: ["rows | count"], arguments: 1...1, takesInput: true,
+    examples: ["1..10 | where it > 3 | count"]
+  ) { call in
+    let counter = Counter()
+    try await call.rows().stream.forEach(named: call.jobName) { _ in counter.add() }
+    return .value(.int(counter.value))
+  }
+}

@@ -1,0 +1,36 @@
+import Language
+
+extension CommandDefinition {
+  static let group = CommandDefinition(
+    name: "group", group: .data, summary: "rows by the values of fields; each group has the fields and its `rows`",
+    usage: ["rows | group model", "rows | group model prompt"],
+    arguments: 2...99, takesInput: true, takesRowExpressions: true,
+    examples: ["[{a: 1, b: 2}, {a: 1, b: 3}] | group a | summarize sum(b)"]
+  ) { call in
+    let (values, rest) = try await call.values()
+    let names = rest.map { expression -> String in
+      if case .name(let name) = expression.node { return name }
+      if case .field(_, let name) = expression.node { return name }
+      return call.context.source.text(expression.span)
+    }
+    var places: [String: Int] = [:]
+    var groups: [(keys: [Value], rows: [Value])] = []
+    for (index, value) in values.enumerated() {
+      let inner = call.context.inRow(Row(index: index, value: value))
+      var keys: [Value] = []
+      for expression in rest { keys.append(try await inner.value(expression)) }
+      let label = keys.map(\.quoted).joined(separator: "\u{0}")
+      if let place = places[label] {
+        groups[place].rows.append(value)
+      } else {
+        places[label] = groups.count
+        groups.append((keys, [value]))
+      }
+    }
+    return .value(
+      .list(
+        groups.map { group in
+          .record(Record(zip(names, group.keys).map { ($0, $1) } + [("count", .int(group.rows.count)), ("rows", .list(group.rows))]))
+        }))
+  }
+}

@@ -1,0 +1,28 @@
+import Language
+
+extension Invocation {
+  func random() async throws -> SeededRandom {
+    guard let value = try await flagValue("seed") else { return SeededRandom(seed: UInt64.random(in: 0 ... .max)) }
+    guard case .int(let seed) = value else {
+      throw error("`--seed` takes a whole number, not \(value.preview)", at: flag("seed")?.name.span)
+    }
+    return SeededRandom(seed: UInt64(bitPattern: Int64(seed)))
+  }
+}
+
+/// SplitMix64: the same order for the same seed, on every machine and in every version.
+struct SeededRandom: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed
+  }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

@@ -1,0 +1,25 @@
+import Language
+import Synchronization
+
+extension CommandDefinition {
+  static let select = CommandDefinition(
+    name: "select", group: .data, summary: "makes a record of each row with just these columns",
+    usage: ["rows | select input text latency", "rows | select name (expression)"],
+    arguments: 2...99, takesInput: true, takesRowExpressions: true,
+    examples: ["map 1..3 \"A fact about {it}.\" | select input text latency"]
+  ) { call in
+    let (stream, rest) = try await call.rows()
+    var columns: [(name: String, value: Expression)] = []
+    for expression in rest {
+      switch expression.node {
+      case .name(let name): columns.append((name, expression))
+      case .field(_, let name): columns.append((name, expression))
+      default:
+        // What is computed takes the place of the name before it.
+        columns.append((call.context.source.text(expression.span), expression))
+      }
+    }
+    if columns.isEmpty { throw call.error("`select` needs the names of columns") }
+    return .rows(stream.adding(SelectStage(columns: columns)))
+  }
+}

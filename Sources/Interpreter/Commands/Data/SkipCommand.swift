@@ -1,0 +1,12 @@
+import Language
+import Synchronization
+
+extension CommandDefinition {
+  static let skip = CommandDefinition(
+    name: "skip", group: .data, summary: "all but the first rows", usage: ["rows | skip 5"], arguments: 2...2, takesInput: true,
+    examples: ["1..5 | skip 3"]
+  ) { call in
+    let (values, rest) = try await call.values()
+    return .value(.list(Array(values.dropFirst(try await call.countArgument(rest)))))
+  }
+}

@@ -1,0 +1,40 @@
+import Language
+
+extension SettingDefinition {
+  func shown(_ settings: Settings) -> Value {
+    switch get(settings) {
+    case .nothing: .text(kindIsLimit ? "off" : "default")
+    case .bool(let on): .text(on ? "on" : "off")
+    case let value: value
+    }
+  }
+
+  private var kindIsLimit: Bool { if case .duration = kind { true } else { name == "system" || name == "stop" } }
+}
+
+extension Invocation {
+  func setting(_ word: SettingValue) throws -> SettingDefinition {
+    guard case .word(let name) = word.node, let setting = SettingDefinition.named(name) else {
+      let name = context.source.text(word.span)
+      throw error(
+        "there is no setting `\(name)`", at: word.span,
+        help: Suggestion.nearest(to: name, among: SettingDefinition.all.map(\.name)).map { "did you mean `\($0)`?" } ?? "`set` lists them")
+    }
+    return setting
+  }
+
+  func checkModelName(_ name: String, at span: Span) throws {
+    var context = context
+    context.overrides = []
+    if let model = SettingDefinition.named("model") { context.overrides = [Context.Override(setting: model, value: .text(name))] }
+    try context.checkModel(at: span)
+  }
+
+  func job(_ word: SettingValue) throws -> JobHandle {
+    if case .word(let name) = word.node {
+      if case .job(let handle)? = context.scope.lookup(name) { return handle }
+      if let handle = session.jobs.last(where: { $0.job.name == name || "%\($0.job.id)" == name }) { return handle }
+    }
+    throw error("this is no job", at: word.span, help: "`jobs` lists them; a name or %1")
+  }
+}

@@ -1,0 +1,19 @@
+import Language
+
+extension CommandDefinition {
+  static let unset = CommandDefinition(
+    name: "unset", group: .session, summary: "puts settings back to their defaults", usage: ["unset temperature"], takesWords: true,
+    showsItself: true,
+    examples: ["set temperature 0.2\nunset temperature"]
+  ) { call in
+    guard !call.command.words.isEmpty else {
+      throw call.error("`unset` needs the name of a setting", at: call.command.name.span, help: "`set` lists them")
+    }
+    for word in call.command.words {
+      let setting = try call.setting(word)
+      let fallback = setting.get(Settings(model: call.session.initialModel))
+      call.session.change { setting.put(&$0, fallback) }
+    }
+    return .value(.nothing)
+  }
+}

@@ -1,0 +1,18 @@
+import Language
+
+extension CommandDefinition {
+  static let vars = CommandDefinition(
+    name: "vars", group: .session, summary: "lists the variables", usage: ["vars"], showsItself: true, examples: ["let a = 1\nvars"]
+  ) { call in
+    let rows = call.session.globals.own.filter { $0.name != "_" }.map { name, value -> Value in
+      let size = value.elements.map { "\($0.count) elements" } ?? ""
+      return .record(
+        Record([
+          ("name", .text(name)), ("kind", .text(value.kind.replacing("a ", with: ""))),
+          ("value", .text(size.isEmpty ? value.preview : size)),
+        ]))
+    }
+    do { try call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
+    return .value(.nothing)
+  }
+}
