@@ -32,7 +32,8 @@ public final class Job: Sendable {
     /// Time to the end at the present rate; nil where it cannot be told.
     public var eta: Duration? {
       guard let total, done > 0, rate > 0 else { return nil }
-      return .milliseconds(Int(Double(total - done) / rate * 1000))
+      let seconds = Double(total - done) / rate
+      return seconds < 1e9 ? .milliseconds(Int(seconds * 1000)) : nil
     }
   }
 

@@ -70,6 +70,10 @@ extension Context {
       guard case .int(let a) = try await value(low), case .int(let b) = try await value(high) else {
         throw error("a range goes from one whole number to another", at: expression.span)
       }
+      // Its length must be a number that can be counted with.
+      if a <= b, b.subtractingReportingOverflow(a).overflow || b - a >= Int.max / 4 {
+        throw error("the range is too long", at: expression.span)
+      }
       return .range(a, b)
     case .pipeline(let pipeline): return try await self.value(pipeline)
     case .block(let block): throw error("a block is no value here", at: block.span)

@@ -94,6 +94,16 @@ extension Context {
 
   private func loop(_ name: Name, _ items: Pipeline, _ body: Block) async throws -> Completion {
     let value = try await value(items)
+    if case .range(let low, let high) = value {
+      var number = low
+      while number <= high {
+        try Task.checkCancellation()
+        scope.set(name.text, .int(number))
+        if case .returned(let value) = try await run(body) { return .returned(value) }
+        number += 1
+      }
+      return .normal(.nothing)
+    }
     guard let elements = value.elements else {
       throw error("`for` goes through a list or a range, not \(value.kind): \(value.preview)", at: items.span)
     }

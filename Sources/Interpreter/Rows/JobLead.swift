@@ -14,7 +14,10 @@ struct JobLead: Sendable {
 
   init(_ stream: RowStream, named: String?) {
     session = stream.context.session
-    let total = stream.source.count.map { $0 * stream.expansion }
+    let total = stream.source.count.flatMap { count -> Int? in
+      let product = count.multipliedReportingOverflow(by: stream.expansion)
+      return product.overflow ? nil : product.partialValue
+    }
     if let claimed = stream.context.tracker?.claim() {
       handle = claimed
       (isForeground, counts) = (false, true)

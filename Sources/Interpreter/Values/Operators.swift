@@ -121,9 +121,7 @@ extension Value {
   private func arithmetic(_ op: BinaryOperator, _ other: Value) throws(OperationError) -> Value {
     if case .int(let a) = self, case .int(let b) = other, let whole = try Value.whole(op, a, b) { return .int(whole) }
     if case .duration(let a) = self { return try Value.time(op, a, other) }
-    if case .duration(let b) = other, op == .multiply, let factor = asNumber {
-      return .duration(.microseconds(Int64(b.seconds * factor * 1e6)))
-    }
+    if case .duration(let b) = other, op == .multiply, asNumber != nil { return try Value.time(op, b, self) }
     guard let a = asNumber, let b = other.asNumber, !isDuration, !other.isDuration else {
       var help: String?
       if asText != nil || other.asText != nil { help = "`number(text)` reads a text as a number; a text is joined with \"{…}\"" }

@@ -25,7 +25,8 @@ extension Value {
   public var elements: [Value]? {
     switch self {
     case .list(let elements): elements
-    case .range(let low, let high): low > high ? [] : (low...high).map(Value.int)
+    // Pipelines go through a range without spelling it out; what needs it as a list may not fill the memory with it.
+    case .range(let low, let high): low > high ? [] : high - low < 50_000_000 ? (low...high).map(Value.int) : nil
     default: nil
     }
   }

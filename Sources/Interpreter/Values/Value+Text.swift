@@ -60,9 +60,9 @@ extension Double {
 
   /// With `digits` after the point; `trimming` takes zeros off the end.
   public func fixed(_ digits: Int, trimming: Bool = false) -> String {
-    guard isFinite, magnitude < 1e15 else { return String(self) }
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
+    guard isFinite, magnitude * scale < 9e18 else { return String(self) }
     let scaled = Int((magnitude * scale).rounded())
     var fraction = digits == 0 ? "" : String(scaled % Int(scale))
     fraction = String(repeating: "0", count: max(0, digits - fraction.count)) + fraction

@@ -96,6 +96,8 @@ struct ChunkReader {
       if key.is("prompt_tokens"), try count.peek() == .number { input = try count.int() }
       if key.is("completion_tokens"), try count.peek() == .number { output = try count.int() }
     }
-    if let input, let output, input >= 0, output >= 0 { usage = Usage(input: input, output: output) }
+    // A count that no model reaches is no count.
+    let possible = 0...1_000_000_000_000
+    if let input, let output, possible ~= input, possible ~= output { usage = Usage(input: input, output: output) }
   }
 }

@@ -28,15 +28,19 @@ extension CommandDefinition {
     let plans = try await call.promptPlan(prompt, try await call.parameterFlags())
     if plans.isEmpty { throw call.error("there is no prompt in the list", at: prompt.span) }
     let samples = try await call.samples()
-    let sweep = Sweep(prompts: plans, flags: try await call.settingFlags(), samples: samples)
-    guard sweep.variants.count <= Sweep.maximumVariants else {
-      throw call.error("\(sweep.variants.count) combinations are more than \(Sweep.maximumVariants)")
+    let flags = try await call.settingFlags()
+    let combinations = flags.reduce(Double(plans.count * samples)) { $0 * Double($1.values.count) }
+    guard combinations <= Double(Sweep.maximumVariants) else {
+      throw call.error("\(combinations.short) combinations are more than \(Sweep.maximumVariants)")
     }
+    let sweep = Sweep(prompts: plans, flags: flags, samples: samples)
     let stage = MapStage(sweep: sweep, form: try await call.replyForm(), span: prompt.span, context: call.context)
     try await stage.check([], call.context)
     var rows = stream
     if let shape = sweep.shape {
-      if let items = stream.source.count { call.world.output.note("\(items * sweep.variants.count) prompts: \(items) items × \(shape)") }
+      if let items = stream.source.count {
+        call.world.output.note("\((Double(items) * combinations).short) prompts: \(items) items × \(shape)")
+      }
       rows = rows.adding(ExpandStage(width: sweep.variants.count))
     }
     return .rows(rows.adding(stage))
