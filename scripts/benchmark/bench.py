@@ -113,6 +113,23 @@ def bench_map() -> None:
     print(f"\nThe wire's limit here (wrk, 64 connections, answers not read): {line.strip()}")
 
 
+def lateness(url: str, streams: int) -> list[float]:
+    """Milliseconds from the server's sending a token to its coming out of promptsh, for one stream shown while the others run behind it."""
+    script = f"use {url}\nset concurrency {streams}\nlet r = map 2..{streams} \"x {{it}}\" --model openai/m --retries 0 &\nstream \"y\" --model openai/m\nlet all = gather r"
+    process = subprocess.Popen(["taskset", "-c", "0", options.program, "-e", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    late, rest, digits = [], b"", 0
+    while piece := os.read(process.stdout.fileno(), 65536):
+        now = time.clock_gettime(time.CLOCK_MONOTONIC)
+        words = (rest + piece).split(b" ")
+        # Every stamp has as many digits as the first; a shorter one at the end is still coming.
+        digits = digits or len(words[1]) if len(words) > 1 else digits
+        rest = words.pop() if words and len(words[-1].strip()) < digits else b""
+        complete = words
+        late += [(now - int(word) / 1e6) * 1000 for word in complete if len(word.strip()) == digits and word.strip().isdigit()]
+    process.wait()
+    return late
+
+
 def bench_streams() -> None:
     streams, chunks = 1000 // scale, 200
     rows = []
@@ -122,12 +139,13 @@ def bench_streams() -> None:
     lost = 0
     for _ in range(options.runs):
         seconds, cpu, rss, out = psh(
-            f"use {url}\nset concurrency {streams}\nlet r = map 1..{streams} \"x {{it}}\" --model openai/m --retries 0\nprint len(failed(r)) len(r[0].text) sum(r | add size {{ len(it.text) }} | select size | add n {{ size }} ).n".split("| add n")[0].replace("sum(r", "(r") + "| count)")
+            f'use {url}\nset concurrency {streams}\nlet r = map 1..{streams} "x {{it}}" --model openai/m --retries 0\nprint len(failed(r)) (r | where tokens == 200 | count)')
         words = out.split()
-        lost += int(words[0])
+        lost += int(words[0]) + streams - int(words[1])
         samples["promptsh"].append((cpu / (streams * chunks) * 1e6, seconds, rss / 1024))
         seconds, cpu, rss, out = run([os.path.join(options.work, "client"), url + "/chat/completions", str(streams), str(streams), "stream"])
         samples["C, libcurl multi (poll)"].append((cpu / (streams * chunks) * 1e6, seconds, rss / 1024))
+    late = [ms for _ in range(options.runs) for ms in lateness(url, streams)]
     process.kill()
     ideal = chunks * 0.02
     c = medians(samples["C, libcurl multi (poll)"])[0]
@@ -135,6 +153,9 @@ def bench_streams() -> None:
         cpu, seconds, rss = medians(values)
         rows.append([name, f"{cpu:.1f}", f"{cpu / c:.2f}", f"{seconds:.2f} s (ideal {ideal:.2f})", f"{rss:.0f}", lost if name == "promptsh" else 0])
     table(f"{streams} streams at once, {chunks} chunks each, 20 ms apart", ["client", "CPU µs/chunk", "× C", "whole run", "peak MB", "rows failed"], rows)
+    late.sort()
+    print(f"\nLateness of a token of one stream that is shown while the other {streams - 1} run behind it, from the server's send to promptsh's standard output: "
+          f"p50 {late[len(late) // 2]:.2f} ms, p99 {late[len(late) * 99 // 100]:.1f} ms ({len(late)} tokens)")
 
 
 def bench_width() -> None:

@@ -1,7 +1,7 @@
 // A chat server that is never the bottleneck: one epoll thread, answers made beforehand.
 //   server port
 // POST /v1/chat/completions              one document, or one event stream at once, as `"stream":true` asks
-// POST /paced/N/GAP_MS/v1/chat/…         a stream of N chunks, one every GAP_MS; "created" is the send time in µs (CLOCK_MONOTONIC)
+// POST /paced/N/GAP_MS/v1/chat/…         a stream of N chunks, one every GAP_MS; "created" and the content are the send time in µs (CLOCK_MONOTONIC)
 // POST /delay/MS/v1/chat/…               one document after MS
 // GET  /cpu                              the server's CPU seconds so far
 #define _GNU_SOURCE
@@ -121,7 +121,7 @@ static void tick(int fd) {
   char event[400], chunk[440];
   int last = --c->left == 0;
   int n = last ? sprintf(event, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":200,\"total_tokens\":209}}\n\ndata: [DONE]\n\n")
-               : sprintf(event, "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":\"m\",\"system_fingerprint\":\"fp_1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" word\"},\"finish_reason\":null}]}\n\n", now_us());
+               : sprintf(event, "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":\"m\",\"system_fingerprint\":\"fp_1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" %lld\"},\"finish_reason\":null}]}\n\n", now_us(), now_us());
   int k = sprintf(chunk, "%x\r\n", n);
   memcpy(chunk + k, event, n);
   k += n;
