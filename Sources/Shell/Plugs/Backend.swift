@@ -31,7 +31,8 @@ final class Backend: ModelClient, ModelDirectory {
       return ["story", "fast", "flaky"].contains(model.name) ? nil : "the simulator has story, fast and flaky"
     }
     guard let provider = registry.provider(model.provider) else {
-      return "there is no provider `\(model.provider)`; there is: sim, \(registry.providers.map(\.id).joined(separator: ", "))"
+      return
+        "there is no provider `\(model.provider)`; there is: sim, \(registry.providers.map(\.id).filter { $0 != "sim" }.joined(separator: ", "))"
     }
     if registry.isReady(model.provider) { return nil }
     return "its key is not set (environment variable \(provider.keyVariable ?? "of its own"))"
