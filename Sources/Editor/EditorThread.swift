@@ -262,7 +262,6 @@ final class EditorThread {
     case .upperWord: return KeyCode.upperWord
     case .lowerWord: return KeyCode.lowerWord
     case .widen, .narrow: return nil
-    case .endOfInput: return nil
     }
   }
 

@@ -10,7 +10,6 @@ enum Key: Equatable {
   case up, down, left, right, home, end, delete, wordLeft, wordRight, deleteWordLeft, deleteWordRight, upperWord, lowerWord
   case paste(String)
   case widen, narrow
-  case endOfInput
 }
 
 /// Turns the terminal's bytes into keys: UTF-8 whatever the locale, known escape sequences into their meaning, a paste into one key,

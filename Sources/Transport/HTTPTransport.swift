@@ -38,14 +38,6 @@ public final class HTTPTransport: TaskExecutor, Sendable {
     Transfer(request, handler: handler, transport: self)
   }
 
-  /// Loads libcurl and starts the thread ahead of the first request. Returns what is missing, if anything.
-  @discardableResult
-  public func warmUp() -> TransportError? {
-    if let problem = cc_load() { return .unavailable(String(cString: problem)) }
-    startIfNeeded()
-    return nil
-  }
-
   /// Ends every transfer as cancelled, and the thread, which until then keeps the transport alive. For tests; a shell keeps its
   /// transport to the end.
   public func shutdown() {

@@ -51,11 +51,6 @@ public final class Session: Sendable {
     if world.engine.limiter.limit != limit { world.engine.limiter.limit = limit }
   }
 
-  /// For keys: a wider or narrower session.
-  public func setConcurrency(_ concurrency: Int) {
-    change { $0.concurrency = min(max(concurrency, 1), 10_000) }
-  }
-
   // MARK: jobs
 
   public var jobs: [JobHandle] { state.withLock { $0.jobs } }

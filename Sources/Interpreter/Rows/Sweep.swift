@@ -15,8 +15,6 @@ struct Sweep: Sendable {
   /// `2 prompts × 4 models × 3 samples`; nil where there is one combination.
   var shape: String?
 
-  var isSingle: Bool { variants.count == 1 }
-
   /// Refuses what nobody means to pay for.
   static let maximumVariants = 100_000
 

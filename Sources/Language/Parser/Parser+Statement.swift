@@ -1,7 +1,7 @@
 extension Parser {
   mutating func statement() throws(Diagnostic) -> Statement {
     let start = token.span.start
-    var node = try statementNode()
+    let node = try statementNode()
     var isBackground = false
     if token.is(.ampersand) {
       switch node {
@@ -11,7 +11,6 @@ extension Parser {
       advance()
       isBackground = true
     }
-    if case .pipeline(let pipeline) = node, pipeline.stages.isEmpty { node = .pipeline(pipeline) }
     return Statement(node: node, span: span(from: start), isBackground: isBackground)
   }
 
