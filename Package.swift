@@ -32,11 +32,12 @@ let package = Package(
       "Shell",
       knows: [
         "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator",
-        "Formats", "Language", "Chat", "JSON",
+        "Formats", "Language", "Chat", "JSON", "Threads", "TextWidth",
       ]),
     room("Interpreter", knows: ["Language", "Scheduling", "Formats", "Chat", "JSON"]),
     room("Language", knows: ["TextWidth"]),
     room("TextWidth"),
+    room("Threads"),
     room(
       "Scheduling",
       knows: [
@@ -44,9 +45,9 @@ let package = Package(
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     room("Providers", knows: ["Transport", "Chat", "JSON"]),
-    room("Transport", knows: ["CCurl"]),
+    room("Transport", knows: ["CCurl", "Threads"]),
     room("Terminal", knows: ["TextWidth"]),
-    room("Editor", knows: ["CEdit", "TextWidth"]),
+    room("Editor", knows: ["CEdit", "TextWidth", "Threads"]),
     room(
       "Simulator",
       knows: [
@@ -65,10 +66,10 @@ let package = Package(
     tests("LanguageTests", of: ["Language"]),
     tests("SchedulingTests", of: ["Scheduling", "Chat"]),
     .testTarget(name: "ProvidersTests", dependencies: ["Providers", "Transport", "Chat"], exclude: ["Cassettes"], swiftSettings: strict),
-    tests("TransportTests", of: ["Transport", "Providers", "Simulator", "Chat"]),
+    tests("TransportTests", of: ["Transport", "Providers", "Simulator", "Chat", "Threads"]),
     tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor"]),
     tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats"]),
-    tests("ProgramTests", of: ["Simulator"]),
+    tests("ProgramTests", of: ["Simulator", "Threads"]),
     tests("ArchitectureTests", of: []),
   ],
   swiftLanguageModes: [.v6]

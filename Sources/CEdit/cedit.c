@@ -60,7 +60,19 @@ void ce_bind(EditLine *editor, const wchar_t *key, const wchar_t *command) {
   }
 }
 
-void ce_use_emacs(EditLine *editor) { el_wset(editor, EL_BIND, L"-e", NULL); }
+void ce_bind_alternate(EditLine *editor, const wchar_t *key, const wchar_t *command) {
+  if (command) {
+    el_wset(editor, EL_BIND, L"-a", key, command, NULL);
+  } else {
+    el_wset(editor, EL_BIND, L"-a", L"-r", key, NULL);
+  }
+}
+
+int ce_is_vi(EditLine *editor) {
+  const wchar_t *mode = NULL;
+  return el_wget(editor, EL_EDITOR, &mode) == 0 && mode && mode[0] == L'v';
+}
+
 void ce_source(EditLine *editor) { el_source(editor, NULL); }
 
 const wchar_t *ce_read(EditLine *editor, int *count) { return el_wgets(editor, count); }

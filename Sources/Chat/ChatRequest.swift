@@ -28,8 +28,8 @@ public struct Sampling: Sendable, Equatable {
 /// How long each part of a call may take; nil is no limit.
 public struct Timeouts: Sendable, Equatable {
   public var connect: Duration? = .seconds(10)
-  /// From the request to the first byte of the answer.
-  public var firstByte: Duration? = .seconds(120)
+  /// From the request to the first token of a stream, or the first byte of a whole answer.
+  public var firstToken: Duration? = .seconds(120)
   /// Between two reads of the answer.
   public var idle: Duration? = .seconds(60)
   public var total: Duration?

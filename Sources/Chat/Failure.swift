@@ -22,9 +22,9 @@ public enum FailureKind: String, Sendable, CaseIterable {
     switch self {
     case .connection: "is the server running, and its address right? `use URL` sets it"
     case .tls: "the server's certificate could not be verified; SSL_CERT_FILE names a bundle of your own"
-    case .timeout: "`set timeout`, `set first-byte-timeout`, `set idle-timeout` and `set connect-timeout` are the limits"
+    case .timeout: "`set timeout`, `set first-token-timeout`, `set idle-timeout` and `set connect-timeout` are the limits"
     case .rateLimited: "a lower `set concurrency`, or more `set retries`"
-    case .quota: "the account is out of credit; no retry will help"
+    case .quota: "the account is out of credit, or `set budget` is; no retry will help"
     case .overloaded, .server: "the server's own trouble; `retry NAME` sends what failed again"
     case .badRequest: "the server did not accept the request; see its message"
     case .auth: "set the provider's key in its environment variable (`models` names it)"
@@ -47,6 +47,8 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
   public var status: Int?
   /// The shortest wait before another try that the server asked for.
   public var retryAfter: Duration?
+  /// What the server said of another try (`x-should-retry`); nil where it did not.
+  public var shouldRetry: Bool?
 
   public init(_ kind: FailureKind, _ message: String, status: Int? = nil, retryAfter: Duration? = nil) {
     self.kind = kind

@@ -46,6 +46,8 @@ public struct Attempt: Sendable {
   public var ttft: Duration?
   /// From the request's start to its last byte.
   public var latency: Duration = .zero
+  /// What the server said of its limits.
+  public var stated: StatedLimits?
 
   public init() {}
 
@@ -63,8 +65,12 @@ public struct Reply: Sendable {
   public var attempt: Attempt
   /// How often it was sent.
   public var attempts: Int
-  /// Time spent waiting for a slot, and between tries.
+  /// Time spent waiting for leave to send, and between tries.
   public var queued: Duration
+  /// Time spent waiting between tries.
+  public var waited: Duration = .zero
+  /// Whether a second call was sent beside the first, which was late.
+  public var hedged = false
 
   public init(model: ModelName, messages: [Message], attempt: Attempt, attempts: Int, queued: Duration) {
     self.model = model

@@ -42,6 +42,13 @@ public final class History: Sendable {
 
   public var lines: [String] { entries.withLock { $0 } }
 
+  /// The newest entry that begins with a text, without that beginning; empty where there is none.
+  func rest(of text: String) -> String {
+    if text.isEmpty { return "" }
+    return entries.withLock { $0.last { $0.hasPrefix(text) && $0.utf8.count > text.utf8.count } }.map { String($0.dropFirst(text.count)) }
+      ?? ""
+  }
+
   public func add(_ text: String) {
     if text.allSatisfy(\.isWhitespace) || History.mayHoldSecret(text) { return }
     let isNew = entries.withLock { entries in

@@ -16,6 +16,9 @@ enum KeyCode {
   static let deleteWordRight: UInt32 = 0x8D
   static let upperWord: UInt32 = 0x8E
   static let lowerWord: UInt32 = 0x8F
+  static let undo: UInt32 = 0x90
+  /// Changes nothing: lets libedit take the buffer in as we have changed it.
+  static let refresh: UInt32 = 0x91
 
   private static func text(_ code: UInt32) -> String { Unicode.Scalar(code).map { String(Character($0)) } ?? "" }
 
@@ -25,10 +28,17 @@ enum KeyCode {
     (text(end), "ed-move-to-end"), (text(delete), "ed-delete-next-char"), (text(wordLeft), "ed-prev-word"),
     (text(wordRight), "em-next-word"),
     (text(deleteWordLeft), "ed-delete-prev-word"), (text(deleteWordRight), "em-delete-next-word"), (text(upperWord), "em-upper-case"),
-    (text(lowerWord), "em-lower-case"), ("^W", "ed-delete-prev-word"), ("^D", "ed-delete-next-char"), ("^P", "psh-previous"),
+    (text(lowerWord), "em-lower-case"), (text(undo), "psh-undo"), (text(refresh), "psh-refresh"), ("^W", "ed-delete-prev-word"),
+    ("^D", "ed-delete-next-char"), ("^P", "psh-previous"),
     ("^N", "psh-next"),
-    ("^J", "psh-submit"), ("^U", "vi-kill-line-prev"), ("^_", "vi-undo"),
+    ("^J", "psh-submit"), ("^U", "vi-kill-line-prev"), ("^_", "psh-undo"),
   ]
+
+  /// In vi's command mode too.
+  static let viBindings = bindings.filter { $0.key.unicodeScalars.first.map { (0x80...0x9F).contains($0.value) } ?? false }
+
+  /// They call programs, or read keys on their own.
+  static let viLockedDown = ["v", ":", "^R"]
 
   static let lockedDown = ["^[x", "^[X", "^[p", "^[n", "^[w", "^[W", "^X^X", "^R", "^S", "^V", "^Q", "^@"]
 }

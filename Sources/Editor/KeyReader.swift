@@ -5,34 +5,43 @@
 #endif
 
 /// A key, once its bytes are understood.
-enum Key: Equatable {
+public enum Key: Sendable, Equatable {
   case character(Unicode.Scalar)
   case up, down, left, right, home, end, delete, wordLeft, wordRight, deleteWordLeft, deleteWordRight, upperWord, lowerWord
   case paste(String)
-  case widen, narrow
+  case widen, narrow, previousChoice, editOutside
+  /// A lone ESC.
+  case escape
 }
 
 /// Turns the terminal's bytes into keys: UTF-8 whatever the locale, known escape sequences into their meaning, a paste into one key,
 /// unknown sequences into nothing.
 struct KeyReader {
   private var bytes: [UInt8] = []
+  /// Nothing followed what is there.
+  private var isLate = false
 
   var isEmpty: Bool { bytes.isEmpty }
 
   mutating func append(_ more: some Sequence<UInt8>) {
     bytes.append(contentsOf: more)
+    isLate = false
   }
+
+  /// Nothing came for a while: a lone ESC is a key now, and so is whatever was cut.
+  mutating func becomeLate() { isLate = true }
 
   /// The next key; nil where its bytes are not all there yet.
   ///
   /// - Parameter isLate: nothing more came for a while: a lone ESC is a key then, not the start of a sequence.
-  mutating func next(isLate: Bool) -> Key? {
+  mutating func next(isLate given: Bool = false) -> Key? {
+    let isLate = given || self.isLate
     while let first = bytes.first {
       if first == 0x1B {
         guard bytes.count > 1 else {
           if !isLate { return nil }
           bytes.removeFirst()
-          continue
+          return .escape
         }
         switch escape(isLate: isLate) {
         case .some(.some(let key)): return key
@@ -66,7 +75,7 @@ struct KeyReader {
       let key: Key? = [
         UInt8(ascii: "b"): .wordLeft, UInt8(ascii: "f"): .wordRight, UInt8(ascii: "d"): .deleteWordRight, 0x7F: .deleteWordLeft,
         UInt8(ascii: "u"): .upperWord, UInt8(ascii: "l"): .lowerWord, UInt8(ascii: "+"): .widen, UInt8(ascii: "="): .widen,
-        UInt8(ascii: "-"): .narrow,
+        UInt8(ascii: "-"): .narrow, UInt8(ascii: "e"): .editOutside,
       ][introducer]
       bytes.removeFirst(introducer == 0x1B ? 1 : 2)
       return .some(key)
@@ -89,6 +98,7 @@ struct KeyReader {
     case "[H", "OH", "[1~", "[7~": return .some(.home)
     case "[F", "OF", "[4~", "[8~": return .some(.end)
     case "[3~": return .some(.delete)
+    case "[Z": return .some(.previousChoice)
     case "[1;5C", "[1;3C": return .some(.wordRight)
     case "[1;5D", "[1;3D": return .some(.wordLeft)
     default: return .some(nil)

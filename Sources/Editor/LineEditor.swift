@@ -1,5 +1,6 @@
 import CEdit
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -27,19 +28,22 @@ public struct Completion: Sendable, Equatable {
   }
 }
 
-/// What the editor asks its owner about the text.
+/// What the editor asks its owner. All of it is asked on the editor's thread and must be quick, but for `editOutside`.
 public struct EditorDelegate: Sendable {
   /// Whether Enter submits; else it adds a line.
-  public var isComplete: @Sendable (String) -> Bool
+  public var isComplete: @Sendable (String) -> Bool = { _ in true }
   /// The completions for the word that ends at the cursor, and how many characters of it they replace.
-  public var complete: @Sendable (_ text: String, _ cursor: Int) -> (replaced: Int, choices: [Completion])
+  public var complete: @Sendable (_ text: String, _ cursor: Int) -> (replaced: Int, choices: [Completion]) = { _, _ in (0, []) }
+  /// The styles of a text's pieces; nil for no colour at all.
+  public var colour: @Sendable (_ text: String, _ cursor: Int) -> [StyledRun]? = { _, _ in nil }
+  /// Alt-+ and Alt--: the limit goes up or down by one.
+  public var adjust: @Sendable (Int) -> Void = { _ in }
+  /// Alt-E: the text as another editor leaves it; nil where that failed. The terminal is that editor's meanwhile.
+  public var editOutside: @Sendable (String) -> String? = { _ in nil }
+  /// The prompt may have become another while the line is edited.
+  public var prompt: @Sendable () -> String = { "> " }
 
-  public init(
-    isComplete: @escaping @Sendable (String) -> Bool, complete: @escaping @Sendable (String, Int) -> (replaced: Int, choices: [Completion])
-  ) {
-    self.isComplete = isComplete
-    self.complete = complete
-  }
+  public init() {}
 }
 
 /// The line editor: a thread of its own that owns terminal, libedit and screen. Others post to its inbox and wake it.
@@ -48,8 +52,8 @@ public struct EditorDelegate: Sendable {
 /// moment without disturbing it.
 public final class LineEditor: Sendable {
   struct Request {
-    var prompt: String
     var continuation: String
+    var initial: String
     var reply: CheckedContinuation<Edited, Never>
   }
 
@@ -57,11 +61,10 @@ public final class LineEditor: Sendable {
     var request: Request?
     var above = ""
     var isReading = false
-    var isWoken = false
   }
 
   private let inbox = Mutex(Inbox())
-  private let wakePipe: (read: Int32, write: Int32)
+  let wake: WakePipe
   let history: History
   let delegate: EditorDelegate
 
@@ -69,25 +72,22 @@ public final class LineEditor: Sendable {
   public init?(history: History, delegate: EditorDelegate) {
     guard isatty(0) == 1, isatty(1) == 1 else { return nil }
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
-    guard !term.isEmpty, term != "dumb" else { return nil }
-    var ends: [Int32] = [-1, -1]
-    guard pipe(&ends) == 0 else { return nil }
-    for end in ends {
-      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-      _ = fcntl(end, F_SETFL, O_NONBLOCK)
-    }
-    wakePipe = (ends[0], ends[1])
+    guard !term.isEmpty, term != "dumb", let wake = WakePipe() else { return nil }
+    self.wake = wake
     self.history = history
     self.delegate = delegate
     setlocale(LC_CTYPE, "C.UTF-8")
-    EditorThread.start { [self] in EditorThread(self).run() }
+    wake.receiveSignals()
+    startThread { [self] in EditorThread(self).run() }
   }
 
   /// Edits one statement, over as many lines as it takes.
-  public func read(prompt: String, continuation: String) async -> Edited {
+  ///
+  /// - Parameter initial: stands there to begin with.
+  public func read(continuation: String, initial: String = "") async -> Edited {
     await withCheckedContinuation { reply in
-      inbox.withLock { $0.request = Request(prompt: prompt, continuation: continuation, reply: reply) }
-      wake()
+      inbox.withLock { $0.request = Request(continuation: continuation, initial: initial, reply: reply) }
+      wake.wake()
     }
   }
 
@@ -98,30 +98,16 @@ public final class LineEditor: Sendable {
       inbox.above += text
       return true
     }
-    if isTaken { wake() }
+    if isTaken { wake.wake() }
     return isTaken
   }
 
-  private func wake() {
-    let isNeeded = inbox.withLock { inbox in
-      defer { inbox.isWoken = true }
-      return !inbox.isWoken
-    }
-    if isNeeded {
-      var byte: UInt8 = 1
-      _ = write(wakePipe.write, &byte, 1)
-    }
+  /// The prompt has become another: it is drawn anew.
+  public func redraw() {
+    if inbox.withLock({ $0.isReading }) { wake.wake() }
   }
 
   // MARK: for the thread
-
-  var wakeDescriptor: Int32 { wakePipe.read }
-
-  func clearWake() {
-    inbox.withLock { $0.isWoken = false }
-    var bytes = [UInt8](repeating: 0, count: 64)
-    while readBytes(wakePipe.read, &bytes, 64) > 0 {}
-  }
 
   func takeRequest() -> Request? {
     inbox.withLock { inbox in

@@ -50,6 +50,9 @@ struct Screen {
     if drawn != nil { drawn = (rows, cursorRow) }
   }
 
+  /// Somebody else has had the screen: nothing of ours stands there.
+  mutating func forget() { drawn = nil }
+
   mutating func erase() {
     Screen.write(erasing())
     drawn = nil

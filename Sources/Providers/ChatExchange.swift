@@ -10,6 +10,7 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
   private let feed: TokenFeed?
   private let start = ContinuousClock.now
   private(set) var ttft: Duration?
+  private var stated: StatedLimits?
 
   init(decoder: any ReplyDecoder, feed: TokenFeed?) {
     self.decoder = decoder
@@ -18,7 +19,11 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
 
   func received(head: ResponseHead) {
     decoder.begin(head)
+    stated = RateHeaders.read(head)
+    stated?.after = start.duration(to: .now)
   }
+
+  var isWaiting: Bool { !decoder.hasBegun }
 
   func received(body: UnsafeRawBufferPointer) -> BodyVerdict {
     let before = decoder.text.count
@@ -45,6 +50,7 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
       _ = feed?.push(decoder.text[before...])
     }
     attempt.ttft = ttft
+    attempt.stated = stated
     feed?.finish()
     return attempt
   }

@@ -19,7 +19,7 @@ public final class ProviderClient: ModelClient {
     }
     var http = HTTPRequest(url: endpoint.chatURL, method: .post(OpenAIRequest.body(request)), headers: endpoint.headers)
     http.deadlines.connect = request.timeouts.connect
-    http.deadlines.firstByte = request.timeouts.firstByte
+    http.deadlines.firstToken = request.timeouts.firstToken
     http.deadlines.idle = request.timeouts.idle
     http.deadlines.total = request.timeouts.total
     let exchange = ChatExchange(decoder: OpenAIDecoder(), feed: feed)

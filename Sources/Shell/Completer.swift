@@ -7,47 +7,119 @@ import Interpreter
   import Darwin
 #endif
 
-/// What could stand at the cursor: commands, flags, settings, variables, their fields, functions; file names inside quotes.
+/// What could stand at the cursor: commands, flags, settings and their values, variables and their fields, jobs, models, functions;
+/// file names inside quotes.
 struct Completer: Sendable {
   let session: Session
+  let catalog: ModelCatalog
 
   func complete(_ text: String, _ cursor: Int) -> (replaced: Int, choices: [Completion]) {
     let before = String(String.UnicodeScalarView(text.unicodeScalars.prefix(cursor)))
     if let quote = openQuote(before) { return files(quote) }
-    let word = String(before.reversed().prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "-" || $0 == "." }.reversed())
-    let head = before.dropLast(word.count)
+    let parts = before.split(separator: " ", omittingEmptySubsequences: false)
+    let lastWord = parts.last.map(String.init) ?? ""
     let statement =
-      head.split(whereSeparator: { $0 == "|" || $0 == ";" || $0.isNewline || $0 == "{" || $0 == "(" }).last.map(String.init) ?? ""
-    let words = statement.split(separator: " ").map(String.init)
+      before.split(whereSeparator: { $0 == "|" || $0 == ";" || $0.isNewline || $0 == "{" || $0 == "(" }).last.map(String.init) ?? ""
+    var words = statement.split(separator: " ").map(String.init)
+    if !statement.isEmpty, statement.last != " " { _ = words.popLast() }
+    if let setting = valueOf(words) { return (lastWord.unicodeScalars.count, matching(values(of: setting, lastWord), lastWord)) }
+    let word = String(before.reversed().prefix { $0.isLetter || $0.isNumber || "_-.%".contains($0) }.reversed())
     let count = word.unicodeScalars.count
-    if word.hasPrefix("--") {
-      let command = words.first { CommandRegistry.named($0) != nil }
-      let names = command.flatMap(CommandRegistry.named)?.flagNames ?? SettingDefinition.requestFlags.map(\.name)
-      return (count, matching(names.map { Completion("--" + $0, note: SettingDefinition.named($0)?.summary ?? "") }, word))
-    }
+    if word.hasPrefix("--") { return (count, matching(flags(words), word)) }
     if let dot = word.lastIndex(of: ".") {
       let name = String(word[..<dot])
       let prefix = String(word[word.index(after: dot)...])
       let fields = session.globals.own.first { $0.name == name }?.value.fieldNames ?? []
       return (prefix.unicodeScalars.count, matching(fields.map { Completion($0) }, prefix))
     }
-    if words.first == "set" || words.first == "unset", words.count == 1 {
-      return (count, matching(SettingDefinition.all.map { Completion($0.name, note: $0.summary) }, word))
+    if let special = arguments(words) { return (count, matching(special, word)) }
+    return (count, matching(expressions(isStart: words.isEmpty || words.last == "=" || words.last == "return"), word))
+  }
+
+  // MARK: by place
+
+  private func flags(_ words: [String]) -> [Completion] {
+    guard let command = words.lazy.compactMap(CommandRegistry.named).first else {
+      return SettingDefinition.requestFlags.map { Completion("--" + $0.name, note: $0.summary) }
     }
-    if words.first == "help" { return (count, matching(HelpText.topics.map { Completion($0) }, word)) }
+    let own = command.flags.map { Completion("--" + $0.name, note: $0.summary) }
+    return own + (command.takesRequestFlags ? SettingDefinition.requestFlags.map { Completion("--" + $0.name, note: $0.summary) } : [])
+  }
+
+  /// The setting whose value is being written: `set NAME …`, `--name …`.
+  private func valueOf(_ words: [String]) -> SettingDefinition? {
+    if words.first == "set", words.count == 2 { return SettingDefinition.named(words[1]) }
+    if let last = words.last, last.hasPrefix("--") { return SettingDefinition.requestFlags.first { "--" + $0.name == last } }
+    return nil
+  }
+
+  private func values(of setting: SettingDefinition, _ word: String) -> [Completion] {
+    let off = Completion("off")
+    switch setting.kind {
+    case .onOff: return [Completion("on"), off]
+    case .width:
+      return [Completion("auto", note: "finds it for each provider; `auto 4..200` within a range")]
+        + ["4", "8", "16", "64"].map { Completion($0) }
+    case .budget: return [Completion("tokens", note: "so many in the whole session"), off]
+    case .percentile: return ["p90", "p95", "p99"].map { Completion($0) } + [off]
+    case .duration: return ["10s", "30s", "60s", "2m"].map { Completion($0) } + [off]
+    case .model: return models(word)
+    case .text, .texts: return [off]
+    case .number(let range): return [Completion("\(range.lowerBound)"), Completion("\(range.upperBound)")]
+    case .whole: return []
+    }
+  }
+
+  private func models(_ word: String) -> [Completion] {
+    let providers = session.world.directory.providers()
+    // Only servers that can be asked without a key that is not there.
+    let provider = word.split(separator: "/", omittingEmptySubsequences: false).first.map(String.init) ?? ""
+    guard word.contains("/"), providers.contains(where: { $0.id == provider && $0.isReady }) else {
+      return providers.map { Completion("\($0.id)/", note: $0.isReady ? $0.baseURL : "its key is not set") }
+    }
+    let example = providers.first { $0.id == provider }?.exampleModel.map { [$0] } ?? []
+    let names = catalog.names(of: provider)
+    return (names.isEmpty ? example : names).map { Completion("\(provider)/\($0)") }
+  }
+
+  /// Words that a command takes as its arguments.
+  private func arguments(_ words: [String]) -> [Completion]? {
+    guard let command = words.first else { return nil }
+    switch command {
+    case "set", "unset":
+      if words.count == 1 { return SettingDefinition.all.map { Completion($0.name, note: $0.summary) } }
+      return words.dropLast().last == "for" || words.last == "for" ? jobs : [Completion("for", note: "one job alone")]
+    case "help": return HelpText.topics.map { Completion($0) }
+    case "use", "models": return session.world.directory.providers().map { Completion($0.id, note: $0.baseURL) }
+    case "on", "off": return words.count == 1 ? CallbackEvents.names.map { Completion($0) } : nil
+    case "gather", "peek", "fg", "bg", "pause", "resume", "cancel", "why", "watch":
+      return jobs.isEmpty ? nil : jobs
+    default: return nil
+    }
+  }
+
+  private var jobs: [Completion] {
+    session.jobs.flatMap { handle -> [Completion] in
+      let progress = handle.job.progress
+      let note = "\(progress.state.rawValue) \(progress.done)\(progress.total.map { "/\($0)" } ?? "")"
+      let name = handle.variable == nil ? [] : [Completion(handle.job.name, note: note)]
+      return name + [Completion("%\(handle.job.number ?? 0)", note: "\(handle.job.name) \(note)")]
+    }
+  }
+
+  private func expressions(isStart: Bool) -> [Completion] {
     let variables = session.globals.own.map { Completion($0.name, note: $0.value.kind) }
     let functions = Functions.all.map { Completion($0.name, note: $0.summary) }
-    let commands = CommandRegistry.all.filter { $0.name != "!" }.map { Completion($0.name, note: $0.summary) }
-    let isStart = words.isEmpty || words.last == "="
-    var choices = matching(isStart ? commands + variables + functions : variables + functions, word)
-    var seen: Set<String> = []
-    choices = choices.filter { seen.insert($0.text).inserted }
-    return (count, choices)
+    let commands = CommandRegistry.all.filter { $0.name != "!" && $0.summary != "not yet" }.map { Completion($0.name, note: $0.summary) }
+    return isStart ? commands + variables + functions : variables + functions
   }
 
   private func matching(_ choices: [Completion], _ prefix: String) -> [Completion] {
-    choices.filter { $0.text.hasPrefix(prefix) }.sorted { $0.text < $1.text }
+    var seen: Set<String> = []
+    return choices.filter { $0.text.hasPrefix(prefix) && seen.insert($0.text).inserted }.sorted { $0.text < $1.text }
   }
+
+  // MARK: files
 
   /// The text after a quote that is still open.
   private func openQuote(_ text: String) -> String? {
@@ -76,6 +148,8 @@ struct Completer: Sendable {
         pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       guard name.hasPrefix(prefix), !name.hasPrefix(".") || prefix.hasPrefix(".") else { continue }
+      // A name with control characters would be obeyed by the terminal it is shown on.
+      guard name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }) else { continue }
       choices.append(Completion(name + (Int32(entry.pointee.d_type) == Int32(DT_DIR) ? "/" : "")))
     }
     return (prefix.unicodeScalars.count, choices.sorted { $0.text < $1.text })

@@ -10,6 +10,7 @@ final class Prompt: Sendable {
   private let shell: ShellSession
   private let history: History
   private let isTerminal = Descriptor.isTerminal(0)
+  private let editor = Mutex<LineEditor?>(nil)
 
   init(faults: Faults) {
     let history = History(path: Descriptor.isTerminal(0) ? History.defaultPath() : nil)
@@ -21,26 +22,17 @@ final class Prompt: Sendable {
     // What comes through a pipe is a script.
     guard isTerminal else { return await runStandardInput() }
     shell.signals.install()
-    let terminated = Mutex(false)
-    shell.signals.onTerminate { [self] number in
-      rescueTerminal()
-      shell.session.cancelAll()
-      terminated.withLock { $0 = true }
-      exitNow(128 + number)
-    }
+    shell.session.isAttended = true
+    shell.signals.onTerminate { [self] number in shell.terminate(number, nil) }
     greet()
     await runInitFile()
-    let session = shell.session
-    let completer = Completer(session: session)
-    let delegate = EditorDelegate(
-      isComplete: { text in !Parser.parse(Source(name: "", text: text), vocabulary: Prompt.vocabulary(session)).isIncomplete },
-      complete: { text, cursor in completer.complete(text, cursor) })
-    guard let editor = LineEditor(history: history, delegate: delegate) else { return await runPlain() }
+    guard let editor = LineEditor(history: history, delegate: delegate()) else { return await runPlain() }
+    self.editor.withLock { $0 = editor }
     shell.console.setAbove { editor.printAbove($0) }
     var number = 1
     var warned = false
     while true {
-      switch await editor.read(prompt: "psh> ", continuation: "...> ") {
+      switch await editor.read(continuation: "...> ", initial: shell.session.takeDraft() ?? "") {
       case .abandoned: continue
       case .end:
         if !warned, mustWarn() {
@@ -62,6 +54,21 @@ final class Prompt: Sendable {
     }
   }
 
+  private func delegate() -> EditorDelegate {
+    let session = shell.session
+    let completer = Completer(session: session, catalog: ModelCatalog(session.world.directory))
+    let highlighter = Highlighter(session: session)
+    let hasColour = HostSystem.hasColour
+    var delegate = EditorDelegate()
+    delegate.isComplete = { text in !Parser.parse(Source(name: "", text: text), vocabulary: Prompt.vocabulary(session)).isIncomplete }
+    delegate.complete = { text, cursor in completer.complete(text, cursor) }
+    delegate.colour = { text, cursor in hasColour ? highlighter.runs(text, cursor: cursor) : nil }
+    delegate.adjust = { session.adjustConcurrency(by: $0) }
+    delegate.editOutside = { HostSystem.editNow($0) }
+    delegate.prompt = { Prompt.text(session) }
+    return delegate
+  }
+
   private func finish(_ status: Int32?) -> Int32 {
     shell.session.cancelAll()
     return status ?? ShellSession.ExitStatus.fine
@@ -80,7 +87,19 @@ final class Prompt: Sendable {
     let settings = shell.session.settings
     let model =
       settings.model.provider == "sim" ? "\(settings.model) (built-in simulator; `use` lists real models)" : settings.model.description
-    shell.console.note("promptsh \(Shell.version) · \(model) · concurrency \(settings.concurrency) · `help`")
+    shell.console.note("promptsh \(Shell.version) · \(model) · concurrency \(settings.limits.width.words) · `help`")
+  }
+
+  /// `psh sim/story ×8 ⟳2> `, or what `set prompt` says.
+  static func text(_ session: Session) -> String {
+    let settings = session.settings
+    let running = session.jobs.count { !$0.job.isOver }
+    let width = settings.limits.width.words
+    guard let own = settings.prompt else {
+      return "psh \(settings.model) ×\(width)\(running > 0 ? " ⟳\(running)" : "")> "
+    }
+    return own.replacing("{model}", with: settings.model.description).replacing("{concurrency}", with: width).replacing(
+      "{jobs}", with: "\(running)")
   }
 
   static func vocabulary(_ session: Session) -> Vocabulary {
@@ -91,6 +110,11 @@ final class Prompt: Sendable {
 
   // MARK: running a line
 
+  private enum Event: Sendable {
+    case done(Result<Void, any Error>)
+    case toBackground
+  }
+
   /// Runs one entry; returns a request to leave, if it made one.
   private func run(_ text: String, _ number: Int) async -> ExitRequest? {
     let source = Source(name: "line \(number)", text: text)
@@ -99,18 +123,39 @@ final class Prompt: Sendable {
       shell.console.note(first.formatted())
       return nil
     }
-    let work = Task { await shell.session.runLine(parsed.program) }
-    let interrupts = Mutex(0)
-    shell.signals.onInterrupt { [self] in
-      let count = interrupts.withLock { count in
-        count += 1
-        return count
-      }
-      shell.interrupt(count) { work.cancel() }
+    let line = Task { await shell.session.runLine(parsed.program) }
+    let events = AsyncStream<Event>.makeStream()
+    let interrupt = shell.interrupter { line.cancel() }
+    let steering = Steering(shell, onInterrupt: interrupt) { events.continuation.yield(.toBackground) }
+    shell.signals.onInterrupt(interrupt)
+    shell.signals.onTerminate { [self] in shell.terminate($0, line) }
+    shell.console.onKey.withLock { $0 = { steering.key($0) } }
+    Task { events.continuation.yield(.done(await line.value)) }
+    defer {
+      shell.signals.onInterrupt(nil)
+      shell.console.onKey.withLock { $0 = nil }
     }
-    let result = await work.value
-    shell.signals.onInterrupt(nil)
-    try? shell.console.flush()
+    for await event in events.stream {
+      switch event {
+      case .toBackground:
+        guard let job = shell.session.detach(until: line) else { continue }
+        shell.console.release(job)
+        shell.console.note("[\(job.number ?? 0)] \(job.name) goes on in the background; `fg` brings it back")
+        reportLater(line)
+        return nil
+      case .done(let result): return report(result)
+      }
+    }
+    return nil
+  }
+
+  /// A line that goes on without us may still fail.
+  private func reportLater(_ line: Task<Result<Void, any Error>, Never>) {
+    Task { _ = report(await line.value) }
+  }
+
+  private func report(_ result: Result<Void, any Error>) -> ExitRequest? {
+    do throws(OutputProblem) { try shell.console.flush() } catch { shell.console.note("error: \(error.description)") }
     switch result {
     case .success: return nil
     case .failure(let request as ExitRequest): return request
@@ -144,7 +189,7 @@ final class Prompt: Sendable {
     var number = 1
     var text = ""
     while true {
-      try? shell.console.prompt(text.isEmpty ? "psh> " : "...> ")
+      do throws(OutputProblem) { try shell.console.prompt(text.isEmpty ? "psh> " : "...> ") } catch { return finish(1) }
       guard let line = readLine(strippingNewline: true) else { return finish(nil) }
       text += text.isEmpty ? line : "\n" + line
       if Parser.parse(Source(name: "", text: text), vocabulary: Prompt.vocabulary(shell.session)).isIncomplete { continue }

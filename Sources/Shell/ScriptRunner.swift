@@ -1,3 +1,4 @@
+import Editor
 import Interpreter
 import Language
 import Scheduling
@@ -11,25 +12,50 @@ extension ShellSession {
     for diagnostic in failures where diagnostic.severity == .error { console.note(diagnostic.formatted()) }
     if failures.contains(where: { $0.severity == .error }) { return ExitStatus.misused }
     let work = Task { await session.run(source) }
-    let interrupts = Mutex(0)
-    signals.onInterrupt { [self] in
-      let count = interrupts.withLock { count in
-        count += 1
-        return count
-      }
-      interrupt(count) { work.cancel() }
+    let wasInterrupted = Atomic(false)
+    let interrupt = interrupter { work.cancel() }
+    let interrupted: @Sendable () -> Void = {
+      wasInterrupted.store(true, ordering: .relaxed)
+      interrupt()
     }
+    signals.onInterrupt(interrupted)
     let terminated = Mutex<Int32?>(nil)
     signals.onTerminate { [self] number in
       terminated.withLock { $0 = number }
-      work.cancel()
-      session.cancelAll()
+      terminate(number, work)
     }
+    // A script that runs on a terminal is steered by keys too; ^Z is the shell's that started it.
+    let steering = Steering(self, onInterrupt: interrupted) { [self] in console.keys.withLock { $0 }?.suspend() }
+    console.onKey.withLock { $0 = { steering.key($0) } }
     let result = await work.value
     signals.onInterrupt(nil)
     if let number = terminated.withLock({ $0 }) { return finished(128 + number) }
-    if interrupts.withLock({ $0 }) > 0 { return finished(ExitStatus.interrupted) }
+    if wasInterrupted.load(ordering: .relaxed) { return finished(ExitStatus.interrupted) }
     return finished(status(of: result))
+  }
+
+  /// The orderly end on a signal: every stream is closed, what finished is kept (a file that is being written is brought to its end),
+  /// and the program is gone soon, whatever else holds it up.
+  func terminate(_ number: Int32, _ work: Task<Result<Void, any Error>, Never>?) {
+    rescueTerminal()
+    work?.cancel()
+    session.cancelAll()
+    Task {
+      if work != nil { try? await Task.sleep(for: .seconds(2)) }
+      exitNow(128 + number)
+    }
+    if session.isAttended, let work {
+      Task {
+        _ = await work.value
+        exitNow(128 + number)
+      }
+    }
+  }
+
+  /// What ^C does, one after the other.
+  func interrupter(cancel: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
+    let count = Atomic(0)
+    return { [self] in interrupt(count.add(1, ordering: .relaxed).newValue, cancel: cancel) }
   }
 
   /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too.
@@ -37,7 +63,10 @@ extension ShellSession {
     if count == 1, let job = console.foregroundJob, (job.progress.total ?? 2) != 1 {
       session.setPaused(false, job)
       job.stopLaunching()
-      console.note("letting \(job.progress.inFlight) in flight finish; ^C once more cancels them")
+      let progress = job.progress
+      let rest = progress.total.map { $0 - progress.succeeded - progress.inFlight - progress.waiting } ?? 0
+      let keeps = rest > 0 ? "; `retry \(job.name)` will send the \(rest) left" : ""
+      console.note("letting \(progress.inFlight) in flight finish; ^C once more cancels them\(keeps)")
     } else {
       console.foregroundJob?.cancel()
       cancel()

@@ -94,7 +94,7 @@ public enum Shell {
 
   private static func replace(_ file: String, with text: String) -> String? {
     do throws(FileProblem) {
-      let writing = try StandardFiles(console: Console(limit: { 0 }, isDumb: true)).create(file, appending: false)
+      let writing = try StandardFiles(console: Console.plain).create(file, appending: false)
       try writing.write(Array(text.utf8))
       try writing.close()
       return nil
@@ -147,7 +147,7 @@ public enum Shell {
   // MARK: pieces
 
   static func read(_ file: String) -> Result<String, Misuse> {
-    let console = Console(limit: { 0 }, isDumb: true)
+    let console = Console.plain
     do throws(FileProblem) {
       let reading = try StandardFiles(console: console).open(file)
       var bytes: [UInt8] = []

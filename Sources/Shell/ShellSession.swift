@@ -29,13 +29,14 @@ public final class ShellSession: Sendable {
     let registry = Registry(environment: HostSystem.variable)
     let backend = Backend(registry: registry, transport: transport, faults: faults)
     let initial = Settings(model: ShellSession.firstModel(registry))
-    let limiter = Limiter(limit: initial.concurrency)
+    let (time, tails) = (SystemTimekeeper(), Tails())
+    let limiter = Limiter(initial.limits, time: time)
     let term = HostSystem.variable("TERM") ?? ""
-    console = Console(limit: { limiter.limit }, isDumb: term.isEmpty || term == "dumb")
-    let engine = CallEngine(limiter: limiter, client: backend, time: SystemTimekeeper())
+    console = Console(limiter: limiter, tails: tails, time: time, isDumb: term.isEmpty || term == "dumb")
+    let engine = CallEngine(limiter: limiter, client: backend, time: time)
     let world = World(
       engine: engine, output: console, files: StandardFiles(console: console), directory: backend, system: HostSystem(history: history),
-      executor: transport)
+      tails: tails, executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
     if let provider = registry.provider(initial.model.provider), isPlainRemote(url: provider.baseURL) {
       console.note("warning: \(provider.baseURL) is not encrypted: prompts and keys travel readable")

@@ -8,8 +8,12 @@ public struct ProgressLine: Sendable {
   public var total: Int?
   public var inFlight = 0
   public var limit = 0
+  /// What last moved the limit, where that is news.
+  public var change: String?
   public var failed = 0
   public var retried = 0
+  /// Rows that wait for another try.
+  public var waiting = 0
   /// Rows a second; tokens a second where they are counted.
   public var rate = ""
   public var elapsed = ""
@@ -33,9 +37,9 @@ public struct ProgressLine: Sendable {
 
   private var words: String {
     var parts = [total.map { "\(done)/\($0)" } ?? "\(done)"]
-    parts.append("\(inFlight) in flight of \(limit)")
+    parts.append("\(inFlight) in flight of \(limit)\(change.map { " (\($0))" } ?? "")")
     parts.append("\(failed) failed")
-    if retried > 0 { parts.append("\(retried) retried") }
+    if retried > 0 { parts.append("\(retried) retried\(waiting > 0 ? ", \(waiting) waiting" : "")") }
     if let state { parts.append(state) }
     if !rate.isEmpty { parts.append(rate) }
     parts.append(elapsed)

@@ -64,7 +64,20 @@ public struct Table: Sendable {
     return out
   }
 
-  static func cut(_ text: String, to width: Int) -> String {
+  /// The last part of a text that fits a width.
+  public static func end(of text: String, to width: Int) -> String {
+    var used = 0
+    var index = text.endIndex
+    while index > text.startIndex {
+      let before = text.index(before: index)
+      used += DisplayWidth.of(text[before])
+      if used > width { break }
+      index = before
+    }
+    return String(text[index...])
+  }
+
+  public static func cut(_ text: String, to width: Int) -> String {
     if DisplayWidth.of(text) <= width { return text }
     return String(DisplayWidth.prefix(text[...], width: max(0, width - 1))) + "…"
   }

@@ -241,10 +241,10 @@ final class CurlLoop {
         end(transfer, with: .timedOut(.total, after: total))
       } else if transfer.isPaused {
         continue
+      } else if let first = deadlines.firstToken, now - transfer.started > first.nanoseconds, transfer.isWaiting {
+        end(transfer, with: .timedOut(.firstToken, after: first))
       } else if transfer.received == 0 {
-        if let first = deadlines.firstByte, now - transfer.started > first.nanoseconds {
-          end(transfer, with: .timedOut(.firstByte, after: first))
-        }
+        continue
       } else if let idle = deadlines.idle, now - transfer.lastActivity > idle.nanoseconds {
         end(transfer, with: .timedOut(.idle, after: idle))
       }

@@ -25,18 +25,19 @@ public struct HTTPRequest: Sendable {
 /// (libcurl's own LOW_SPEED timers cost 12 µs a second for every stream).
 public struct Deadlines: Sendable, Equatable {
   public var connect: Duration? = .seconds(10)
-  public var firstByte: Duration?
+  /// Until the handler says that what was asked for has begun to come.
+  public var firstToken: Duration?
   public var idle: Duration?
   public var total: Duration?
 
   public init() {}
 
-  var shortest: Duration? { [firstByte, idle, total].compactMap { $0 }.min() }
+  var shortest: Duration? { [firstToken, idle, total].compactMap { $0 }.min() }
 }
 
 /// Why a transfer ended without an answer, or before its end.
 public enum TransportError: Error, Sendable, Equatable {
-  public enum Deadline: String, Sendable { case connect, firstByte = "first byte", idle, total }
+  public enum Deadline: String, Sendable { case connect, firstToken = "first token", idle, total }
 
   /// libcurl could not be loaded.
   case unavailable(String)

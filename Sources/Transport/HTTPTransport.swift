@@ -1,5 +1,6 @@
 import CCurl
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc

@@ -6,8 +6,14 @@ public protocol ResponseHandler: AnyObject {
   /// The status line and headers of the final answer (1xx answers are passed over).
   func received(head: ResponseHead)
   func received(body: UnsafeRawBufferPointer) -> BodyVerdict
+  /// Whether what was asked for has yet to begin, though bytes have come (headers, keep-alive comments).
+  var isWaiting: Bool { get }
   /// The bytes of this turn of the loop have all been handed over; wake consumers now, once.
   func turnEnded()
+}
+
+extension ResponseHandler {
+  public var isWaiting: Bool { false }
 }
 
 public enum BodyVerdict: Sendable {
@@ -27,6 +33,17 @@ public struct ResponseHead: Sendable {
   public init(status: Int, raw: [UInt8]) {
     self.status = status
     self.raw = raw
+  }
+
+  /// Whether these lower-case bytes stand anywhere in the headers: a cheap look before a search for several names.
+  public func mentions(_ text: StaticString) -> Bool {
+    let count = text.utf8CodeUnitCount
+    guard raw.count >= count else { return false }
+    return raw.withUnsafeBytes { bytes in
+      (0...(bytes.count - count)).contains { start in
+        lowered(bytes[start]) == text.utf8Start[0] && (1..<count).allSatisfy { lowered(bytes[start + $0]) == text.utf8Start[$0] }
+      }
+    }
   }
 
   /// The first header of this name, in any case; nil if there is none.

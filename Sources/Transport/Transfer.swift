@@ -31,6 +31,9 @@ public final class Transfer: @unchecked Sendable {
   /// Why we ended it, where it was us.
   var ending: TransportError?
 
+  /// Nothing of what was asked for has come.
+  var isWaiting: Bool { received == 0 || handler?.isWaiting ?? false }
+
   enum State { case new, waiting, live, done }
 
   init(_ request: HTTPRequest, handler: any ResponseHandler, transport: HTTPTransport) {

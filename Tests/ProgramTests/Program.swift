@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -34,7 +35,7 @@ enum Program {
     interruptAfter: String? = nil
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
-      thread {
+      startThread {
         continuation.resume(with: Swift.Result { try spawn(arguments, input, environment, closesOutput, interruptAfter) })
       }
     }
@@ -74,8 +75,8 @@ enum Program {
     let (output, errors) = (Collected(), Collected())
     let process = child
     let ends = (out: closesOutput ? Int32(-1) : outPipe[0], errors: errorPipe[0])
-    if !closesOutput { thread { output.read(ends.out) { _ in } } } else { output.finish() }
-    thread {
+    if !closesOutput { startThread { output.read(ends.out) { _ in } } } else { output.finish() }
+    startThread {
       let interrupted = Mutex(false)
       errors.read(ends.errors) { text in
         if let interruptAfter, text.contains(interruptAfter), !interrupted.withLock({ $0 }) {
@@ -94,7 +95,7 @@ enum Program {
     close(inPipe[1])
     // A guard against a program that never ends; it is waited for below.
     let timer = Collected()
-    thread {
+    startThread {
       if !timer.wait(seconds: 60) { kill(process, SIGKILL) }
     }
     var status: Int32 = 0
@@ -168,20 +169,5 @@ enum Program {
       while !isDone { if pthread_cond_timedwait(condition, mutex, &until) != 0 { break } }
       return isDone
     }
-  }
-
-  private static func thread(_ body: @escaping @Sendable () -> Void) {
-    final class Box: Sendable {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    pthread_create(
-      &thread, nil,
-      {
-        Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body()
-        return nil
-      }, Unmanaged.passRetained(Box(body)).toOpaque())
-    pthread_detach(thread)
   }
 }

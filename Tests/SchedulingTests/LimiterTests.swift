@@ -5,88 +5,149 @@ import Testing
 @testable import Scheduling
 
 @Suite struct LimiterStateTests {
-  /// Random steps keep the laws: never above the limit, nobody forgotten, nobody served twice.
-  @Test(arguments: 0..<40)
+  private static let lanes = ["a", "b"]
+
+  /// Random steps keep the laws: never above the limit, nobody forgotten, nobody answered twice, nothing kept when all is over.
+  @Test(arguments: 0..<60)
   func lawsHold(_ seed: Int) {
-    var random = Seeded(UInt64(seed))
-    var limiter = LimiterState(limit: 3)
-    var held: [Int] = []
+    var random = Seeded(seed)
+    var limiter = LimiterState(Limits(width: .fixed(3)))
+    var now: Duration = .zero
+    var held: [Permit] = []
     var waiting: [Int: Int] = [:]
-    func granted(_ ids: [Int]) {
-      for id in ids {
-        let job = waiting.removeValue(forKey: id)
-        #expect(job != nil, "granted to one who does not wait")
-        if let job { held.append(job) }
+    func settle() {
+      let effects = limiter.grantWaiting(now: now)
+      #expect(effects.spent.isEmpty)
+      for (id, permit) in effects.granted {
+        #expect(waiting.removeValue(forKey: id) == permit.job, "answered one who does not wait")
+        held.append(permit)
       }
     }
     for _ in 0..<600 {
-      let limitBefore = limiter.limit
+      now += .milliseconds(random.below(20))
       let before = limiter.inUse
-      switch random.next() % 8 {
+      var width = 0
+      if case .fixed(let fixed) = limiter.limits.width { width = fixed }
+      switch random.below(8) {
       case 0, 1, 2, 3:
-        let job = Int(random.next() % 3)
-        switch limiter.acquire(job, random.next() % 2 == 0 ? .fresh : .continuing) {
-        case .granted: held.append(job)
+        let job = random.below(3)
+        let turn: LimiterState.Turn = random.below(2) == 0 ? .fresh : .continuing
+        switch limiter.acquire(job, lane: Self.lanes[random.below(2)], turn, now: now) {
+        case .granted(let permit): held.append(permit)
         case .queued(let id): waiting[id] = job
+        case .spent: Issue.record("there is no budget")
         }
-      case 4, 5: if let job = held.popLast() { granted(limiter.release(job)) }
-      case 6: granted(limiter.setLimit(1 + Int(random.next() % 6)))
-      default:
-        if let (id, job) = waiting.first, limiter.cancel(id, of: job) { waiting[id] = nil }
+      case 4, 5: if let permit = held.popLast() { limiter.ended(permit, .unused, now: now) }
+      case 6:
+        width = 1 + random.below(6)
+        limiter.configure(Limits(width: .fixed(width)), now: now)
+      default: if let (id, job) = waiting.first, limiter.cancel(id, of: job) { waiting[id] = nil }
       }
+      settle()
       #expect(limiter.inUse == held.count)
       // A lowered limit lets what runs finish; nothing new is granted above it.
-      #expect(limiter.inUse <= max(limiter.limit, min(before, limitBefore)) || limiter.inUse <= before)
-      // Work-conserving: nobody waits while a slot is free.
-      #expect(waiting.isEmpty || limiter.inUse >= limiter.limit)
+      #expect(limiter.inUse <= max(width, before))
+      // Work-conserving: nobody waits while there is width.
+      #expect(waiting.isEmpty || limiter.inUse >= width)
     }
-    // Everyone is served in the end.
-    granted(limiter.setLimit(10_000))
+    limiter.configure(Limits(width: .fixed(10_000)), now: now)
+    settle()
     #expect(waiting.isEmpty)
-    for job in held { _ = limiter.release(job) }
+    for permit in held { limiter.ended(permit, .unused, now: now) }
     #expect(limiter.inUse == 0)
   }
 
-  @Test func shortJobIsNotHeldUpByALongOne() {
-    var limiter = LimiterState(limit: 4)
+  private func permit(_ request: LimiterState.Request) -> Permit? { if case .granted(let permit) = request { permit } else { nil } }
+  private func waiter(_ request: LimiterState.Request) -> Int? { if case .queued(let id) = request { id } else { nil } }
+
+  @Test func shortJobIsNotHeldUpByALongOne() throws {
+    var limiter = LimiterState(Limits(width: .fixed(4)))
     var waiters: [Int: Int] = [:]
-    for _ in 0..<4 { #expect(limiter.acquire(1, .fresh) == .granted) }
-    for _ in 0..<100 { if case .queued(let id) = limiter.acquire(1, .fresh) { waiters[id] = 1 } }
-    for _ in 0..<2 { if case .queued(let id) = limiter.acquire(2, .fresh) { waiters[id] = 2 } }
-    // The next two slots go to the job that has none.
-    #expect(limiter.release(1).map { waiters[$0] } == [2])
-    #expect(limiter.release(1).map { waiters[$0] } == [2])
-  }
-
-  @Test func aRowThatHasBegunComesFirst() {
-    var limiter = LimiterState(limit: 1)
-    _ = limiter.acquire(1, .fresh)
-    let fresh = limiter.acquire(1, .fresh)
-    guard case .queued(let going) = limiter.acquire(1, .continuing), case .queued(let new) = fresh else { return #expect(Bool(false)) }
-    #expect(limiter.release(1) == [going])
-    #expect(limiter.release(1) == [new])
-  }
-
-  @Test func capsAndPauses() {
-    var limiter = LimiterState(limit: 10)
-    _ = limiter.setCap(1, of: 1)
-    #expect(limiter.acquire(1, .fresh) == .granted)
-    guard case .queued(let capped) = limiter.acquire(1, .fresh) else { return #expect(Bool(false)) }
-    // Others pass by the one that is held back.
-    #expect(limiter.acquire(2, .fresh) == .granted)
-    #expect(limiter.setCap(nil, of: 1) == [capped])
-    _ = limiter.setPaused(true, 2)
-    guard case .queued(let paused) = limiter.acquire(2, .fresh) else { return #expect(Bool(false)) }
-    #expect(limiter.setPaused(false, 2) == [paused])
-  }
-
-  struct Seeded {
-    var state: UInt64
-    init(_ seed: UInt64) { state = seed &+ 1 }
-    mutating func next() -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return state >> 24
+    var held: [Permit] = []
+    for _ in 0..<4 { held.append(try #require(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)))) }
+    for _ in 0..<100 { waiters[try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))] = 1 }
+    for _ in 0..<2 { waiters[try #require(waiter(limiter.acquire(2, lane: "a", .fresh, now: .zero)))] = 2 }
+    // The next two permits go to the job that has none.
+    for permit in held.prefix(2) {
+      limiter.ended(permit, .unused, now: .zero)
+      #expect(limiter.grantWaiting(now: .zero).granted.map { waiters[$0.0] } == [2])
     }
+  }
+
+  @Test func aRowThatHasBegunComesFirst() throws {
+    var limiter = LimiterState(Limits(width: .fixed(1)))
+    let first = try #require(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
+    let fresh = try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
+    let going = try #require(waiter(limiter.acquire(1, lane: "a", .continuing, now: .zero)))
+    limiter.ended(first, .unused, now: .zero)
+    let second = limiter.grantWaiting(now: .zero).granted
+    #expect(second.map(\.0) == [going])
+    limiter.ended(second[0].1, .unused, now: .zero)
+    #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [fresh])
+  }
+
+  @Test func capsAndPauses() throws {
+    var limiter = LimiterState(Limits(width: .fixed(10)))
+    limiter.setCap(1, of: 1, now: .zero)
+    #expect(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)) != nil)
+    let capped = try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
+    // Others pass by the one that is held back.
+    #expect(permit(limiter.acquire(2, lane: "a", .fresh, now: .zero)) != nil)
+    limiter.setCap(nil, of: 1, now: .zero)
+    #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [capped])
+    limiter.setPaused(true, 2, reason: "paused", now: .zero)
+    let paused = try #require(waiter(limiter.acquire(2, lane: "a", .fresh, now: .zero)))
+    #expect(limiter.grantWaiting(now: .zero).granted.isEmpty)
+    limiter.setPaused(false, 2, reason: "resumed", now: .zero)
+    #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [paused])
+    #expect(limiter.history.changes.map(\.text) == ["no cap → 1: set for this job", "1 → no cap: set for this job", "paused", "resumed"])
+  }
+
+  /// A lane that is shut holds up nobody who goes elsewhere.
+  @Test func lanesAreApart() throws {
+    var limits = Limits(width: .fixed(10))
+    limits.requestsPerMinute = 1
+    var limiter = LimiterState(limits)
+    #expect(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)) != nil)
+    let later = try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
+    #expect(permit(limiter.acquire(1, lane: "b", .fresh, now: .zero)) != nil)
+    let effects = limiter.grantWaiting(now: .seconds(1))
+    #expect(effects.granted.isEmpty && effects.opening == .seconds(60))
+    #expect(limiter.grantWaiting(now: .seconds(60)).granted.map(\.0) == [later])
+  }
+
+  /// What is used and what is in flight never exceed a budget where replies keep to their `max-tokens`.
+  @Test(arguments: 0..<40)
+  func theBudgetIsNotOvershot(_ seed: Int) {
+    var random = Seeded(seed)
+    var limits = Limits(width: .fixed(20))
+    limits.tokenBudget = 2000
+    var limiter = LimiterState(limits)
+    var held: [Permit] = []
+    var (answered, refused) = (0, 0)
+    for _ in 0..<500 {
+      if random.below(2) == 0 {
+        switch limiter.acquire(1, lane: "a", .continuing, tokens: 60, now: .zero) {
+        case .granted(var permit):
+          if limiter.extend(&permit, input: 10 + random.below(20), output: 40, now: .zero) == nil {
+            held.append(permit)
+          } else {
+            limiter.ended(permit, .unused, now: .zero)
+          }
+        case .queued(let id): _ = limiter.cancel(id, of: 1)
+        case .spent: refused += 1
+        }
+      } else if let permit = held.popLast() {
+        var attempt = Attempt()
+        attempt.usage = Usage(input: 5 + random.below(5), output: random.below(41))
+        limiter.ended(permit, CallOutcome(attempt, sent: .zero, maximumWait: .zero), now: .zero)
+        answered += 1
+      }
+      #expect(limiter.budget.used + limiter.budget.reserved <= 2000)
+    }
+    #expect(answered > 20)
+    for permit in held { limiter.ended(permit, .unused, now: .zero) }
+    #expect(limiter.budget.reserved == 0)
   }
 }
 
@@ -94,17 +155,17 @@ import Testing
   private func job(_ id: Int) -> Job { Job(id: id, name: "j", total: nil, time: SystemTimekeeper()) }
 
   @Test func manyTasksNeverExceedTheLimit() async {
-    let limiter = Limiter(limit: 4)
+    let limiter = Limiter(Limits(width: .fixed(4)), time: SystemTimekeeper())
     let job = job(1)
     let counter = Counter()
     await withDiscardingTaskGroup { group in
       for _ in 0..<400 {
         group.addTask {
-          guard await limiter.acquire(job, continuing: false) else { return }
+          guard case .granted(let permit) = await limiter.acquire(job, lane: "a", continuing: false) else { return }
           counter.enter()
           await Task.yield()
           counter.leave()
-          limiter.release(job)
+          limiter.release(permit)
         }
       }
     }
@@ -115,19 +176,44 @@ import Testing
 
   /// Cancelling at any moment leaves no slot taken and nobody waiting for ever.
   @Test func cancellationLeaksNothing() async {
-    let limiter = Limiter(limit: 1)
+    let limiter = Limiter(Limits(width: .fixed(1)), time: SystemTimekeeper())
     let job = job(1)
     for _ in 0..<200 {
-      _ = await limiter.acquire(job, continuing: false)
-      let waiting = Task { await limiter.acquire(job, continuing: false) }
+      guard case .granted(let permit) = await limiter.acquire(job, lane: "a", continuing: false) else { return #expect(Bool(false)) }
+      let waiting = Task { await limiter.acquire(job, lane: "a", continuing: false) }
       let other = Task {
         waiting.cancel()
-        limiter.release(job)
+        limiter.release(permit)
       }
-      if await waiting.value { limiter.release(job) }
+      if case .granted(let permit) = await waiting.value { limiter.release(permit) }
       await other.value
       #expect(limiter.inUse == 0)
     }
+  }
+
+  /// Who waits for a moment is woken when it comes, once.
+  @Test func aRateLetsThroughInTime() async {
+    let time = ManualTime()
+    var limits = Limits(width: .fixed(10))
+    limits.requestsPerMinute = 2
+    let limiter = Limiter(limits, time: time)
+    let job = Job(id: 1, name: "j", total: nil, time: time)
+    let granted = AsyncStream<Duration>.makeStream()
+    let tasks = (0..<3).map { _ in
+      Task {
+        guard case .granted = await limiter.acquire(job, lane: "a", continuing: false) else { return }
+        granted.continuation.yield(time.now)
+      }
+    }
+    var moments: [Duration] = []
+    for await moment in granted.stream {
+      moments.append(moment)
+      if moments.count == 3 { break }
+      await time.sleepers(1)
+      time.advance(by: .seconds(30))
+    }
+    #expect(moments == [.zero, .seconds(30), .seconds(60)])
+    for task in tasks { await task.value }
   }
 
   final class Counter: Sendable {
@@ -142,32 +228,5 @@ import Testing
     func leave() { state.withLock { $0.now -= 1 } }
     var most: Int { state.withLock { $0.most } }
     var all: Int { state.withLock { $0.all } }
-  }
-}
-
-@Suite struct RetryPolicyTests {
-  let policy = RetryPolicy()
-
-  @Test(arguments: FailureKind.allCases)
-  func onlyWhatMayPassIsTriedAgain(_ kind: FailureKind) {
-    let decision = policy.decide(Failure(kind, "x"), attempts: 1, random: 0.5)
-    if kind.isTransient { #expect(decision == .retry(after: .milliseconds(250))) } else { #expect(decision == .fail(Failure(kind, "x"))) }
-  }
-
-  @Test func whatTheServerAsksForIsAMinimum() {
-    let failure = Failure(.rateLimited, "slow down", retryAfter: .seconds(7))
-    guard case .retry(let wait) = policy.decide(failure, attempts: 1, random: 0.99) else { return #expect(Bool(false)) }
-    #expect(wait >= .seconds(7) && wait < .seconds(8))
-  }
-
-  @Test func tooLongAWaitFailsTheRow() {
-    let failure = Failure(.rateLimited, "slow down", retryAfter: .seconds(121))
-    guard case .fail(let told) = policy.decide(failure, attempts: 1, random: 0) else { return #expect(Bool(false)) }
-    #expect(told.message.contains("121 s"))
-  }
-
-  @Test func triesAreCounted() {
-    #expect(policy.decide(Failure(.server, "x"), attempts: 4, random: 0) == .retry(after: .zero))
-    #expect(policy.decide(Failure(.server, "x"), attempts: 5, random: 0) == .fail(Failure(.server, "x")))
   }
 }

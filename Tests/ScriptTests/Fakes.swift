@@ -85,9 +85,29 @@ final class Recorder: Output {
     state.withLock { $0.notes.append(text) }
     noteStream.continuation.yield(text)
   }
-  func foreground(_ job: Job) {}
+  func foreground(_ job: Job, showsProgress: Bool) {}
   func foregroundEnded(_ job: Job) {}
   func finished(_ job: Job) {}
+  /// Once, then until it is over.
+  func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws {
+    while !isOver() { await Task.yield() }
+    show(try await sample(), options: ShowOptions())
+  }
+  func board(_ titles: [String]) -> any Board { RecordedBoard(titles, self) }
+}
+
+/// Columns one after the other, when all are over.
+final class RecordedBoard: Board {
+  private let columns: Mutex<[(title: String, text: String)]>
+  private let recorder: Recorder
+  init(_ titles: [String], _ recorder: Recorder) {
+    columns = Mutex(titles.map { ($0, "") })
+    self.recorder = recorder
+  }
+  func put(_ column: Int, _ text: String) { columns.withLock { $0[column].text += text } }
+  func restart(_ column: Int) { columns.withLock { $0[column].text = "" } }
+  func end(_ column: Int, note: String?) { if let note { put(column, " ✗ \(note)") } }
+  func close() { for (title, text) in columns.withLock({ $0 }) { recorder.print("\(title): \(text)", raw: false) } }
 }
 
 /// Files in memory.
@@ -155,6 +175,8 @@ struct AnyModel: ModelDirectory {
 struct NoSystem: SystemAccess {
   func environment(_ name: String) -> String? { name == "USER_NAME" ? "Ada" : nil }
   func run(_ command: String) async throws(FileProblem) -> Int { 0 }
+  func edit(_ text: String) async throws(FileProblem) -> String { text + " edited" }
+  func clock(_ ago: Duration) -> String { "12:00:00" }
   func timestamp() -> String { "2026-01-31T23:59:59Z" }
   func history() -> [String] { ["ask \"one\"", "ask \"two\""] }
 }
@@ -168,7 +190,8 @@ struct TestBench {
 
   init(files: [String: String] = [:], arguments: [String] = []) {
     self.files = MemoryFiles(files)
-    let engine = CallEngine(limiter: Limiter(limit: 8), client: model, time: StillTime(), random: { 0.5 })
+    let time = StillTime()
+    let engine = CallEngine(limiter: Limiter(time: time), client: model, time: time, random: { 0.5 })
     let world = World(engine: engine, output: output, files: self.files, directory: AnyModel(), system: NoSystem())
     session = Session(world: world, settings: Settings(model: ModelName(provider: "sim", name: "fast")), arguments: arguments)
   }

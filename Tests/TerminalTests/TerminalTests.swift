@@ -69,7 +69,7 @@ import TextWidth
     var lone = KeyReader()
     lone.append([0x1B])
     #expect(lone.next(isLate: false) == nil)
-    #expect(lone.next(isLate: true) == nil)
+    #expect(lone.next(isLate: true) == .escape)
     #expect(lone.isEmpty)
   }
 

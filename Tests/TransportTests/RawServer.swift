@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -74,14 +75,14 @@ final class RawServer: Sendable {
     guard bound else { throw Failed() }
     self.listener = listener
     port = Int(UInt16(bigEndian: address.sin_port))
-    Self.thread { [weak self] in
+    startThread { [weak self] in
       while case let descriptor = accept(listener, nil, nil), descriptor >= 0 {
         let number =
           self?.accepted.withLock { count in
             count += 1
             return count
           } ?? 0
-        Self.thread {
+        startThread {
           answer(Connection(descriptor: descriptor), number)
           close(descriptor)
         }
@@ -97,21 +98,6 @@ final class RawServer: Sendable {
   struct Failed: Error {}
 
   var url: String { "http://127.0.0.1:\(port)/v1" }
-
-  private static func thread(_ body: @escaping @Sendable () -> Void) {
-    final class Box: Sendable {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    pthread_create(
-      &thread, nil,
-      {
-        Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body()
-        return nil
-      }, Unmanaged.passRetained(Box(body)).toOpaque())
-    pthread_detach(thread)
-  }
 }
 
 private func systemSend(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ flags: Int32) -> Int {

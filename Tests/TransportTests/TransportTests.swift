@@ -162,7 +162,7 @@ import Testing
     }
     if case .tooLarge? = await error("/head", { _ in }) {} else { Issue.record("headers without end") }
     if case .tooLarge? = await error("/body", { $0.maximumBody = 200_000 }) {} else { Issue.record("a body without end") }
-    #expect(await error("/silent", { $0.deadlines.firstByte = .milliseconds(60) }) == .timedOut(.firstByte, after: .milliseconds(60)))
+    #expect(await error("/silent", { $0.deadlines.firstToken = .milliseconds(60) }) == .timedOut(.firstToken, after: .milliseconds(60)))
     #expect(await error("/stall", { $0.deadlines.idle = .milliseconds(60) }) == .timedOut(.idle, after: .milliseconds(60)))
     #expect(await error("/stall", { $0.deadlines.total = .milliseconds(60) }) == .timedOut(.total, after: .milliseconds(60)))
     #expect(

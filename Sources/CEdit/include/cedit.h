@@ -19,7 +19,10 @@ void *ce_context(EditLine *editor);
 void ce_add_function(EditLine *editor, const wchar_t *name, ce_function function);
 /// `key` as libedit's `bind` takes it; a NULL command removes the binding.
 void ce_bind(EditLine *editor, const wchar_t *key, const wchar_t *command);
-void ce_use_emacs(EditLine *editor);
+/// The same for vi's command mode.
+void ce_bind_alternate(EditLine *editor, const wchar_t *key, const wchar_t *command);
+/// Whether the user's ~/.editrc asked for vi's keys.
+int ce_is_vi(EditLine *editor);
 /// Reads the user's ~/.editrc, if there is one.
 void ce_source(EditLine *editor);
 

@@ -5,10 +5,10 @@ public enum CommandRegistry {
   public static let all: [CommandDefinition] =
     [
       .ask, .stream, .chat, .map, .each,
-      .gather, .jobs, .peek, .pause, .resume, .cancel, .retry, .together, .race, .timeout, .with,
+      .gather, .jobs, .peek, .fg, .bg, .pause, .resume, .cancel, .retry, .together, .race, .timeout, .with, .why,
       .load, .save, .where, .select, .add, .sort, .take, .skip, .group, .summarize, .flatten, .unique, .shuffle, .sample, .join, .count,
-      .show, .table, .print, .log,
-      .set, .unset, .vars, .use, .models, .help, .history, .source, .import, .off, .exit, .system,
+      .show, .table, .print, .log, .watch,
+      .set, .unset, .vars, .use, .models, .help, .history, .edit, .source, .import, .off, .exit, .system,
     ] + later
 
   private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
@@ -17,8 +17,7 @@ public enum CommandRegistry {
 
   /// Part of the language, not yet of the program.
   private static let later: [CommandDefinition] = [
-    ("plot", CommandDefinition.Group.look), ("timeline", .look), ("diff", .look), ("report", .look), ("runs", .session), ("watch", .look),
-    ("fg", .concurrency), ("bg", .concurrency), ("why", .concurrency), ("edit", .session),
+    ("plot", CommandDefinition.Group.look), ("timeline", .look), ("diff", .look), ("report", .look), ("runs", .session),
   ].map { name, group in
     CommandDefinition(name: name, group: group, summary: "not yet", usage: [name], arguments: 0...99, takesInput: true) { call in
       throw call.error(

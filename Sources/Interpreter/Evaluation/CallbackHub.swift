@@ -3,10 +3,15 @@ import Language
 import Scheduling
 import Synchronization
 
+/// What `on` can wait for.
+public enum CallbackEvents {
+  public static let names = ["start", "token", "retry", "end", "error"]
+}
+
 /// `on start|token|retry|end|error { … }`: runs the blocks one event after the other on a task of its own, so that they never delay
 /// a call. A block that fails is reported once and switched off.
 final class CallbackHub: Sendable {
-  static let events = ["start", "token", "retry", "end", "error"]
+  static let events = CallbackEvents.names
 
   private struct State {
     var blocks: [String: (block: Block, context: Context)] = [:]

@@ -32,7 +32,7 @@ extension Context {
       if let value = scope.lookup(name) { return value }
       throw unknownName(name, at: expression.span)
     case .job(let number):
-      if let handle = session.jobs.last(where: { $0.job.id == number }) { return .job(handle) }
+      if let handle = session.jobs.last(where: { $0.job.number == number }) { return .job(handle) }
       throw error("there is no job %\(number)", at: expression.span, help: "`jobs` lists them")
     case .list(let elements):
       var values: [Value] = []

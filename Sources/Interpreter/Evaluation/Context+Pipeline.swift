@@ -43,6 +43,7 @@ extension Context {
   }
 
   private func check(_ command: Command) throws {
+    if let many = command.asManyStreams(in: self) { return try check(many) }
     guard let definition = CommandRegistry.named(command.name.text) else {
       if scope.lookup(command.name.text) != nil { return }
       throw unknownCommand(command)

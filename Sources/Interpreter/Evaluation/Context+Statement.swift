@@ -179,7 +179,7 @@ extension Context {
     handle.job.onCancel { task.cancel() }
     children.add(handle)
     if let variable { try bind(variable, to: .job(handle)) }
-    session.world.output.note("[\(handle.job.id)] \(name)")
+    session.world.output.note("[\(handle.job.number ?? 0)] \(name)")
     return .nothing
   }
 

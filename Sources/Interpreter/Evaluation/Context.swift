@@ -20,6 +20,8 @@ struct Context: Sendable {
   var depth = 0
   /// Work started with `&` in this function, waited for at its end.
   var children: Children
+  /// Where replies are shown side by side as they come, a column a row.
+  var board: (any Board)?
   /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.
   var showsValues = false
 
@@ -57,28 +59,28 @@ struct Context: Sendable {
   }
 }
 
-/// A slot on its way to the first call that needs one: granted before its row's task existed, taken at most once by whatever call
+/// A permit on its way to the first call that needs one: granted before its row's task existed, taken at most once by whatever call
 /// of the row comes first, given back if none does. That any call below the row may take it is what keeps a chain inside `each`
 /// from deadlocking at width 1.
 final class SlotGrant: Sendable {
   private let limiter: Limiter
-  private let job: Job
+  private let permit: Permit
   private let queuedFor: Duration
   private let isTaken = Atomic(false)
 
-  init(_ limiter: Limiter, _ job: Job, queued: Duration) {
+  init(_ limiter: Limiter, _ permit: Permit, queued: Duration) {
     self.limiter = limiter
-    self.job = job
+    self.permit = permit
     queuedFor = queued
   }
 
-  /// How long the row waited for the slot; nil if somebody else has it.
-  func take() -> Duration? {
-    isTaken.exchange(true, ordering: .acquiringAndReleasing) ? nil : queuedFor
+  /// The permit, and how long the row waited for it; nil if somebody else has it.
+  func take() -> (permit: Permit, queued: Duration)? {
+    isTaken.exchange(true, ordering: .acquiringAndReleasing) ? nil : (permit, queuedFor)
   }
 
   func releaseIfUnused() {
-    if take() != nil { limiter.release(job) }
+    if take() != nil { limiter.release(permit) }
   }
 }
 

@@ -17,14 +17,26 @@ public final class Session: Sendable {
     /// Changes with every change of the settings.
     var version = 0
     var jobs: [JobHandle] = []
+    /// What runs in the foreground, the latest last.
+    var foreground: [JobHandle] = []
     var nextJob = 1
-    /// Jobs nobody is told of count down from -1, so that the numbers people see have no gaps.
-    var nextHidden = -1
+    /// Numbers that people see have no gaps.
+    var nextNumber = 1
     var failedPrompts = 0
     var importing: [String] = []
+    var draft: String?
+
+    mutating func list(_ handle: JobHandle) {
+      handle.job.number = nextNumber
+      nextNumber += 1
+      // What is over leaves the list when it grows long; its variable keeps the result.
+      if jobs.count > 100 { jobs.removeAll { $0.job.isOver } }
+      jobs.append(handle)
+    }
   }
 
   private let state: Mutex<State>
+  private let attended = Atomic(false)
   /// What `unset model` goes back to.
   let initialModel: ModelName
 
@@ -34,7 +46,7 @@ public final class Session: Sendable {
     initialModel = settings.model
     vocabulary = CommandRegistry.vocabulary
     callbacks = CallbackHub(output: world.output)
-    world.engine.limiter.limit = settings.concurrency
+    world.engine.limiter.limits = settings.limits
     globals.set("args", .list(arguments.map(Value.text)))
   }
 
@@ -43,12 +55,27 @@ public final class Session: Sendable {
 
   /// Changes a setting; a limit acts on running jobs at once.
   func change(_ body: (inout Settings) -> Void) {
-    let limit = state.withLock { state in
+    let limits = state.withLock { state in
       body(&state.settings)
       state.version += 1
-      return state.settings.concurrency
+      return state.settings.limits
     }
-    if world.engine.limiter.limit != limit { world.engine.limiter.limit = limit }
+    world.tails.wanted = settings.tails
+    if world.engine.limiter.limits != limits { world.engine.limiter.limits = limits }
+  }
+
+  /// Moves the width by so many, for a key. One that finds itself is fixed then, from where it stands.
+  public func adjustConcurrency(by step: Int) {
+    let job = state.withLock { $0.foreground.last?.job ?? $0.jobs.last { !$0.job.isOver }?.job }
+    change { settings in
+      var width = 8
+      if case .fixed(let fixed) = settings.limits.width {
+        width = fixed
+      } else if let job {
+        width = world.engine.limiter.standing(of: job).limit
+      }
+      settings.limits.width = .fixed(min(max(1, width + step), Settings.maximumWidth))
+    }
   }
 
   // MARK: jobs
@@ -62,26 +89,75 @@ public final class Session: Sendable {
 
   func makeJob(_ name: String, total: Int?, variable: String? = nil, isListed: Bool) -> JobHandle {
     state.withLock { state in
-      let id = isListed ? state.nextJob : state.nextHidden
-      let handle = JobHandle(job: Job(id: id, name: name, total: total, time: world.engine.time), variable: variable)
-      if isListed { state.nextJob += 1 } else { state.nextHidden -= 1 }
-      guard isListed else { return handle }
-      // What is over leaves the list when it grows long; its variable keeps the result.
-      if state.jobs.count > 100 { state.jobs.removeAll { $0.job.isOver } }
-      state.jobs.append(handle)
+      let handle = JobHandle(job: Job(id: state.nextJob, name: name, total: total, time: world.engine.time), variable: variable)
+      state.nextJob += 1
+      if isListed { state.list(handle) }
       return handle
     }
   }
 
-  public func setPaused(_ paused: Bool, _ job: Job) {
+  func beginForeground(_ handle: JobHandle) { state.withLock { $0.foreground.append(handle) } }
+  func endForeground(_ handle: JobHandle) { state.withLock { state in state.foreground.removeAll { $0 === handle } } }
+
+  /// Lets go of what runs in the foreground, at the prompt: it goes on in the background, and its variable holds the job until the
+  /// line that started it is done.
+  ///
+  /// - Parameter line: ends when that line has.
+  /// - Returns: nil if nothing runs.
+  public func detach(until line: Task<Result<Void, any Error>, Never>) -> Job? {
+    guard let handle = state.withLock({ $0.foreground.last }) else { return nil }
+    if handle.job.number != nil { return handle.job }
+    state.withLock { $0.list(handle) }
+    if let variable = handle.variable { globals.set(variable, .job(handle)) }
+    Task {
+      let result = await line.value
+      // The line's own binding has replaced the job by what it gave.
+      handle.finish(result.map { handle.variable.flatMap(globals.lookup) ?? .nothing })
+      world.output.finished(handle.job)
+    }
+    return handle.job
+  }
+
+  public func setPaused(_ paused: Bool, _ job: Job, reason: String? = nil) {
     job.setPaused(paused)
-    world.engine.limiter.setPaused(paused, job)
+    world.engine.limiter.setPaused(paused, job, reason: reason ?? (paused ? "paused" : "resumed"))
+  }
+
+  /// A person is there to say how it goes on: a brake pauses a job then, where it would end one of a script.
+  public var isAttended: Bool {
+    get { attended.load(ordering: .relaxed) }
+    set { attended.store(newValue, ordering: .relaxed) }
+  }
+
+  /// Holds a job back after `reason`: at the prompt it waits for a word, in a script it sends no more.
+  func brake(_ job: Job, _ reason: String) {
+    guard !job.isOver, job.progress.state == .running else { return }
+    if isAttended {
+      setPaused(true, job, reason: "paused: \(reason)")
+      world.output.note(
+        "\(job.name) is paused: \(reason)\n  = \(job.number == nil ? "the key p goes on, ^C ends it" : "`resume \(job.name)` goes on, `cancel \(job.name)` ends it")"
+      )
+    } else {
+      job.stopLaunching()
+      world.output.note(
+        "\(job.name) sends no more: \(reason)\n  = `set stop-after` and `set budget` are these brakes; `retry NAME` sends the rest")
+    }
   }
 
   /// Cancels everything that runs; for the end of the session.
   public func cancelAll() {
     for handle in jobs { handle.job.cancel() }
   }
+
+  /// A text that the prompt offers for editing next.
+  public func takeDraft() -> String? {
+    state.withLock { state in
+      defer { state.draft = nil }
+      return state.draft
+    }
+  }
+
+  func offer(draft: String) { state.withLock { $0.draft = draft } }
 
   // MARK: imports
 

@@ -170,6 +170,7 @@ struct StaticChecker {
       for argument in command.arguments { visit(argument) }
       return
     }
+    if let many = command.asManyStreams(isVariable: { known.contains($0) }) { return visit(many, isPiped: isPiped) }
     let invocation = Invocation(
       command: command, definition: definition, context: context, input: .start, isLast: true, jobName: nil)
     do {
@@ -177,9 +178,7 @@ struct StaticChecker {
       try invocation.checkArgumentCount()
       if definition.name == "set" || definition.name == "unset", let first = command.words.first {
         let setting = try invocation.setting(first)
-        if command.words.count > 1, case .word(let word) = command.words[1].node, !known.contains(word) {
-          try context.located(command.words[1].span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word)) }
-        }
+        try check(command.words.dropFirst(), of: setting)
       }
     } catch let diagnostic as Diagnostic {
       diagnostics.append(diagnostic)
@@ -200,6 +199,16 @@ struct StaticChecker {
     }
     for flag in command.flags { if let value = flag.value { visit(value) } }
     for word in command.words { visit(word) }
+  }
+
+  /// A setting's value, where it stands there in words.
+  private func check(_ words: ArraySlice<SettingValue>, of setting: SettingDefinition) throws {
+    guard let first = words.first, case .word(let word) = first.node, !known.contains(word) else { return }
+    let isForJob = words.count > 2 && context.source.text(words[words.endIndex - 2].span) == "for"
+    let value = isForJob ? words.dropLast(2) : words
+    let text = setting.takesSeveral ? value.map { context.source.text($0.span) }.joined(separator: " ") : word
+    if isForJob, text == "off" { return }
+    try context.located(first.span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(text)) }
   }
 
   private mutating func visit(_ value: SettingValue) {

@@ -26,19 +26,22 @@ struct JobLead: Sendable {
       handle = JobHandle(job: job, variable: nil)
       (isForeground, counts) = (false, false)
     } else {
-      handle = session.makeJob(named ?? "map", total: total, isListed: false)
+      handle = session.makeJob(named ?? "map", total: total, variable: named, isListed: false)
       (isForeground, counts) = (true, true)
     }
   }
 
   func begin(partial: @escaping @Sendable () -> [Value]) {
     if counts { handle.setPartial(partial) }
-    if isForeground { session.world.output.foreground(handle.job) }
+    guard isForeground else { return }
+    session.beginForeground(handle)
+    session.world.output.foreground(handle.job, showsProgress: true)
   }
 
   func end() {
     guard isForeground else { return }
     handle.job.finished()
+    session.endForeground(handle)
     session.world.output.foregroundEnded(handle.job)
   }
 
@@ -60,7 +63,15 @@ struct JobLead: Sendable {
     let replies = rows.compactMap { row -> ReplyRow? in if case .reply(let reply) = row.value { reply } else { nil } }
     let failure = replies.lazy.compactMap(\.reply.failure).first
     if failure != nil, failure?.kind != .cancelled { session.notePrompts(failed: 1) }
-    handle.job.ended(replies.first?.reply, failure: failure)
+    let stopAfter = failure == nil ? nil : session.settings.stopAfter
+    if handle.job.ended(replies.first?.reply, failure: failure, stopAfter: stopAfter), let failure, let stopAfter {
+      session.brake(handle.job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
+    }
+  }
+
+  /// The token budget has no room for another row.
+  func budgetSpent() {
+    session.brake(handle.job, "the token budget is spent (\(session.world.engine.limiter.tokensUsed) tokens used)")
   }
 }
 

@@ -31,6 +31,8 @@ struct MapStage: RowStage {
       }
   }
 
+  func lane(of row: Row, _ context: Context) -> String? { resolved[row.variant].settings(context.session).model.provider }
+
   func check(_ visible: [Value], _ context: Context) async throws {
     for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
     for variant in sweep.variants {
@@ -51,7 +53,9 @@ struct MapStage: RowStage {
     let reply: Reply
     do {
       let messages = try await sweep.prompts[variant.prompt].messages(for: row, at: span, context)
-      reply = await context.call(messages)
+      let board = context.board
+      reply = await context.call(messages, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
+      board?.end(row.index, note: reply.failure?.description)
     } catch let diagnostic as Diagnostic {
       // One row whose prompt cannot be made is that row's failure.
       let attempt = Attempt(failure: Failure(.badRequest, "the prompt could not be made: \(diagnostic.message)"))
@@ -108,11 +112,15 @@ extension Context {
     request.sampling = settings.sampling
     request.timeouts = settings.timeouts
     request.streams = settings.streaming
-    let queued = grant?.take()
+    let granted = grant?.take()
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
-    let observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
+    var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
+    let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
+    if let slot { observed = session.world.tails.observer(slot, observed) }
+    defer { if let slot { session.world.tails.release(slot) } }
     let reply = await session.world.engine.call(
-      request, in: job, policy: settings.retry, holdsSlot: queued != nil, queuedBefore: queued ?? .zero, observer: observed)
+      request, in: job, policy: settings.retry, hedge: settings.hedge, permit: granted?.permit, queuedBefore: granted?.queued ?? .zero,
+      observer: observed)
     if !session.callbacks.isEmpty { session.callbacks.ended(request, reply) }
     return reply
   }

@@ -50,7 +50,7 @@ struct RowStream: Sendable {
       }
       return
     }
-    let queue = RowQueue(room: max(1024, 8 * context.session.settings.concurrency))
+    let queue = RowQueue(room: max(1024, 8 * context.session.world.engine.limiter.inUse))
     let production = Task<Void, any Error> {
       defer { queue.finish() }
       try await run(named: named, room: queue) { (rows: [Row], item: Int) in
@@ -156,17 +156,13 @@ struct RowStream: Sendable {
           for row in rows {
             await room?.admit()
             let asked = time.now
-            guard await limiter.acquire(job, continuing: false) else {
-              unbegun.append(row)
-              continue
-            }
-            guard lead.mayLaunch else {
-              limiter.release(job)
+            let lane = stages[first].lane(of: row, context) ?? context.settings.model.provider
+            guard let permit = await admit(lead, limiter, lane) else {
               unbegun.append(row)
               continue
             }
             lead.launched()
-            let grant = SlotGrant(limiter, job, queued: time.now - asked)
+            let grant = SlotGrant(limiter, permit, queued: time.now - asked)
             let place = sequence
             sequence += 1
             group.addTask(executorPreference: executor) {
@@ -196,6 +192,21 @@ struct RowStream: Sendable {
 }
 
 extension RowStream {
+  /// Leave for one row more; nil where there will be none.
+  private func admit(_ lead: JobLead, _ limiter: Limiter, _ lane: String) async -> Permit? {
+    while lead.mayLaunch {
+      switch await limiter.acquire(lead.handle.job, lane: lane, continuing: false) {
+      case .cancelled: return nil
+      // At the prompt the job is paused now, and asks again when it is resumed; in a script it launches no more.
+      case .spent: lead.budgetSpent()
+      case .granted(let permit):
+        if lead.mayLaunch { return permit }
+        limiter.release(permit)
+      }
+    }
+    return nil
+  }
+
   /// More than this is not kept: nobody retries by hand what was never begun.
   private static let maximumUnsent = 100_000
 

@@ -8,9 +8,18 @@ public struct Settings: Sendable {
   public var sampling = Sampling()
   public var timeouts = Timeouts()
   public var streaming = true
-  public var concurrency = 8
+  /// Width, rates and budget.
+  public var limits = Limits()
   public var retry = RetryPolicy()
+  /// The percentile of a job's first tokens after which a second call is sent beside a late one; nil for never.
+  public var hedge: Int?
+  /// Errors of one kind in a row at which a job stops; nil for never.
+  public var stopAfter: Int? = 20
   public var colour = true
+  /// Replies shown under the progress as they stream.
+  public var tails = 0
+  /// What stands before a line being typed; nil for the usual.
+  public var prompt: String?
 
   public init(model: ModelName) {
     self.model = model
@@ -35,6 +44,12 @@ public struct SettingDefinition: Sendable {
     case texts
     case model
     case onOff
+    /// A number, `auto`, or `auto 4..200`.
+    case width
+    /// `tokens 2000000`
+    case budget
+    /// `p95`
+    case percentile
   }
 
   /// What may be given, for errors and help.
@@ -47,13 +62,25 @@ public struct SettingDefinition: Sendable {
     case .texts: "a text, a list of texts, or off"
     case .model: "provider/name"
     case .onOff: "on or off"
+    case .width: "a whole number from 1 to \(Settings.maximumWidth), `auto`, or `auto 4..200`"
+    case .budget: "`tokens 2000000`, or off"
+    case .percentile: "p50 to p99, or off"
     }
   }
 
   var isOptional: Bool {
     switch (kind, name) {
-    case (.duration, _), (.text, _), (.texts, _): true
+    case (.duration, _), (.text, _), (.texts, _), (.budget, _), (.percentile, _): true
     case (_, "temperature"), (_, "top-p"), (_, "max-tokens"), (_, "seed"): true
+    case (_, "rps"), (_, "rpm"), (_, "tpm"), (_, "stop-after"): true
+    default: false
+    }
+  }
+
+  /// Whether its value may be several words.
+  var takesSeveral: Bool {
+    switch kind {
+    case .width, .budget: true
     default: false
     }
   }
@@ -63,9 +90,29 @@ public struct SettingDefinition: Sendable {
       name: "model", summary: "the model that prompts go to", kind: .model, isRequest: true,
       get: { .text($0.model.description) }, put: { if let name = ModelName($1.text) { $0.model = name } }),
     SettingDefinition(
-      name: "concurrency", summary: "calls at once in the session; changes running jobs at once", kind: .whole(1...10_000),
-      isRequest: false,
-      get: { .int($0.concurrency) }, put: { if case .int(let n) = $1 { $0.concurrency = n } }),
+      name: "concurrency", summary: "calls at once in the session; `auto` finds it for each provider, and `why` tells how",
+      kind: .width, isRequest: false,
+      get: {
+        if case .fixed(let width) = $0.limits.width { .int(width) } else { .text($0.limits.width.words) }
+      }, put: { if let width = SettingDefinition.width($1) { $0.limits.width = width } }),
+    SettingDefinition(
+      name: "rps", summary: "requests a second at most, for each provider", kind: .whole(1...1_000_000), isRequest: false,
+      get: { $0.limits.requestsPerSecond.map(Value.int) ?? .nothing }, put: { $0.limits.requestsPerSecond = $1.asWhole }),
+    SettingDefinition(
+      name: "rpm", summary: "requests a minute at most, for each provider, evenly spread", kind: .whole(1...1_000_000), isRequest: false,
+      get: { $0.limits.requestsPerMinute.map(Value.int) ?? .nothing }, put: { $0.limits.requestsPerMinute = $1.asWhole }),
+    SettingDefinition(
+      name: "tpm", summary: "tokens a minute at most, for each provider; reckoned before a call, settled from its usage after",
+      kind: .whole(1...1_000_000_000), isRequest: false,
+      get: { $0.limits.tokensPerMinute.map(Value.int) ?? .nothing }, put: { $0.limits.tokensPerMinute = $1.asWhole }),
+    SettingDefinition(
+      name: "budget", summary: "tokens that the session may use in all; exact where `max-tokens` is set", kind: .budget, isRequest: false,
+      get: { $0.limits.tokenBudget.map { .text("tokens \($0)") } ?? .nothing },
+      put: { $0.limits.tokenBudget = SettingDefinition.budget($1) }),
+    SettingDefinition(
+      name: "stop-after", summary: "errors of one kind in a row after which a job pauses (in a script: sends no more)",
+      kind: .whole(1...1_000_000), isRequest: false,
+      get: { $0.stopAfter.map(Value.int) ?? .nothing }, put: { $0.stopAfter = $1.asWhole }),
     SettingDefinition(
       name: "temperature", summary: "how freely the model samples", kind: .number(0...2), isRequest: true,
       get: { $0.sampling.temperature.map(Value.number) ?? .nothing }, put: { $0.sampling.temperature = $1.asNumber }),
@@ -99,13 +146,19 @@ public struct SettingDefinition: Sendable {
       get: { .duration($0.retry.maximumWait) },
       put: { if case .duration(let d) = $1 { $0.retry.maximumWait = d } else { $0.retry.maximumWait = .seconds(1_000_000_000) } }),
     SettingDefinition(
+      name: "hedge", summary: "send a second call beside one whose first token is later than that of so many percent of its job's",
+      kind: .percentile, isRequest: true,
+      get: { $0.hedge.map { .text("p\($0)") } ?? .nothing }, put: { $0.hedge = SettingDefinition.percentile($1) }),
+    SettingDefinition(
       name: "connect-timeout", summary: "time to reach the server", kind: .duration, isRequest: true,
       get: { $0.timeouts.connect.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.connect = d } else { $0.timeouts.connect = nil } }),
     SettingDefinition(
-      name: "first-byte-timeout", summary: "time from the request to the first byte of its answer", kind: .duration, isRequest: true,
-      get: { $0.timeouts.firstByte.map(Value.duration) ?? .nothing },
-      put: { if case .duration(let d) = $1 { $0.timeouts.firstByte = d } else { $0.timeouts.firstByte = nil } }),
+      name: "first-token-timeout",
+      summary: "time from the request to the first token of its answer (of one that comes whole: its first byte)", kind: .duration,
+      isRequest: true,
+      get: { $0.timeouts.firstToken.map(Value.duration) ?? .nothing },
+      put: { if case .duration(let d) = $1 { $0.timeouts.firstToken = d } else { $0.timeouts.firstToken = nil } }),
     SettingDefinition(
       name: "idle-timeout", summary: "longest silence within an answer", kind: .duration, isRequest: true,
       get: { $0.timeouts.idle.map(Value.duration) ?? .nothing },
@@ -117,13 +170,22 @@ public struct SettingDefinition: Sendable {
     SettingDefinition(
       name: "colour", summary: "colour on the terminal", kind: .onOff, isRequest: false,
       get: { .bool($0.colour) }, put: { if case .bool(let on) = $1 { $0.colour = on } }),
+    SettingDefinition(
+      name: "tails", summary: "replies shown under the progress as they stream in", kind: .whole(0...20), isRequest: false,
+      get: { .int($0.tails) }, put: { if case .int(let n) = $1 { $0.tails = n } }),
+    SettingDefinition(
+      name: "prompt", summary: "what stands before a line being typed; {model} {concurrency} {jobs} are filled in", kind: .text,
+      isRequest: false,
+      get: { $0.prompt.map(Value.text) ?? .nothing }, put: { $0.prompt = $1.asText }),
   ]
 
   public static func named(_ name: String) -> SettingDefinition? {
     all.first { $0.name == name || $0.name == aliases[name] }
   }
 
-  private static let aliases = ["color": "colour", "max_tokens": "max-tokens", "top_p": "top-p"]
+  private static let aliases = [
+    "color": "colour", "max_tokens": "max-tokens", "top_p": "top-p", "first-byte-timeout": "first-token-timeout",
+  ]
 
   /// The names under which commands that send prompts take it.
   public static let requestFlags: [SettingDefinition] = all.filter(\.isRequest)
@@ -146,6 +208,9 @@ extension SettingDefinition {
     case (.texts, .list(let elements)) where elements.allSatisfy({ $0.asText != nil }): return given
     case (.model, _):
       if let text = given.asText, ModelName(text) != nil { return .text(text) }
+    case (.width, _) where SettingDefinition.width(given) != nil: return given
+    case (.budget, _) where SettingDefinition.budget(given) != nil: return given
+    case (.percentile, _) where SettingDefinition.percentile(given) != nil: return given
     case (.onOff, .bool): return given
     case (.onOff, .text("on")): return .bool(true)
     case (.onOff, .text("off")): return .bool(false)
@@ -162,4 +227,40 @@ extension SettingDefinition {
     default: false
     }
   }
+}
+
+// MARK: values with a form of their own
+
+extension Settings {
+  static let maximumWidth = 10_000
+}
+
+extension SettingDefinition {
+  static func width(_ value: Value) -> Limits.Width? {
+    func isWidth(_ number: Int) -> Bool { (1...Settings.maximumWidth).contains(number) }
+    if case .int(let width) = value { return isWidth(width) ? .fixed(width) : nil }
+    let words = value.asText?.split(separator: " ") ?? []
+    guard words.first == "auto", words.count <= 2 else { return nil }
+    guard words.count == 2 else { return Limits.adaptive }
+    let ends = words[1].split(separator: ".", omittingEmptySubsequences: false)
+    guard ends.count == 3, ends[1].isEmpty, let low = Int(ends[0]), let high = Int(ends[2]), isWidth(low), isWidth(high), low <= high else {
+      return nil
+    }
+    return .adaptive(low...high)
+  }
+
+  static func budget(_ value: Value) -> Int? {
+    let words = value.asText?.split(separator: " ") ?? []
+    guard words.count == 2, words[0] == "tokens", let tokens = Int(words[1]), (1...1_000_000_000_000).contains(tokens) else { return nil }
+    return tokens
+  }
+
+  static func percentile(_ value: Value) -> Int? {
+    guard let text = value.asText, text.hasPrefix("p"), let number = Int(text.dropFirst()), (50...99).contains(number) else { return nil }
+    return number
+  }
+}
+
+extension Value {
+  fileprivate var asWhole: Int? { if case .int(let number) = self { number } else { nil } }
 }

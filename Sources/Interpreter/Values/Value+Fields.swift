@@ -38,7 +38,8 @@ extension Value {
 extension ReplyRow {
   /// A reply's own fields, in the order tables and help show them.
   public static let ownFields = [
-    "text", "input", "prompt", "model", "tokens", "usage", "cost", "queued", "ttft", "latency", "attempts", "finish", "failed", "error",
+    "text", "input", "prompt", "model", "tokens", "usage", "cost", "queued", "waited", "ttft", "latency", "attempts", "hedged",
+    "finish", "failed", "error",
     "cached", "index", "reasoning", "value",
   ]
 
@@ -62,6 +63,8 @@ extension ReplyRow {
     // Prices are not known yet, and a wrong sum of money is worse than none.
     case "cost": return .nothing
     case "queued": return .duration(reply.queued)
+    case "waited": return .duration(reply.waited)
+    case "hedged": return .bool(reply.hedged)
     case "ttft": return reply.attempt.ttft.map(Value.duration) ?? .nothing
     case "latency": return .duration(reply.attempt.latency)
     case "attempts": return .int(reply.attempts)

@@ -8,7 +8,7 @@ extension Value {
     case .reply(let row): row.reply.text
     case .duration(let duration): duration.short
     case .range(let low, let high): "\(low)..\(high)"
-    case .job(let handle): "job \(handle.job.id) (\(handle.job.name))"
+    case .job(let handle): handle.job.number.map { "job \($0) (\(handle.job.name))" } ?? "job \(handle.job.name)"
     case .prompt(let prompt): "prompt \(prompt.name)(\(prompt.definition.parameters.map(\.name.text).joined(separator: ", ")))"
     case .function(let function): "def \(function.name)(\(function.definition.parameters.map(\.name.text).joined(separator: ", ")))"
     case .nothing: "nothing"

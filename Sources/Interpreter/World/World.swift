@@ -9,18 +9,21 @@ public struct World: Sendable {
   public var files: any Files
   public var directory: any ModelDirectory
   public var system: any SystemAccess
+  /// What the screen shows of replies that stream in.
+  public let tails: Tails
   /// Where light work of rows runs, to save the wake-up of another thread a reply; nil for the global pool.
   public var executor: (any TaskExecutor)?
 
   public init(
     engine: CallEngine, output: any Output, files: any Files, directory: any ModelDirectory, system: any SystemAccess,
-    executor: (any TaskExecutor)? = nil
+    tails: Tails = Tails(), executor: (any TaskExecutor)? = nil
   ) {
     self.engine = engine
     self.output = output
     self.files = files
     self.directory = directory
     self.system = system
+    self.tails = tails
     self.executor = executor
   }
 }
@@ -37,11 +40,16 @@ public protocol Output: Sendable {
   func note(_ text: String)
   /// The end of a streamed reply.
   func endTokens() throws
-  /// A job runs in the foreground until `foregroundEnded`; its progress is shown.
-  func foreground(_ job: Job)
+  /// A job runs in the foreground until `foregroundEnded`: keys steer it, and its progress is shown where it does not show itself.
+  func foreground(_ job: Job, showsProgress: Bool)
   func foregroundEnded(_ job: Job)
   /// A background job has ended.
   func finished(_ job: Job)
+  /// Columns for replies that stream side by side.
+  func board(_ titles: [String]) -> any Board
+  /// Shows what `sample` gives, again whenever it changes, in its place where there is a terminal. Ends with a key there, else when
+  /// `isOver` says so.
+  func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws
 }
 
 public struct ShowOptions: Sendable {
@@ -113,8 +121,12 @@ public protocol SystemAccess: Sendable {
   func environment(_ name: String) -> String?
   /// Runs a command of the system's shell in the foreground; returns its exit status.
   func run(_ command: String) async throws(FileProblem) -> Int
+  /// Opens the user's editor ($VISUAL, $EDITOR, vi) on a text; returns it as it was left.
+  func edit(_ text: String) async throws(FileProblem) -> String
   /// The lines of the prompt's history, oldest first.
   func history() -> [String]
+  /// Local time so long ago, `14:02:11`.
+  func clock(_ ago: Duration) -> String
   /// UTC, as ISO 8601 writes it.
   func timestamp() -> String
 }

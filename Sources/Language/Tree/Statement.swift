@@ -78,6 +78,11 @@ public final class Command: Sendable {
     self.words = words
     self.span = span
   }
+
+  /// The same flags to another command, with other arguments.
+  public func redirected(to name: String, _ arguments: [Expression]) -> Command {
+    Command(name: Name(text: name, span: self.name.span), arguments: arguments, flags: flags, words: [], span: span)
+  }
 }
 
 public struct Flag: Sendable {

@@ -18,6 +18,8 @@ struct OpenAIDecoder: ReplyDecoder {
   private var buffer: [UInt8] = []
   private var chunks = ChunkReader()
 
+  var hasBegun: Bool { form == .document || !text.isEmpty || !chunks.reasoning.isEmpty }
+
   mutating func begin(_ head: ResponseHead) {
     self.head = head
   }

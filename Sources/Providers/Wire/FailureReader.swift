@@ -12,6 +12,8 @@ enum FailureReader {
       failure = Failure(failure.kind, text.isEmpty ? "no message came with it" : "the answer was: \(text)", status: status)
     }
     failure.retryAfter = head.flatMap(RetryAfter.init(head:))?.delay
+    // OpenAI's servers say outright what is worth another try; what cannot be mended by one stays as it is.
+    if failure.kind.isTransient, head?["x-should-retry"] == "false" { failure.shouldRetry = false }
     return failure
   }
 

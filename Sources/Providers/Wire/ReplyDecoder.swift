@@ -6,6 +6,8 @@ import Transport
 protocol ReplyDecoder: Sendable {
   /// The answer's text so far, as UTF-8; what `feed` appended is what a reader of the stream has not seen.
   var text: [UInt8] { get }
+  /// Whether the answer itself has begun: its first token, or the first byte of one that comes whole.
+  var hasBegun: Bool { get }
   /// Bytes that can never be part of an answer: the transfer may end.
   var isHopeless: Bool { get }
   mutating func begin(_ head: ResponseHead)

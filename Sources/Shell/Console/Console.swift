@@ -1,3 +1,4 @@
+import Editor
 import Interpreter
 import Scheduling
 import Synchronization
@@ -9,35 +10,48 @@ import Terminal
   import Darwin
 #endif
 
-/// The two outputs, and the only one who writes to them: values to standard output, everything else to standard error. While a
-/// job runs in the foreground its progress stands on the last line of the terminal; whatever else is written goes above it.
+/// The two outputs, and the only one who writes to them: values to standard output, everything else to standard error. What runs in
+/// the foreground is shown in a footer on the last rows of the terminal; whatever else is written goes above it.
 final class Console: Output {
-  private struct State {
+  struct State {
     /// Standard output waiting to be written, where it is no terminal.
     var pending: [UInt8] = []
+    /// A line that is not whole yet, while another is being typed.
+    var unfinished = ""
     var guarding = ControlGuard()
     var isMidLine = false
-    var isProgressShown = false
+    var footer = Footer()
     /// Jobs in the foreground, the latest last.
-    var foreground: [Job] = []
-    /// What happened to the last write; a closed pipe is told once.
+    var foreground: [(job: Job, showsProgress: Bool)] = []
+    var board: LiveBoard?
     var lastPlainProgress: Duration = .zero
     var sampler: Task<Void, Never>?
+    var hasKeys = false
   }
 
-  private let state = Mutex(State())
-  private let outIsTerminal = Descriptor.isTerminal(1)
-  private let errorIsTerminal: Bool
-  private let renderer: ValueRenderer
-  private let limit: @Sendable () -> Int
+  let state = Mutex(State())
+  let outIsTerminal = Descriptor.isTerminal(1)
+  let errorIsTerminal: Bool
+  let renderer: ValueRenderer
+  let limiter: Limiter
+  let tails: Tails
+  let time: any Timekeeper
   /// At the prompt, text goes through the editor, above the line being typed.
   private let above = Mutex<(@Sendable (String) -> Bool)?>(nil)
+  /// Told of keys pressed while work runs in the foreground; nil where nobody steers it.
+  let onKey = Mutex<(@Sendable (Key) -> Void)?>(nil)
+  let keys = Mutex<ForegroundKeys?>(nil)
 
-  /// - Parameter limit: the session's width now.
-  init(limit: @escaping @Sendable () -> Int, isDumb: Bool) {
+  init(limiter: Limiter, tails: Tails, time: any Timekeeper, isDumb: Bool) {
     errorIsTerminal = Descriptor.isTerminal(2) && !isDumb
     renderer = ValueRenderer()
-    self.limit = limit
+    (self.limiter, self.tails, self.time) = (limiter, tails, time)
+  }
+
+  /// For what runs no session.
+  static var plain: Console {
+    let time = SystemTimekeeper()
+    return Console(limiter: Limiter(time: time), tails: Tails(), time: time, isDumb: true)
   }
 
   func setAbove(_ write: (@Sendable (String) -> Bool)?) { above.withLock { $0 = write } }
@@ -83,18 +97,38 @@ final class Console: Output {
   }
 
   /// A terminal is guarded; what goes to a pipe too, unless the user asked for it raw.
-  private func out(_ text: String, raw: Bool) throws(OutputProblem) {
+  func out(_ text: String, raw: Bool) throws(OutputProblem) {
+    let passes = raw && !outIsTerminal
+    if outIsTerminal, above.withLock({ $0 != nil }), outAbove(text) { return }
     let bytes = state.withLock { state -> [UInt8] in
-      eraseProgress(&state)
-      let passes = raw && !outIsTerminal
       let clean = passes ? text : state.guarding.clean(text)
       if let last = clean.last { state.isMidLine = !last.isNewline }
-      state.pending += Array(clean.utf8)
+      state.pending += Array((state.footer.erasing() + clean).utf8)
       guard outIsTerminal || state.pending.count > 32 * 1024 else { return [] }
       defer { state.pending.removeAll(keepingCapacity: true) }
       return state.pending
     }
     if !bytes.isEmpty { try Descriptor.write(bytes, to: 1, named: "standard output") }
+  }
+
+  /// Whole lines above the one being typed. False where none is: the caller writes.
+  private func outAbove(_ text: String) -> Bool {
+    let lines = state.withLock { state -> String in
+      state.unfinished += state.guarding.clean(text)
+      guard let end = state.unfinished.lastIndex(of: "\n") else { return "" }
+      let next = state.unfinished.index(after: end)
+      defer { state.unfinished = String(state.unfinished[next...]) }
+      return String(state.unfinished[..<next])
+    }
+    if above.withLock({ $0?(lines) ?? false }) { return true }
+    // Nobody is typing: what was kept goes out with what follows.
+    let rest = state.withLock { state -> String in
+      defer { state.unfinished = "" }
+      state.isMidLine = !state.unfinished.isEmpty
+      return state.footer.erasing() + lines + state.unfinished
+    }
+    try? Descriptor.write(Array(rest.utf8), to: 1, named: "standard output")
+    return true
   }
 
   func flush() throws(OutputProblem) {
@@ -113,100 +147,32 @@ final class Console: Output {
     try? flush()
     if above.withLock({ $0?(clean + "\n") ?? false }) { return }
     state.withLock { state in
-      eraseProgress(&state)
       let start = outIsTerminal && state.isMidLine ? "\n" : ""
       if outIsTerminal { state.isMidLine = false }
       // There is nowhere left to report that standard error is gone.
-      try? Descriptor.write(Array((start + clean + "\n").utf8), to: 2, named: "standard error")
+      try? Descriptor.write(Array((state.footer.erasing() + start + clean + "\n").utf8), to: 2, named: "standard error")
     }
-  }
-
-  // MARK: progress
-
-  func foreground(_ job: Job) {
-    state.withLock { state in
-      state.foreground.append(job)
-      state.lastPlainProgress = .zero
-      guard state.sampler == nil else { return }
-      let period: Duration = errorIsTerminal ? .milliseconds(66) : .seconds(1)
-      state.sampler = Task { [weak self] in
-        while !Task.isCancelled {
-          do { try await Task.sleep(for: period) } catch { return }
-          self?.sample()
-        }
-      }
-    }
-  }
-
-  func foregroundEnded(_ job: Job) {
-    state.withLock { state in
-      state.foreground.removeAll { $0 === job }
-      eraseProgress(&state)
-      if state.foreground.isEmpty {
-        state.sampler?.cancel()
-        state.sampler = nil
-      }
-    }
-    let progress = job.progress
-    if job.id < 0, (progress.total ?? 2) != 1 { note(summary(job, progress)) }
   }
 
   func finished(_ job: Job) {
-    note("[\(job.id)] \(job.progress.state.rawValue)  \(summary(job, job.progress))")
+    note("[\(job.number ?? 0)] \(job.progress.state.rawValue)  \(summary(job, job.progress))")
   }
 
-  /// The job a key or a signal is meant for.
-  var foregroundJob: Job? { state.withLock { $0.foreground.last } }
-
-  private func summary(_ job: Job, _ progress: Job.Progress) -> String {
+  func summary(_ job: Job, _ progress: Job.Progress) -> String {
     let count = progress.total ?? progress.done
     var text = "\(job.name): \(count) \(count == 1 ? "prompt" : "prompts"), \(progress.succeeded) ok"
     if progress.failed > 0 { text += ", \(progress.failed) failed" }
     if progress.retried > 0 { text += ", \(progress.retried) retried" }
+    if progress.hedged > 0 { text += ", \(progress.hedged) hedged" }
     let missing = count - progress.done
     if missing > 0 { text += ", \(missing) not sent" }
     text += ", \(progress.elapsed.short)"
     for (kind, failures) in progress.failures.sorted(by: { $0.value.count > $1.value.count }).prefix(3) {
       text += "\n  \(failures.count) × \(kind.rawValue): \(failures.example.message)\n    = \(kind.advice)"
     }
-    return text
-  }
-
-  private func sample() {
-    // Sampled outside the lock that output takes.
-    guard let job = foregroundJob else { return }
-    let progress = job.progress
-    var line = ProgressLine(name: job.name)
-    line.done = progress.done
-    line.total = progress.total
-    line.inFlight = progress.inFlight
-    line.limit = limit()
-    line.failed = progress.failed
-    line.retried = progress.retried
-    let seconds = max(progress.elapsed.seconds, 0.001)
-    line.rate = progress.outputTokens > 0 ? "\((Double(progress.outputTokens) / seconds).fixed(0)) tok/s" : "\(progress.rate.fixed(1))/s"
-    line.elapsed = progress.elapsed.short
-    line.eta = progress.eta?.short
-    line.state = progress.state == .running ? nil : progress.state.rawValue
-    let drawn = line
-    state.withLock { state in
-      guard state.foreground.last === job else { return }
-      if errorIsTerminal {
-        // A line of output that is not finished keeps the screen.
-        if outIsTerminal && state.isMidLine { return }
-        let width = Descriptor.size(2)?.columns ?? 80
-        try? Descriptor.write(Array("\r\u{1B}[2K\(drawn.text(width: width))".utf8), to: 2, named: "standard error")
-        state.isProgressShown = true
-      } else if progress.elapsed - state.lastPlainProgress >= .seconds(10), progress.total != 1 {
-        state.lastPlainProgress = progress.elapsed
-        try? Descriptor.write(Array((drawn.plain + "\n").utf8), to: 2, named: "standard error")
-      }
+    if job.isOver, missing > 0 || progress.failed > 0, progress.total != 1 {
+      text += "\n  `retry \(job.name)` sends the \(missing + progress.failed) that have no answer"
     }
-  }
-
-  private func eraseProgress(_ state: inout State) {
-    guard state.isProgressShown else { return }
-    state.isProgressShown = false
-    try? Descriptor.write(Array("\r\u{1B}[2K".utf8), to: 2, named: "standard error")
+    return text
   }
 }

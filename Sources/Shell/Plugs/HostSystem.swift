@@ -1,5 +1,6 @@
 import Interpreter
 import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -19,22 +20,69 @@ final class HostSystem: SystemAccess {
 
   static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
+  /// https://no-color.org
+  static var hasColour: Bool { variable("NO_COLOR").map(\.isEmpty) ?? true }
+
   func history() -> [String] { lines() }
+
+  func edit(_ text: String) async throws(FileProblem) -> String {
+    let result: Result<String, FileProblem> = await withCheckedContinuation { continuation in
+      startThread {
+        do throws(FileProblem) {
+          continuation.resume(returning: .success(try HostSystem.edited(text)))
+        } catch { continuation.resume(returning: .failure(error)) }
+      }
+    }
+    return try result.get()
+  }
+
+  /// For the editor's own thread, which has nothing else to do meanwhile; nil where it failed.
+  static func editNow(_ text: String) -> String? { try? edited(text) }
+
+  private static func edited(_ text: String) throws(FileProblem) -> String {
+    let folder = HostSystem.variable("TMPDIR").flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+    var name = Array("\(folder)/promptsh-XXXXXX.psh".utf8CString)
+    let descriptor = mkstemps(&name, 4)
+    guard descriptor >= 0 else { throw FileProblem("no temporary file could be made in \(folder)") }
+    let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer { unlink(path) }
+    do throws(OutputProblem) {
+      try Descriptor.write(Array((text + "\n").utf8), to: descriptor, named: path)
+      close(descriptor)
+    } catch {
+      close(descriptor)
+      throw FileProblem(error.description)
+    }
+    let editor = ["VISUAL", "EDITOR"].lazy.compactMap(HostSystem.variable).first { !$0.isEmpty } ?? "vi"
+    guard spawn("\(editor) '\(path)'") == 0 else { throw FileProblem("`\(editor)` did not end well: nothing is taken over") }
+    guard case .success(let edited) = Shell.read(path) else { throw FileProblem("\(path) could not be read back") }
+    return String(edited.reversed().drop(while: \.isNewline).reversed())
+  }
+
+  func clock(_ ago: Duration) -> String {
+    var moment = time(nil) - Int(ago.components.seconds)
+    var parts = tm()
+    localtime_r(&moment, &parts)
+    return formatted("%H:%M:%S", &parts)
+  }
 
   func timestamp() -> String {
     var now = time(nil)
     var parts = tm()
     gmtime_r(&now, &parts)
+    return formatted("%Y-%m-%dT%H:%M:%SZ", &parts)
+  }
+
+  private func formatted(_ format: String, _ parts: inout tm) -> String {
     var buffer = [CChar](repeating: 0, count: 32)
-    let count = strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    let count = strftime(&buffer, buffer.count, format, &parts)
     return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// Waits on a thread of its own, so that no task's thread is blocked.
   func run(_ command: String) async throws(FileProblem) -> Int {
     let status = await withCheckedContinuation { (continuation: CheckedContinuation<Int32, Never>) in
-      let thread = ThreadBody { continuation.resume(returning: HostSystem.spawn(command)) }
-      thread.start()
+      startThread { continuation.resume(returning: HostSystem.spawn(command)) }
     }
     if status == -1 { throw FileProblem("the system's shell could not be started") }
     // As a shell reports it: a signal is 128 and its number.
@@ -61,38 +109,5 @@ final class HostSystem: SystemAccess {
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
     return status
-  }
-}
-
-/// A thread for something that blocks.
-struct ThreadBody: Sendable {
-  let body: @Sendable () -> Void
-
-  func start() {
-    final class Box: Sendable {
-      let body: @Sendable () -> Void
-      init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    let context = Unmanaged.passRetained(Box(body)).toOpaque()
-    #if canImport(Glibc)
-      var thread = pthread_t()
-      let failed = pthread_create(
-        &thread, nil,
-        {
-          Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body()
-          return nil
-        }, context)
-      if failed == 0 { pthread_detach(thread) }
-    #else
-      var thread: pthread_t?
-      let failed = pthread_create(
-        &thread, nil,
-        {
-          Unmanaged<Box>.fromOpaque($0).takeRetainedValue().body()
-          return nil
-        }, context)
-      if failed == 0, let thread { pthread_detach(thread) }
-    #endif
-    if failed != 0 { Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body() }
   }
 }

@@ -21,15 +21,28 @@ extension CommandDefinition {
         values.append(value)
         continue
       }
-      if !handle.job.isOver { call.world.output.foreground(handle.job) }
-      defer { call.world.output.foregroundEnded(handle.job) }
-      let result = try await call.context.result(of: handle, at: call.command.arguments[index].span)
-      // From here on the variable holds what the job gave.
-      if let variable = handle.variable, case .job(let held)? = call.context.scope.lookup(variable), held === handle {
-        call.context.scope.set(variable, result)
-      }
+      let result = try await call.wait(for: handle, at: call.command.arguments[index].span)
       values.append(result)
     }
     return .value(values.count == 1 ? values[0] : .list(values))
+  }
+}
+
+extension Invocation {
+  /// Waits in the foreground; from then on the job's variable holds what the job gave.
+  func wait(for handle: JobHandle, at span: Span) async throws -> Value {
+    if !handle.job.isOver {
+      session.beginForeground(handle)
+      world.output.foreground(handle.job, showsProgress: true)
+    }
+    defer {
+      session.endForeground(handle)
+      world.output.foregroundEnded(handle.job)
+    }
+    let result = try await context.result(of: handle, at: span)
+    if let variable = handle.variable, case .job(let held)? = context.scope.lookup(variable), held === handle {
+      context.scope.set(variable, result)
+    }
+    return result
   }
 }

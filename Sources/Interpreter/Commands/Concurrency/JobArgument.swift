@@ -11,7 +11,7 @@ extension Invocation {
         handles.append(handle)
         continue
       }
-      if case .job(let handle) = try await context.raw(argument) {
+      if case .job(let handle)? = try? await context.raw(argument) {
         handles.append(handle)
       } else if case .name(let name) = argument.node, let handle = session.jobs.last(where: { $0.variable == name }) {
         handles.append(handle)

@@ -3,7 +3,10 @@ import Language
 extension CommandDefinition {
   static let set = CommandDefinition(
     name: "set", group: .session, summary: "shows or changes settings; a limit acts on running jobs at once",
-    usage: ["set", "set concurrency 64", "set concurrency 10 for facts", "set model provider/name", "set system \"You are terse.\""],
+    usage: [
+      "set", "set concurrency 64", "set concurrency 10 for facts", "set concurrency auto 4..200", "set budget tokens 2000000",
+      "set model provider/name", "set system \"You are terse.\"",
+    ],
     takesWords: true, showsItself: true,
     examples: ["set concurrency 5\nset temperature 0.2\nset"]
   ) { call in
@@ -23,24 +26,29 @@ extension CommandDefinition {
       }
       return .value(.nothing)
     }
-    let given = try await call.context.value(words[1])
-    if words.count == 4, case .word("for") = words[2].node, setting.name == "concurrency" {
-      let handle = try call.job(words[3])
+    var values = words.dropFirst()
+    var handle: JobHandle?
+    if values.count >= 3, case .word("for") = values[values.endIndex - 2].node, let last = values.last {
+      guard setting.name == "concurrency" else {
+        throw call.error("only `concurrency` can be set for one job", at: values[values.endIndex - 2].span)
+      }
+      handle = try call.job(last)
+      values = values.dropLast(2)
+    }
+    let span = values.first.map { Span($0.span.start, (values.last ?? $0).span.end) } ?? call.span
+    let given = try await call.given(values, to: setting)
+    if let handle {
       if case .text("off") = given {
         call.world.engine.limiter.setCap(nil, of: handle.job)
+      } else if case .int(let cap) = given, (1...Settings.maximumWidth).contains(cap) {
+        call.world.engine.limiter.setCap(cap, of: handle.job)
       } else {
-        let value = try call.context.located(words[1].span) { () throws(OperationError) in try setting.read(given) }
-        if case .int(let cap) = value { call.world.engine.limiter.setCap(cap, of: handle.job) }
+        throw call.error("a job's own cap is a whole number from 1 to \(Settings.maximumWidth), or off; not \(given.preview)", at: span)
       }
       return .value(.nothing)
     }
-    guard words.count == 2 else {
-      throw call.error(
-        "`set \(setting.name)` takes one value", at: words[2].span, help: "it takes \(setting.accepts); a text with spaces stands in quotes"
-      )
-    }
-    let value = try call.context.located(words[1].span) { () throws(OperationError) in try setting.read(given) }
-    if setting.name == "model", let name = value.asText { try call.checkModelName(name, at: words[1].span) }
+    let value = try call.context.located(span) { () throws(OperationError) in try setting.read(given) }
+    if setting.name == "model", let name = value.asText { try call.checkModelName(name, at: span) }
     call.session.change { setting.put(&$0, value) }
     return .value(.nothing)
   }

@@ -9,7 +9,9 @@ extension SettingDefinition {
     }
   }
 
-  private var kindIsLimit: Bool { if case .duration = kind { true } else { name == "system" || name == "stop" } }
+  private var kindIsLimit: Bool {
+    if case .duration = kind { true } else { ["system", "stop", "rps", "rpm", "tpm", "budget", "stop-after", "hedge"].contains(name) }
+  }
 }
 
 extension Invocation {
@@ -23,6 +25,18 @@ extension Invocation {
     return setting
   }
 
+  /// What a setting is given: one word, or several where it takes them.
+  func given(_ words: ArraySlice<SettingValue>, to setting: SettingDefinition) async throws -> Value {
+    guard let first = words.first else { return .nothing }
+    if setting.takesSeveral, words.count > 1 { return .text(words.map { context.source.text($0.span) }.joined(separator: " ")) }
+    guard words.count == 1 else {
+      throw error(
+        "`set \(setting.name)` takes one value", at: words.dropFirst().first?.span,
+        help: "it takes \(setting.accepts); a text with spaces stands in quotes")
+    }
+    return try await context.value(first)
+  }
+
   func checkModelName(_ name: String, at span: Span) throws {
     var context = context
     context.overrides = []
@@ -33,7 +47,9 @@ extension Invocation {
   func job(_ word: SettingValue) throws -> JobHandle {
     if case .word(let name) = word.node {
       if case .job(let handle)? = context.scope.lookup(name) { return handle }
-      if let handle = session.jobs.last(where: { $0.job.name == name || "%\($0.job.id)" == name }) { return handle }
+      if let handle = session.jobs.last(where: { handle in handle.job.name == name || handle.job.number.map { "%\($0)" } == name }) {
+        return handle
+      }
     }
     throw error("this is no job", at: word.span, help: "`jobs` lists them; a name or %1")
   }

@@ -7,6 +7,7 @@ struct SingleCall: Sendable {
   private let session: Session
   private let isForeground: Bool
   private let counts: Bool
+  private let showsProgress: Bool
 
   init(_ call: Invocation, _ context: inout Context, showsProgress: Bool = true) {
     session = call.session
@@ -18,17 +19,26 @@ struct SingleCall: Sendable {
       handle = JobHandle(job: job, variable: nil)
       (isForeground, counts) = (false, false)
     } else {
-      handle = session.makeJob(call.jobName ?? call.definition.name, total: 1, isListed: false)
-      (isForeground, counts) = (showsProgress, true)
+      handle = session.makeJob(call.jobName ?? call.definition.name, total: 1, variable: call.jobName, isListed: false)
+      (isForeground, counts) = (true, true)
     }
+    self.showsProgress = showsProgress
     context.job = handle.job
   }
 
   /// Runs the call as a task that the job can cancel.
   func run(_ context: Context, _ body: @escaping @Sendable (Context) async -> Reply) async -> Reply {
     if counts { handle.job.launched() }
-    if isForeground { session.world.output.foreground(handle.job) }
-    defer { if isForeground { session.world.output.foregroundEnded(handle.job) } }
+    if isForeground {
+      session.beginForeground(handle)
+      session.world.output.foreground(handle.job, showsProgress: showsProgress)
+    }
+    defer {
+      if isForeground {
+        session.endForeground(handle)
+        session.world.output.foregroundEnded(handle.job)
+      }
+    }
     guard counts else { return await body(context) }
     let work = Task { await body(context) }
     handle.job.onCancel { work.cancel() }
@@ -42,7 +52,7 @@ struct SingleCall: Sendable {
   func ended(_ row: ReplyRow) {
     guard counts else { return }
     if let failure = row.reply.failure, failure.kind != .cancelled { session.notePrompts(failed: 1) }
-    handle.job.ended(row.reply, failure: row.reply.failure)
+    _ = handle.job.ended(row.reply, failure: row.reply.failure)
     if session.jobs.contains(where: { $0 === handle }) == false { handle.job.finished() }
   }
 }

@@ -5,11 +5,18 @@ import Synchronization
 
 extension CommandDefinition {
   static let stream = CommandDefinition(
-    name: "stream", group: .talk, summary: "sends one prompt and shows the reply as it arrives",
-    usage: ["stream \"prompt\"", "stream prompt argument …", "? words to the end of the line"], arguments: 1...20, takesInput: true,
+    name: "stream", group: .talk, summary: "sends a prompt and shows the reply as it arrives; several side by side, where there is room",
+    usage: [
+      "stream \"prompt\"", "stream prompt argument …", "stream map items \"prompt with {it}\"", "stream \"prompt\" --model [a, b]",
+      "? words to the end of the line",
+    ], arguments: 1...20, takesInput: true,
     flags: [FlagDefinition(name: "raw", summary: "print control characters as they are (to a pipe)", isSwitch: true)],
-    takesRequestFlags: true, showsItself: true, examples: ["stream \"Write a short story about a time-traveling scientist.\""]
+    takesRequestFlags: true, showsItself: true,
+    examples: [
+      "stream \"Write a short story about a time-traveling scientist.\"", "stream map [\"a forest\", \"a city\"] \"A story about {it}.\"",
+    ]
   ) { call in
+    if let many = call.command.asManyStreams(in: call.context) { return .value(.list(try await call.streamedSideBySide(many))) }
     var context = try await call.callContext()
     let messages = try await call.singlePrompt(context)
     let row = try await call.streamed(messages, &context)

@@ -16,6 +16,10 @@ public final class Job: Sendable {
     public var succeeded = 0
     public var failed = 0
     public var retried = 0
+    /// Rows that wait for another try; they hold no permit.
+    public var waiting = 0
+    /// Second calls sent beside a late one.
+    public var hedged = 0
     public var outputTokens = 0
     /// Rows per second over the whole run, and its length so far.
     public var elapsed: Duration = .zero
@@ -24,7 +28,7 @@ public final class Job: Sendable {
     public var failures: [FailureKind: (count: Int, example: Failure)] = [:]
 
     public var done: Int { succeeded + failed }
-    public var inFlight: Int { launched - done }
+    public var inFlight: Int { launched - done - waiting }
     public var rate: Double {
       let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
       return seconds > 0 ? Double(done) / seconds : 0
@@ -41,10 +45,14 @@ public final class Job: Sendable {
     var progress = Progress()
     var ended: Duration?
     var latencies: Histogram<UInt32>?
+    var firstTokens: Histogram<UInt32>?
+    var brake = Brake()
     var cancel: (@Sendable () -> Void)?
     var stopLaunching = false
+    var number: Int?
   }
 
+  /// Its own among all jobs of the session.
   public let id: Int
   public let name: String
   private let time: any Timekeeper
@@ -63,27 +71,62 @@ public final class Job: Sendable {
 
   public func launched() { guarded.withLock { $0.progress.launched += 1 } }
 
-  public func retried() { guarded.withLock { $0.progress.retried += 1 } }
+  /// A row waits for another try.
+  func willRetry() {
+    guarded.withLock { guarded in
+      guarded.progress.retried += 1
+      guarded.progress.waiting += 1
+    }
+  }
+
+  /// Its wait is over.
+  func retries() { guarded.withLock { $0.progress.waiting -= 1 } }
+
+  func hedged() { guarded.withLock { $0.progress.hedged += 1 } }
+
+  /// Kept where calls are hedged.
+  func note(ttft: Duration) {
+    guarded.withLock { guarded in
+      if guarded.firstTokens == nil { guarded.firstTokens = Job.histogram() }
+      guarded.firstTokens?.record(ttft.milliseconds)
+    }
+  }
+
+  /// The time within which the first token of so many percent of its calls came; nil while too few are known.
+  func ttft(percentile: Int) -> Duration? {
+    guarded.withLock { guarded in
+      guard let known = guarded.firstTokens, known.totalCount >= 20 else { return nil }
+      return .milliseconds(known.valueAtPercentile(Double(percentile)))
+    }
+  }
+
+  /// Milliseconds up to an hour, two digits: 10 KB a job whatever its length.
+  private static func histogram() -> Histogram<UInt32> {
+    Histogram(highestTrackableValue: 3_600_000, numberOfSignificantValueDigits: .two)
+  }
 
   public func setTotal(_ total: Int?) { guarded.withLock { $0.progress.total = total } }
 
   /// A row has ended.
-  public func ended(_ reply: Reply?, failure: Failure?) {
+  ///
+  /// - Parameter stopAfter: errors of one kind in a row at which the job should stop; nil for never.
+  /// - Returns: whether it should stop now.
+  public func ended(_ reply: Reply?, failure: Failure?, stopAfter: Int? = nil) -> Bool {
     guarded.withLock { guarded in
+      var stops = false
       if let failure {
         guarded.progress.failed += 1
         guarded.progress.failures[failure.kind, default: (0, failure)].count += 1
+        stops = guarded.brake.failed(failure.kind, limit: stopAfter)
       } else {
         guarded.progress.succeeded += 1
+        guarded.brake.answered()
       }
-      guard let reply else { return }
+      guard let reply else { return stops }
       guarded.progress.outputTokens += reply.attempt.usage?.output ?? 0
-      // Milliseconds up to an hour, two digits: 10 KB a job whatever its length.
-      if guarded.latencies == nil {
-        guarded.latencies = Histogram(highestTrackableValue: 3_600_000, numberOfSignificantValueDigits: .two)
-      }
-      let (seconds, attoseconds) = reply.attempt.latency.components
-      guarded.latencies?.record(UInt64(clamping: min(3_600_000, seconds * 1000 + attoseconds / 1_000_000_000_000_000)))
+      if guarded.latencies == nil { guarded.latencies = Job.histogram() }
+      guarded.latencies?.record(reply.attempt.latency.milliseconds)
+      return stops
     }
   }
 
@@ -108,6 +151,15 @@ public final class Job: Sendable {
       return progress
     }
   }
+
+  /// What people call it (`%1`); nil while it is in nobody's list.
+  public var number: Int? {
+    get { guarded.withLock { $0.number } }
+    set { guarded.withLock { $0.number = newValue } }
+  }
+
+  /// From its start to its end, or to whatever comes.
+  public var span: ClosedRange<Duration> { started...max(started, guarded.withLock { $0.ended } ?? .seconds(1 << 40)) }
 
   public var isOver: Bool { guarded.withLock { $0.ended != nil } }
 
@@ -150,5 +202,12 @@ public final class Job: Sendable {
       return guarded.cancel
     }
     cancel?()
+  }
+}
+
+extension Duration {
+  /// For a histogram: whole milliseconds, an hour at most.
+  fileprivate var milliseconds: UInt64 {
+    UInt64(clamping: min(3_600_000, components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000))
   }
 }

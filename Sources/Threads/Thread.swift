@@ -4,8 +4,8 @@
   import Darwin
 #endif
 
-/// Runs `body` on a thread of its own, detached. Signals stay with the main thread.
-func startThread(_ body: @escaping @Sendable () -> Void) {
+/// Runs `body` on a thread of its own, detached, for what blocks or owns something alone. Signals stay with the main thread.
+public func startThread(_ body: @escaping @Sendable () -> Void) {
   final class Entry: Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -34,19 +34,19 @@ func startThread(_ body: @escaping @Sendable () -> Void) {
       }, entry)
     if failed == 0, let thread { pthread_detach(thread) }
   #endif
-  // Out of threads before the first request: nothing can be carried, so it runs here, where its errors are at least told.
+  // Out of threads: it runs here, where its errors are at least told.
   if failed != 0 { Unmanaged<Entry>.fromOpaque(entry).takeRetainedValue().body() }
 }
 
 /// A one-shot wake-up between threads.
 ///
 /// `@unchecked Sendable`: a POSIX mutex and condition guard `isRung`.
-final class Bell: @unchecked Sendable {
+public final class Bell: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var isRung = false
 
-  init() {
+  public init() {
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
   }
@@ -58,14 +58,14 @@ final class Bell: @unchecked Sendable {
     condition.deallocate()
   }
 
-  func ring() {
+  public func ring() {
     pthread_mutex_lock(mutex)
     isRung = true
     pthread_cond_signal(condition)
     pthread_mutex_unlock(mutex)
   }
 
-  func wait() {
+  public func wait() {
     pthread_mutex_lock(mutex)
     while !isRung { pthread_cond_wait(condition, mutex) }
     isRung = false

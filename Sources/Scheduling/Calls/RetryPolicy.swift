@@ -18,7 +18,7 @@ public struct RetryPolicy: Sendable, Equatable {
   ///   - attempts: tries so far, from 1.
   ///   - random: in 0..<1; spreads the wake-ups, so that all who were refused together do not come back together.
   public func decide(_ failure: Failure, attempts: Int, random: Double) -> Decision {
-    guard failure.kind.isTransient, attempts <= retries else { return .fail(failure) }
+    guard failure.shouldRetry ?? failure.kind.isTransient, attempts <= retries else { return .fail(failure) }
     let backoff = min(0.5 * Double(1 << min(attempts - 1, 10)), 8)
     guard let asked = failure.retryAfter else { return .retry(after: .milliseconds(Int(backoff * random * 1000))) }
     guard asked <= maximumWait else {

@@ -1,0 +1,82 @@
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Wakes a thread that waits in `select`: others write a byte, signals write theirs.
+final class WakePipe: Sendable {
+  let readEnd: Int32
+  private let writeEnd: Int32
+  private let isWoken = Atomic(false)
+
+  init?() {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return nil }
+    for end in ends {
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    }
+    (readEnd, writeEnd) = (ends[0], ends[1])
+  }
+
+  deinit {
+    SignalNotices.forget(writeEnd)
+    close(readEnd)
+    close(writeEnd)
+  }
+
+  /// Wakes once, however many call before it is seen.
+  func wake() {
+    guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    var byte: UInt8 = 0
+    _ = write(writeEnd, &byte, 1)
+  }
+
+  /// The signals that came too.
+  func clear() -> Set<Int32> {
+    isWoken.store(false, ordering: .releasing)
+    var signals: Set<Int32> = []
+    var bytes = [UInt8](repeating: 0, count: 64)
+    while case let count = readBytes(readEnd, &bytes, 64), count > 0 {
+      for byte in bytes[..<count] where byte != 0 { signals.insert(Int32(byte)) }
+    }
+    return signals
+  }
+
+  /// From now on the signals of the terminal (a new size, continued, asked to stop) come through here.
+  func receiveSignals() { SignalNotices.tell(writeEnd) }
+}
+
+/// The pipes that signals are told to. A handler may do little: it writes the signal's number to each.
+///
+/// The table is filled before its entries are used, holds at most eight, and a handler that sees an entry half changed writes to a
+/// pipe that is closed or not yet there, which does nothing.
+private enum SignalNotices {
+  nonisolated(unsafe) private static let table: UnsafeMutablePointer<Int32> = {
+    let table = UnsafeMutablePointer<Int32>.allocate(capacity: 8)
+    table.initialize(repeating: -1, count: 8)
+    return table
+  }()
+
+  static func tell(_ descriptor: Int32) {
+    for index in 0..<8 where table[index] == -1 {
+      table[index] = descriptor
+      break
+    }
+    for number in [SIGWINCH, SIGCONT, SIGTSTP] {
+      signal(number) { number in
+        let saved = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        for index in 0..<8 where SignalNotices.table[index] >= 0 { _ = write(SignalNotices.table[index], &byte, 1) }
+        errno = saved
+      }
+    }
+  }
+
+  static func forget(_ descriptor: Int32) {
+    for index in 0..<8 where table[index] == descriptor { table[index] = -1 }
+  }
+}

@@ -1,0 +1,111 @@
+import Interpreter
+import Synchronization
+import Terminal
+
+/// Replies side by side in columns, drawn anew as they grow; at the end they are left standing whole.
+final class LiveBoard: Board {
+  private let columns: Mutex<[(title: String, text: String)]>
+  private let finish: @Sendable ([String]) throws -> Void
+
+  /// - Parameter finish: takes the rows that stay.
+  init(_ titles: [String], finish: @escaping @Sendable ([String]) throws -> Void) {
+    columns = Mutex(titles.map { ($0, "") })
+    self.finish = finish
+  }
+
+  func put(_ column: Int, _ text: String) {
+    columns.withLock { columns in if columns.indices.contains(column) { columns[column].text += text } }
+  }
+
+  func restart(_ column: Int) {
+    columns.withLock { columns in if columns.indices.contains(column) { columns[column].text = "" } }
+  }
+
+  func end(_ column: Int, note: String?) {
+    if let note { put(column, "\n✗ \(note)") }
+  }
+
+  func rows(columns width: Int, height: Int) -> [String] {
+    let texts = columns.withLock { $0 }
+    guard height > 2, let each = Columns.width(of: texts.count, in: width) else { return [] }
+    return Columns.rows(texts, width: each, height: height - 2)
+  }
+
+  func close() throws {
+    let texts = columns.withLock { $0 }
+    let width = Descriptor.size(1)?.columns ?? 80
+    try finish(Columns.rows(texts, width: Columns.width(of: texts.count, in: width) ?? Columns.narrowest, height: nil))
+  }
+}
+
+/// Replies one after the other, in their order: the first that is not over is shown as it comes, those behind it wait.
+final class OrderedBoard: Board {
+  private struct State {
+    var waiting: [String]
+    var isOver: [Bool]
+    var current = 0
+    var hasTitle = false
+    var problem: (any Error)?
+  }
+
+  private let state: Mutex<State>
+  private let titles: [String]
+  private let console: Console
+
+  init(_ titles: [String], _ console: Console) {
+    self.titles = titles
+    self.console = console
+    state = Mutex(State(waiting: titles.map { _ in "" }, isOver: titles.map { _ in false }))
+  }
+
+  func put(_ column: Int, _ text: String) {
+    change { if $0.waiting.indices.contains(column) { $0.waiting[column] += text } }
+  }
+
+  func restart(_ column: Int) {
+    change { state in
+      guard state.waiting.indices.contains(column) else { return }
+      if column == state.current, state.hasTitle {
+        state.waiting[column] = "\nthe stream broke off; here it is from the start:\n"
+      } else {
+        state.waiting[column] = ""
+      }
+    }
+  }
+
+  func end(_ column: Int, note: String?) {
+    change { state in
+      guard state.waiting.indices.contains(column) else { return }
+      if let note { state.waiting[column] += "\n✗ \(note)" }
+      state.isOver[column] = true
+    }
+  }
+
+  func close() throws {
+    change { state in for index in state.isOver.indices { state.isOver[index] = true } }
+    if let problem = state.withLock({ $0.problem }) { throw problem }
+  }
+
+  /// Writes what may be written now. Under the lock, so that two never mix.
+  private func change(_ body: (inout State) -> Void) {
+    state.withLock { state in
+      body(&state)
+      do {
+        while state.current < titles.count {
+          if !state.hasTitle, !state.waiting[state.current].isEmpty || state.isOver[state.current] {
+            try console.print("── \(titles[state.current])", raw: false)
+            state.hasTitle = true
+          }
+          if !state.waiting[state.current].isEmpty {
+            try console.token(state.waiting[state.current], raw: false)
+            state.waiting[state.current] = ""
+          }
+          guard state.isOver[state.current] else { return }
+          try console.endTokens()
+          state.current += 1
+          state.hasTitle = false
+        }
+      } catch { state.problem = state.problem ?? error }
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import Chat
+import Testing
+
+@testable import Scheduling
+
+/// The controllers' laws, under a clock that is handed in.
+@Suite struct ControllerTests {
+  // MARK: rates
+
+  /// Never a unit above the rate in any window, whatever is asked for and when; and the rate is used.
+  @Test(arguments: 0..<60)
+  func noWindowHoldsMoreThanItsRate(_ seed: Int) {
+    var random = Seeded(seed)
+    let limit = 1 + random.below(50)
+    var window = RateWindow(limit: limit, per: .seconds(1))
+    var now: Duration = .zero
+    var taken: [(at: Duration, amount: Int)] = []
+    for _ in 0..<400 {
+      let amount = 1 + random.below(max(1, limit / 3))
+      let opening = window.opens(for: amount, now: now)
+      #expect(opening >= now)
+      // Sometimes later than it might.
+      now = opening + (random.below(3) == 0 ? .milliseconds(random.below(300)) : .zero)
+      holds(window.opens(for: amount, now: now) == now)
+      _ = window.take(amount, now: now)
+      taken.append((now, amount))
+    }
+    for (index, entry) in taken.enumerated() {
+      let inWindow = taken[...index].reversed().prefix { $0.at > entry.at - .seconds(1) }.reduce(0) { $0 + $1.amount }
+      #expect(inWindow <= limit)
+    }
+  }
+
+  @Test func aRateIsUsedWholeAndEvenly() {
+    var window = RateWindow(limit: 60, per: .seconds(60))
+    var now: Duration = .zero
+    for _ in 0..<121 {
+      now = window.opens(for: 1, now: now)
+      _ = window.take(1, now: now)
+    }
+    // 120 steps of a second, less the twentieth of a minute that may be caught up.
+    #expect(now >= .seconds(117) && now <= .seconds(120))
+  }
+
+  @Test func anAmountAboveTheRateGoesAlone() {
+    var window = RateWindow(limit: 10, per: .seconds(1))
+    holds(window.opens(for: 50, now: .zero) == .zero)
+    _ = window.take(50, now: .zero)
+    holds(window.opens(for: 1, now: .zero) >= .seconds(1))
+  }
+
+  @Test func whatWasTakenIsSettled() {
+    var window = RateWindow(limit: 100, per: .seconds(60))
+    let entry = window.take(100, now: .zero)
+    holds(window.opens(for: 50, now: .zero) >= .seconds(57))
+    window.settle(entry, as: 10)
+    holds(window.opens(for: 50, now: .seconds(6)) == .seconds(6))
+    // A rate that is raised counts at once.
+    window.limit = 1000
+    holds(window.opens(for: 900, now: .seconds(6)) == .seconds(6))
+  }
+
+  // MARK: what servers state
+
+  private func stated(_ remaining: Int, of limit: Int?, reset: Duration?) -> StatedLimits.Amount {
+    StatedLimits.Amount(limit: limit, remaining: remaining, reset: reset)
+  }
+
+  @Test func aStatementIsABucketThatRefills() throws {
+    // 500 a minute, none left: the next comes after 0.12 s, not after the whole minute.
+    let empty = try #require(StatedRate(stated(0, of: 500, reset: .seconds(60)), heard: .zero, takenSince: 0))
+    #expect(empty.opens(for: 1, now: .zero) == .milliseconds(120))
+    var some = try #require(StatedRate(stated(3, of: 500, reset: .seconds(59)), heard: .zero, takenSince: 2))
+    holds(some.opens(for: 1, now: .zero) == .zero)
+    some.take(1, now: .zero)
+    holds(some.opens(for: 1, now: .zero) > .zero)
+    // More than it ever holds is let through when it is full.
+    holds(some.opens(for: 10_000, now: .zero) <= .seconds(61))
+  }
+
+  @Test func nonsenseIsNotBelieved() {
+    #expect(StatedRate(stated(-1, of: 500, reset: .seconds(1)), heard: .zero, takenSince: 0) == nil)
+    #expect(StatedRate(stated(0, of: 500, reset: nil), heard: .zero, takenSince: 0) == nil)
+    #expect(StatedRate(stated(0, of: 500, reset: .zero), heard: .zero, takenSince: 0) == nil)
+  }
+
+  // MARK: a limit that finds itself
+
+  @Test func itDoublesWhileCleanAndUsed() {
+    var limit = AdaptiveLimit(1...200)
+    #expect(limit.limit == 8)
+    for _ in 0..<100 { holds(!limit.answered(began: .zero, inUse: 2, now: .zero)) }
+    for step in 0..<8 { holds(limit.answered(began: .zero, inUse: 8, now: .zero) == (step == 7)) }
+    #expect(limit.limit == 16)
+  }
+
+  @Test func itCutsOnceAnEpisodeAndThenGrowsByStepsOnly() {
+    var limit = AdaptiveLimit(4...200)
+    for _ in 0..<(8 + 16 + 32) { _ = limit.answered(began: .zero, inUse: 200, now: .zero) }
+    #expect(limit.limit == 64)
+    holds(limit.refused(began: .seconds(1), now: .seconds(2)))
+    #expect(limit.limit == 51)
+    // More of the same, whenever it began, until one that began after the cut is answered.
+    for began in 1..<10 { holds(!limit.refused(began: .seconds(began), now: .seconds(10))) }
+    _ = limit.answered(began: .seconds(1), inUse: 50, now: .seconds(10))
+    holds(!limit.refused(began: .seconds(9), now: .seconds(10)))
+    _ = limit.answered(began: .seconds(3), inUse: 50, now: .seconds(10))
+    holds(limit.refused(began: .seconds(9), now: .seconds(11)))
+    #expect(limit.limit == 40)
+    for _ in 0..<40 { _ = limit.answered(began: .seconds(12), inUse: 40, now: .seconds(30)) }
+    #expect(limit.limit == 42)
+  }
+
+  @Test func troubleAndLongAnswersAreNoCongestion() {
+    var limit = AdaptiveLimit(1...200)
+    holds(limit.troubled(now: .zero))
+    holds(!limit.troubled(now: .seconds(1)))
+    for _ in 0..<50 { holds(!limit.answered(began: .zero, inUse: 8, now: .seconds(5))) }
+    #expect(limit.limit == 8)
+    // However long they took.
+    for _ in 0..<8 { _ = limit.answered(began: .zero, inUse: 8, now: .seconds(3600)) }
+    #expect(limit.limit == 16)
+  }
+
+  @Test(arguments: 0..<40)
+  func itStaysInItsRange(_ seed: Int) {
+    var random = Seeded(seed)
+    var limit = AdaptiveLimit(3...17)
+    var now: Duration = .zero
+    for _ in 0..<2000 {
+      now += .milliseconds(random.below(2000))
+      switch random.below(4) {
+      case 0: _ = limit.refused(began: now - .milliseconds(random.below(1000)), now: now)
+      case 1: _ = limit.troubled(now: now)
+      default: _ = limit.answered(began: now - .milliseconds(random.below(1000)), inUse: 17, now: now)
+      }
+      #expect((3...17).contains(limit.limit))
+    }
+  }
+
+  // MARK: refusals
+
+  @Test func threeRefusalsInARowCloseAndOneCallSees() {
+    var refusals = Refusals()
+    func refuse(_ began: Int, probe: Bool = false, asked: Duration? = nil, at now: Int) -> Duration? {
+      refusals.refused(began: .seconds(began), isProbe: probe, asked: asked, now: .seconds(now))
+    }
+    holds(refuse(0, at: 1) == nil)
+    holds(refuse(0, at: 1) == nil)
+    holds(!refusals.answered(began: .seconds(0)))
+    // The answer between them counts.
+    holds(refuse(0, at: 2) == nil)
+    holds(refuse(0, at: 2) == nil)
+    holds(refuse(0, asked: .seconds(3), at: 2) == .seconds(3))
+    holds(refusals.opens(now: .seconds(2)) == .seconds(5))
+    // One more of the same, asking for longer.
+    holds(refuse(1, asked: .seconds(7), at: 3) == nil)
+    holds(refusals.opens(now: .seconds(3)) == .seconds(10))
+    holds(refusals.took())
+    holds(refusals.opens(now: .seconds(10)) == nil)
+    // What began before says nothing.
+    holds(!refusals.answered(began: .seconds(1)))
+    holds(refuse(10, probe: true, at: 11) == .seconds(1))
+    holds(refusals.took())
+    holds(refusals.answered(began: .seconds(12)))
+    holds(refusals.opens(now: .seconds(12)) == .seconds(12))
+    holds(!refusals.took())
+  }
+
+  @Test func aProbeThatIsLostLetsAnotherGo() {
+    var refusals = Refusals()
+    for _ in 0..<3 { _ = refusals.refused(began: .zero, isProbe: false, asked: nil, now: .zero) }
+    holds(refusals.took())
+    refusals.probeLost(now: .seconds(1))
+    holds(refusals.opens(now: .seconds(1)) == .seconds(1))
+  }
+
+  // MARK: the brake
+
+  @Test func theBrakeCountsOneKindInARow() {
+    var brake = Brake()
+    for _ in 0..<2 { holds(!brake.failed(.auth, limit: 3)) }
+    holds(!brake.failed(.server, limit: 3))
+    for _ in 0..<2 { holds(!brake.failed(.auth, limit: 3)) }
+    brake.answered()
+    for _ in 0..<2 { holds(!brake.failed(.auth, limit: 3)) }
+    holds(!brake.failed(.cancelled, limit: 3))
+    holds(brake.failed(.auth, limit: 3))
+    // Whoever goes on gets as many again.
+    holds(!brake.failed(.auth, limit: 3))
+    for _ in 0..<100 { holds(!brake.failed(.auth, limit: nil)) }
+  }
+}
