@@ -70,6 +70,7 @@ let package = Package(
     tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor"]),
     tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats"]),
     tests("ProgramTests", of: ["Simulator", "Threads"]),
+    tests("PromptTests", of: ["Threads"]),
     tests("ArchitectureTests", of: []),
   ],
   swiftLanguageModes: [.v6]

@@ -95,5 +95,11 @@ void ce_replace(EditLine *editor, const wchar_t *text, size_t cursor) {
   line->cursor = line->buffer + (cursor < length ? cursor : length);
 }
 
+void ce_move(EditLine *editor, size_t cursor) {
+  LineInfoW *line = (LineInfoW *)(void *)el_wline(editor);
+  size_t length = (size_t)(line->lastchar - line->buffer);
+  line->cursor = line->buffer + (cursor < length ? cursor : length);
+}
+
 int ce_insert(EditLine *editor, const wchar_t *text) { return el_winsertstr(editor, text); }
 void ce_delete_before(EditLine *editor, int count) { el_deletestr(editor, count); }

@@ -63,7 +63,7 @@ extension EditorThread {
       suspend()
       return nil
     case 0: return nil
-    case 6 where takeHint(): return KeyCode.refresh
+    case 5 where takeHint(), 6 where takeHint(): return KeyCode.refresh
     case 13: return KeyCode.submit
     case 9: return KeyCode.complete
     default: return scalar.value
@@ -177,12 +177,19 @@ extension EditorThread {
   fileprivate func recall(_ step: Int) -> UInt8 {
     let (text, cursor) = line
     if walk == nil, let moved = LineMove.vertical(text, cursor, step) {
-      replace(text, cursor: moved)
+      move(to: moved)
       return UInt8(CC_REFRESH)
     }
     var walk = walk ?? HistoryWalk(editor.history.lines, from: text)
     if let recalled = walk.step(step) { replace(recalled) }
     self.walk = walk
+    return UInt8(CC_REFRESH)
+  }
+
+  /// Home and End: of the line, and from there of the whole text.
+  fileprivate func edge(_ step: Int) -> UInt8 {
+    let (text, cursor) = line
+    move(to: LineMove.edge(text, cursor, step))
     return UInt8(CC_REFRESH)
   }
 
@@ -202,6 +209,13 @@ extension EditorThread {
     return UInt8(CC_REFRESH)
   }
 
+  func renewMenu() {
+    guard menu != nil else { return }
+    let (text, cursor) = line
+    let (replaced, choices) = editor.delegate.complete(text, cursor)
+    menu = choices.isEmpty ? nil : CompletionMenu(choices, replaced: replaced)
+  }
+
   // MARK: bindings
 
   func bindKeys(_ libedit: OpaquePointer) {
@@ -217,6 +231,9 @@ extension EditorThread {
     add("psh-previous") { editor, _ in EditorThread.of(editor)?.recall(-1) ?? UInt8(CC_ERROR) }
     add("psh-next") { editor, _ in EditorThread.of(editor)?.recall(1) ?? UInt8(CC_ERROR) }
     add("psh-complete") { editor, _ in EditorThread.of(editor)?.complete() ?? UInt8(CC_ERROR) }
+    add("psh-home") { editor, _ in EditorThread.of(editor)?.edge(-1) ?? UInt8(CC_ERROR) }
+    add("psh-end") { editor, _ in EditorThread.of(editor)?.edge(1) ?? UInt8(CC_ERROR) }
+    bindKills(add)
     add("psh-refresh") { _, _ in UInt8(CC_REFRESH) }
     add("psh-undo") { editor, _ in
       EditorThread.of(editor)?.undo()

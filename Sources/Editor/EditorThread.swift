@@ -24,6 +24,8 @@ final class EditorThread {
   var search: HistorySearch?
   var walk: HistoryWalk?
   private var undoStack = UndoStack()
+  /// What was killed last; ^Y puts it back.
+  var killed = ""
   private var styled: (text: String, cursor: Int, runs: [StyledRun]?, hint: String) = ("", -1, nil, "")
 
   init(_ editor: LineEditor) {
@@ -94,6 +96,10 @@ final class EditorThread {
     guard let libedit else { return }
     let wide = EditorThread.wide(text)
     ce_replace(libedit, wide, cursor ?? wide.count - 1)
+  }
+
+  func move(to cursor: Int) {
+    if let libedit { ce_move(libedit, cursor) }
   }
 
   func insert(_ text: String) {
@@ -198,7 +204,10 @@ final class EditorThread {
         return
       }
       let (hasKey, isWoken) = withUnsafeBytes(of: &set) { bits in (bits[0] & 1 != 0, bits[Int(wake) / 8] & (1 << UInt8(wake % 8)) != 0) }
-      if isWoken { heed(editor.wake.clear()) }
+      if isWoken {
+        heed(editor.wake.clear())
+        if editor.takeNewChoices() { renewMenu() }
+      }
       if hasKey {
         var bytes = [UInt8](repeating: 0, count: 65_536)
         let count = readBytes(0, &bytes, bytes.count)
@@ -225,9 +234,7 @@ final class EditorThread {
     let now = Screen.size
     guard now != size else { return }
     size = now
-    // The terminal has wrapped the block anew: at the new width its rows are these.
-    let relaid = layout()
-    screen.relaid(rows: relaid.rows.count, cursorRow: relaid.cursorRow)
+    screen.resized(to: size.columns)
   }
 
   /// ^Z: the shell that started us takes over, until it says go on.

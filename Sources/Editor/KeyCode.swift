@@ -24,14 +24,14 @@ enum KeyCode {
 
   static let bindings: [(key: String, command: String)] = [
     (text(submit), "psh-submit"), (text(paste), "psh-paste"), (text(previous), "psh-previous"), (text(next), "psh-next"),
-    (text(complete), "psh-complete"), (text(left), "ed-prev-char"), (text(right), "ed-next-char"), (text(home), "ed-move-to-beg"),
-    (text(end), "ed-move-to-end"), (text(delete), "ed-delete-next-char"), (text(wordLeft), "ed-prev-word"),
+    (text(complete), "psh-complete"), (text(left), "ed-prev-char"), (text(right), "ed-next-char"), (text(home), "psh-home"),
+    (text(end), "psh-end"), (text(delete), "ed-delete-next-char"), (text(wordLeft), "ed-prev-word"),
     (text(wordRight), "em-next-word"),
-    (text(deleteWordLeft), "ed-delete-prev-word"), (text(deleteWordRight), "em-delete-next-word"), (text(upperWord), "em-upper-case"),
-    (text(lowerWord), "em-lower-case"), (text(undo), "psh-undo"), (text(refresh), "psh-refresh"), ("^W", "ed-delete-prev-word"),
+    (text(deleteWordLeft), "psh-kill-word"), (text(deleteWordRight), "psh-kill-next"), (text(upperWord), "em-upper-case"),
+    (text(lowerWord), "em-lower-case"), (text(undo), "psh-undo"), (text(refresh), "psh-refresh"), ("^W", "psh-kill-word"),
     ("^D", "ed-delete-next-char"), ("^P", "psh-previous"),
     ("^N", "psh-next"),
-    ("^J", "psh-submit"), ("^U", "vi-kill-line-prev"), ("^_", "psh-undo"),
+    ("^J", "psh-submit"), ("^U", "psh-kill-start"), ("^K", "psh-kill-line"), ("^Y", "psh-yank"), ("^_", "psh-undo"), ("^A", "psh-home"), ("^E", "psh-end"),
   ]
 
   /// In vi's command mode too.

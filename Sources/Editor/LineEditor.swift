@@ -61,6 +61,7 @@ public final class LineEditor: Sendable {
     var request: Request?
     var above = ""
     var isReading = false
+    var hasNewChoices = false
   }
 
   private let inbox = Mutex(Inbox())
@@ -102,9 +103,10 @@ public final class LineEditor: Sendable {
     return isTaken
   }
 
-  /// The prompt has become another: it is drawn anew.
-  public func redraw() {
-    if inbox.withLock({ $0.isReading }) { wake.wake() }
+  /// There is more to choose from than there was: a menu that is open is made anew.
+  public func renewChoices() {
+    inbox.withLock { $0.hasNewChoices = true }
+    wake.wake()
   }
 
   // MARK: for the thread
@@ -122,6 +124,13 @@ public final class LineEditor: Sendable {
     inbox.withLock { inbox in
       defer { inbox.above = "" }
       return inbox.above
+    }
+  }
+
+  func takeNewChoices() -> Bool {
+    inbox.withLock { inbox in
+      defer { inbox.hasNewChoices = false }
+      return inbox.hasNewChoices
     }
   }
 

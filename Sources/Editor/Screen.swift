@@ -1,3 +1,5 @@
+import TextWidth
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -6,7 +8,9 @@
 
 /// What stands on the terminal below what scrolls: the block being edited. Every change is one write.
 struct Screen {
+  /// The rows that stand there, as they were written, and where the cursor is in them.
   private var drawn: (rows: Int, cursorRow: Int)?
+  private var written: (rows: [String], cursorColumn: Int) = ([], 0)
 
   /// Columns and rows of the terminal now.
   static var size: (columns: Int, rows: Int) {
@@ -29,6 +33,7 @@ struct Screen {
     if layout.cursorColumn > 0 { out += "\u{1B}[\(layout.cursorColumn)C" }
     out += "\u{1B}[?2026l"
     drawn = (layout.rows.count, layout.cursorRow)
+    written = (layout.rows, layout.cursorColumn)
     Screen.write(out)
   }
 
@@ -45,9 +50,28 @@ struct Screen {
     drawn = nil
   }
 
-  /// After a resize the terminal has wrapped the block anew: the cursor is on this row of it now.
-  mutating func relaid(rows: Int, cursorRow: Int) {
-    if drawn != nil { drawn = (rows, cursorRow) }
+  /// A window that grew narrower has wrapped each row that is too long for it: the block has more rows now. (Those that do not wrap
+  /// cut instead; there the erasing reaches some rows of output too high, which is the lesser evil.)
+  mutating func resized(to columns: Int) {
+    guard let (_, cursorRow) = drawn, columns > 0 else { return }
+    let heights = written.rows.map { max(1, (Screen.width(of: $0) + columns - 1) / columns) }
+    drawn = (heights.reduce(0, +), heights.prefix(cursorRow).reduce(0, +) + written.cursorColumn / columns)
+  }
+
+  /// Columns of a row with sequences of colours in it.
+  private static func width(of row: String) -> Int {
+    var plain = ""
+    var isSequence = false
+    for scalar in row.unicodeScalars {
+      if isSequence {
+        isSequence = !scalar.properties.isAlphabetic
+      } else if scalar == "\u{1B}" {
+        isSequence = true
+      } else {
+        plain.unicodeScalars.append(scalar)
+      }
+    }
+    return DisplayWidth.of(plain)
   }
 
   /// Somebody else has had the screen: nothing of ours stands there.

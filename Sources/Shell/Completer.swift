@@ -36,6 +36,15 @@ struct Completer: Sendable {
     return (count, matching(expressions(isStart: words.isEmpty || words.last == "=" || words.last == "return"), word))
   }
 
+  /// Asks for what will be wanted soon: whoever types `--model` wants to know the models.
+  func anticipate(_ text: String) {
+    guard text.hasSuffix("model ") || text.hasSuffix("/") && text.contains("model ") else { return }
+    let typed = text.split(separator: " ").last.map(String.init) ?? ""
+    let provider = typed.hasSuffix("/") ? String(typed.dropLast()) : session.settings.model.provider
+    guard session.world.directory.providers().contains(where: { $0.id == provider && $0.isReady }) else { return }
+    _ = catalog.names(of: provider)
+  }
+
   // MARK: by place
 
   private func flags(_ words: [String]) -> [Completion] {
@@ -79,7 +88,8 @@ struct Completer: Sendable {
     }
     let example = providers.first { $0.id == provider }?.exampleModel.map { [$0] } ?? []
     let names = catalog.names(of: provider)
-    return (names.isEmpty ? example : names).map { Completion("\(provider)/\($0)") }
+    guard names.isEmpty else { return names.map { Completion("\(provider)/\($0)") } }
+    return example.map { Completion("\(provider)/\($0)") } + [Completion("\(provider)/", note: "asking the server")]
   }
 
   /// Words that a command takes as its arguments.

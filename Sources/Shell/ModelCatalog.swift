@@ -10,10 +10,14 @@ final class ModelCatalog: Sendable {
 
   private let state = Mutex(State())
   private let directory: any ModelDirectory
+  private let arrived = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(_ directory: any ModelDirectory) {
     self.directory = directory
   }
+
+  /// Called when more is known than before.
+  func onArrival(_ body: @escaping @Sendable () -> Void) { arrived.withLock { $0 = body } }
 
   /// What is known now; what is not is asked for, and there the next time.
   func names(of provider: String) -> [String] {
@@ -21,7 +25,9 @@ final class ModelCatalog: Sendable {
     if mustAsk {
       Task {
         switch await directory.models(of: provider) {
-        case .success(let names): state.withLock { $0.names[provider] = names }
+        case .success(let names):
+          state.withLock { $0.names[provider] = names }
+          arrived.withLock { $0 }?()
         // A server that is not there yet is asked again.
         case .failure: state.withLock { _ = $0.asked.remove(provider) }
         }

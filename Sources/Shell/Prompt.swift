@@ -10,7 +10,6 @@ final class Prompt: Sendable {
   private let shell: ShellSession
   private let history: History
   private let isTerminal = Descriptor.isTerminal(0)
-  private let editor = Mutex<LineEditor?>(nil)
 
   init(faults: Faults) {
     let history = History(path: Descriptor.isTerminal(0) ? History.defaultPath() : nil)
@@ -26,12 +25,13 @@ final class Prompt: Sendable {
     shell.signals.onTerminate { [self] number in shell.terminate(number, nil) }
     greet()
     await runInitFile()
-    guard let editor = LineEditor(history: history, delegate: delegate()) else { return await runPlain() }
-    self.editor.withLock { $0 = editor }
+    let catalog = ModelCatalog(shell.session.world.directory)
+    guard let editor = LineEditor(history: history, delegate: delegate(catalog)) else { return await runPlain() }
+    catalog.onArrival { [weak editor] in editor?.renewChoices() }
     shell.console.setAbove { editor.printAbove($0) }
     var number = 1
     var warned = false
-    while true {
+    while !shell.isTerminating {
       switch await editor.read(continuation: "...> ", initial: shell.session.takeDraft() ?? "") {
       case .abandoned: continue
       case .end:
@@ -42,7 +42,10 @@ final class Prompt: Sendable {
         return finish(nil)
       case .text(let text):
         if text.allSatisfy(\.isWhitespace) { continue }
-        if let request = await run(text, number) {
+        let request = await run(text, number)
+        // A signal is ending the program: the terminal is given back already.
+        if shell.isTerminating { continue }
+        if let request {
           if request.status == nil, !warned, mustWarn() {
             warned = true
             continue
@@ -52,17 +55,21 @@ final class Prompt: Sendable {
         number += 1
       }
     }
+    return await shell.terminated()
   }
 
-  private func delegate() -> EditorDelegate {
+  private func delegate(_ catalog: ModelCatalog) -> EditorDelegate {
     let session = shell.session
-    let completer = Completer(session: session, catalog: ModelCatalog(session.world.directory))
+    let completer = Completer(session: session, catalog: catalog)
     let highlighter = Highlighter(session: session)
     let hasColour = HostSystem.hasColour
     var delegate = EditorDelegate()
     delegate.isComplete = { text in !Parser.parse(Source(name: "", text: text), vocabulary: Prompt.vocabulary(session)).isIncomplete }
     delegate.complete = { text, cursor in completer.complete(text, cursor) }
-    delegate.colour = { text, cursor in hasColour ? highlighter.runs(text, cursor: cursor) : nil }
+    delegate.colour = { text, cursor in
+      completer.anticipate(text)
+      return hasColour ? highlighter.runs(text, cursor: cursor) : nil
+    }
     delegate.adjust = { session.adjustConcurrency(by: $0) }
     delegate.editOutside = { HostSystem.editNow($0) }
     delegate.prompt = { Prompt.text(session) }
@@ -123,14 +130,16 @@ final class Prompt: Sendable {
       shell.console.note(first.formatted())
       return nil
     }
-    let line = Task { await shell.session.runLine(parsed.program) }
     let events = AsyncStream<Event>.makeStream()
+    let line = Work()
     let interrupt = shell.interrupter { line.cancel() }
     let steering = Steering(shell, onInterrupt: interrupt) { events.continuation.yield(.toBackground) }
     shell.signals.onInterrupt(interrupt)
     shell.signals.onTerminate { [self] in shell.terminate($0, line) }
     shell.console.onKey.withLock { $0 = { steering.key($0) } }
-    Task { events.continuation.yield(.done(await line.value)) }
+    // Only now: whatever the line does first must find its keys and signals in place.
+    let running = line.start { [shell] in await shell.session.runLine(parsed.program) }
+    Task { events.continuation.yield(.done(await running.value)) }
     defer {
       shell.signals.onInterrupt(nil)
       shell.console.onKey.withLock { $0 = nil }
@@ -138,10 +147,10 @@ final class Prompt: Sendable {
     for await event in events.stream {
       switch event {
       case .toBackground:
-        guard let job = shell.session.detach(until: line) else { continue }
+        guard let job = shell.session.detach(until: running) else { continue }
         shell.console.release(job)
         shell.console.note("[\(job.number ?? 0)] \(job.name) goes on in the background; `fg` brings it back")
-        reportLater(line)
+        reportLater(running)
         return nil
       case .done(let result): return report(result)
       }

@@ -11,7 +11,7 @@ extension ShellSession {
     let failures = session.check(source)
     for diagnostic in failures where diagnostic.severity == .error { console.note(diagnostic.formatted()) }
     if failures.contains(where: { $0.severity == .error }) { return ExitStatus.misused }
-    let work = Task { await session.run(source) }
+    let work = Work()
     let wasInterrupted = Atomic(false)
     let interrupt = interrupter { work.cancel() }
     let interrupted: @Sendable () -> Void = {
@@ -19,37 +19,42 @@ extension ShellSession {
       interrupt()
     }
     signals.onInterrupt(interrupted)
-    let terminated = Mutex<Int32?>(nil)
-    signals.onTerminate { [self] number in
-      terminated.withLock { $0 = number }
-      terminate(number, work)
-    }
+    signals.onTerminate { [self] number in terminate(number, work) }
     // A script that runs on a terminal is steered by keys too; ^Z is the shell's that started it.
     let steering = Steering(self, onInterrupt: interrupted) { [self] in console.keys.withLock { $0 }?.suspend() }
     console.onKey.withLock { $0 = { steering.key($0) } }
-    let result = await work.value
+    let result = await work.start { [session] in await session.run(source) }.value
     signals.onInterrupt(nil)
-    if let number = terminated.withLock({ $0 }) { return finished(128 + number) }
+    if isTerminating { return await terminated() }
     if wasInterrupted.load(ordering: .relaxed) { return finished(ExitStatus.interrupted) }
     return finished(status(of: result))
   }
 
   /// The orderly end on a signal: every stream is closed, what finished is kept (a file that is being written is brought to its end),
   /// and the program is gone soon, whatever else holds it up.
-  func terminate(_ number: Int32, _ work: Task<Result<Void, any Error>, Never>?) {
+  func terminate(_ number: Int32, _ work: Work?) {
+    terminating.store(number, ordering: .relaxed)
     rescueTerminal()
     work?.cancel()
     session.cancelAll()
     Task {
-      if work != nil { try? await Task.sleep(for: .seconds(2)) }
-      exitNow(128 + number)
-    }
-    if session.isAttended, let work {
-      Task {
-        _ = await work.value
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await work?.end() }
+        group.addTask { try? await Task.sleep(for: .seconds(2)) }
+        await group.next()
+        try? self.console.flush()
+        rescueTerminal()
         exitNow(128 + number)
       }
     }
+  }
+
+  var isTerminating: Bool { terminating.load(ordering: .relaxed) != 0 }
+
+  /// Waits for the end that a signal has begun.
+  func terminated() async -> Int32 {
+    for await _ in AsyncStream<Never>.makeStream().stream {}
+    return 128 + terminating.load(ordering: .relaxed)
   }
 
   /// What ^C does, one after the other.

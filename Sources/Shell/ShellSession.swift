@@ -12,6 +12,8 @@ public final class ShellSession: Sendable {
   public let session: Session
   let console: Console
   let signals = Signals()
+  /// The signal that ends the program; 0 for none.
+  let terminating = Atomic<Int32>(0)
   private let transport: HTTPTransport
 
   public enum ExitStatus {

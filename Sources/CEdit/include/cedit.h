@@ -32,6 +32,7 @@ const wchar_t *ce_read(EditLine *editor, int *count);
 const wchar_t *ce_line(EditLine *editor, size_t *length, size_t *cursor);
 /// Replaces the whole buffer; the cursor stands at `cursor`.
 void ce_replace(EditLine *editor, const wchar_t *text, size_t cursor);
+void ce_move(EditLine *editor, size_t cursor);
 int ce_insert(EditLine *editor, const wchar_t *text);
 void ce_delete_before(EditLine *editor, int count);
 

@@ -1,0 +1,146 @@
+import Testing
+
+/// The terminal is as it was found, however the program ends or stops; and a poor terminal gets plain behaviour.
+@Suite(.serialized) struct LifeTests {
+  /// A shell in which the program runs, the terminal's mode noted before.
+  private func underShell(_ start: String = "$PSH") async throws -> Pane {
+    let pane = try await Pane(columns: 120, shell: true)
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("stty -a > before; clear; \(start)")
+    try await pane.prompt()
+    return pane
+  }
+
+  /// The shell has the terminal again, in the mode it was in before.
+  private func expectRestored(_ pane: Pane, _ what: String) async throws {
+    try await pane.wait("the shell after \(what)") { $0.last == "$" || $0.last?.hasSuffix("$") == true }
+    await pane.enter("stty -a > after; echo compared > done")
+    _ = try await pane.file("done")
+    let (before, after) = (try await pane.file("before"), try await pane.file("after"))
+    #expect(before == after, "after \(what)")
+    // Bracketed paste is off again: what is pasted arrives as it is.
+    await pane.enter("rm done; clear")
+  }
+
+  @Test func theEndOfInputAndStopping() async throws {
+    let pane = try await underShell()
+    await pane.type("half a line")
+    await pane.press("C-c")
+    try await pane.prompt()
+    await pane.type("print 'kept'")
+    await pane.press("C-z")
+    try await pane.wait(for: "Stopped")
+    await pane.enter("stty -a > after; echo x > done")
+    _ = try await pane.file("done")
+    #expect(try await pane.file("before") == (try await pane.file("after")))
+    await pane.enter("clear; fg")
+    try await pane.wait("the line as it was") { $0.last?.hasSuffix("> print 'kept'") == true }
+    await pane.press("Enter")
+    try await pane.wait("its output") { $0.contains("kept") }
+    await pane.press("C-d")
+    try await expectRestored(pane, "the end of input")
+    await pane.close()
+  }
+
+  @Test(arguments: ["TERM", "HUP", "SEGV", "ABRT"])
+  func aSignalWhileTyping(_ signal: String) async throws {
+    let pane = try await underShell()
+    await pane.type("half a line")
+    try await pane.wait(for: "half a line")
+    await pane.signal(signal)
+    try await expectRestored(pane, signal)
+    await pane.close()
+  }
+
+  @Test(arguments: ["TERM", "HUP"])
+  func aSignalWhileAJobRuns(_ signal: String) async throws {
+    let pane = try await underShell()
+    await pane.enter("map 1..500 \"Tell me about {it}\"")
+    try await pane.wait(for: "in flight of 8")
+    await pane.signal(signal)
+    try await expectRestored(pane, "\(signal) while a job ran")
+    await pane.close()
+  }
+
+  @Test func stoppedAndContinuedFromOutside() async throws {
+    let pane = try await underShell()
+    await pane.type("print 'still'")
+    try await pane.wait(for: "print 'still'")
+    await pane.signal("STOP")
+    try await pane.wait(for: "Stopped")
+    await pane.enter("clear; fg")
+    try await pane.wait("the line again") { $0.last?.hasSuffix("print 'still'") == true }
+    await pane.type(" + '!'")
+    await pane.press("Enter")
+    try await pane.wait("its output") { $0.contains("still!") }
+    await pane.press("C-d")
+    try await expectRestored(pane, "STOP and CONT")
+    await pane.close()
+  }
+
+  @Test func aDumbTerminal() async throws {
+    for term in ["dumb", ""] {
+      let pane = try await Pane(environment: ["TERM": term])
+      try await pane.wait("a plain prompt") { $0.last == "psh>" }
+      await pane.enter("print 1 + 1")
+      try await pane.wait("2") { $0.contains("2") }
+      await pane.enter("let x = map 1..3 \"hi {it}\" --model sim/fast")
+      try await pane.wait(for: "x: 3 prompts, 3 ok")
+      #expect(await !pane.coloured().contains("\u{1B}[2m"))
+      await pane.close()
+    }
+  }
+
+  @Test func aTinyWindow() async throws {
+    let pane = try await Pane(columns: 20, rows: 4)
+    try await pane.wait("a prompt") { $0.last?.hasSuffix(">") == true }
+    await pane.type("print 'abcdefghijklmnopqrstuvwxyz0123456789'")
+    try await pane.wait("the line's end") { $0.last?.hasSuffix("6789'") == true }
+    await pane.press("Enter")
+    try await pane.wait("its output and the prompt") { $0.last?.hasSuffix(">") == true && $0.joined().contains("0123456789") }
+    await pane.enter("map 1..3 \"x {it}\" --model sim/fast")
+    try await pane.wait("the summary") { $0.contains { $0.hasPrefix("2  3") } }
+    await pane.type("set co")
+    await pane.press("Tab")
+    try await pane.wait("a menu") { $0.contains { $0.hasPrefix("  co") } }
+    await pane.press("Escape")
+    try await pane.wait("no menu") { !$0.contains { $0.hasPrefix("  co") } }
+    await pane.press("C-u")
+    try await pane.wait("the prompt") { $0.last?.hasSuffix(">") == true }
+    await pane.close()
+  }
+
+  @Test func outputToAFileAndInputFromAPipe() async throws {
+    let pane = try await Pane(shell: true)
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("$PSH -e 'map 1..3 \"hi {it}\" --model sim/fast' > out.txt; echo status $?")
+    try await pane.wait(for: "status 0")
+    let out = try await pane.file("out.txt")
+    #expect(out.split(separator: "\n").count == 4 && !out.contains("\u{1B}"))
+    await pane.enter("clear; echo 'print 6 * 7' | $PSH")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.close()
+  }
+
+  /// A script on a terminal is steered by keys too.
+  @Test func aScriptIsSteered() async throws {
+    let pane = try await Pane(columns: 120, shell: true, files: ["long.psh": "let x = map 1..500 \"Tell {it}\"\nprint len(x)\n"])
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("stty -a > before; clear; $PSH long.psh")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.type("4+")
+    try await pane.wait(for: "of 12")
+    await pane.press("C-z")
+    try await pane.wait(for: "Stopped")
+    await pane.enter("fg")
+    try await pane.wait(for: "in flight of 12")
+    await pane.press("C-c")
+    try await pane.wait(for: "^C once more cancels")
+    await pane.press("C-c")
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("echo status $?")
+    try await pane.wait(for: "status 130")
+    try await expectRestored(pane, "an interrupted script")
+    await pane.close()
+  }
+}
