@@ -31,7 +31,8 @@ enum KeyCode {
     (text(lowerWord), "em-lower-case"), (text(undo), "psh-undo"), (text(refresh), "psh-refresh"), ("^W", "psh-kill-word"),
     ("^D", "ed-delete-next-char"), ("^P", "psh-previous"),
     ("^N", "psh-next"),
-    ("^J", "psh-submit"), ("^U", "psh-kill-start"), ("^K", "psh-kill-line"), ("^Y", "psh-yank"), ("^_", "psh-undo"), ("^A", "psh-home"), ("^E", "psh-end"),
+    ("^J", "psh-submit"), ("^U", "psh-kill-start"), ("^K", "psh-kill-line"), ("^Y", "psh-yank"), ("^_", "psh-undo"), ("^A", "psh-home"),
+    ("^E", "psh-end"),
   ]
 
   /// In vi's command mode too.

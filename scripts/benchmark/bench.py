@@ -3,12 +3,17 @@
 Every figure is the median of --runs runs, the programs interleaved. The client is pinned to core 0, the server to core 1.
 """
 import argparse
+import fcntl
 import os
-import resource
+import pty
+import select
+import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import urllib.request
 
@@ -17,7 +22,7 @@ parser.add_argument("--program", required=True)
 parser.add_argument("--work", required=True, help="folder with the C programs and the venv")
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--quick", action="store_true", help="a tenth of the work, for trying the benchmark itself")
-parser.add_argument("--only", default="map,streams,width,start,memory")
+parser.add_argument("--only", default="map,streams,width,start,memory,keys")
 options = parser.parse_args()
 here = os.path.dirname(os.path.abspath(__file__))
 python = os.path.join(options.work, "venv/bin/python")
@@ -199,6 +204,60 @@ def bench_memory() -> None:
     table("From a file to a file at `sim/fast` (server in the same process)", ["prompts", "rows written", "seconds", "peak MB"], rows)
 
 
+def key_latencies(url: str | None, streams: int) -> list[float]:
+    """Milliseconds from a key's being sent to a pseudo-terminal to its standing on the screen, while `streams` streams arrive."""
+    with tempfile.TemporaryDirectory() as home:
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe("taskset", ["taskset", "-c", "0", options.program], {**environment, "HOME": home, "TERM": "xterm-256color", "LANG": "C.UTF-8"})
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+
+        def until(mark: bytes) -> float:
+            seen = b""
+            while mark not in seen:
+                if not select.select([terminal], [], [], 20)[0]:
+                    sys.exit(f"bench: {mark!r} never came: {seen[-300:]!r}")
+                seen += os.read(terminal, 65536)
+            return time.monotonic()
+
+        until(b"> ")
+        if url:
+            for line, mark in ((f"use {url}", b"> "), (f"set concurrency {streams}", f"{streams}> ".encode()),
+                               (f'let r = map 1..{streams * 100} "x {{it}}" --model openai/m --retries 0 &', b"[1] r")):
+                os.write(terminal, line.encode() + b"\r")
+                until(mark)
+            time.sleep(3)  # all streams are under way
+        late = []
+        for _ in range(20):
+            text = b"# "
+            os.write(terminal, text)
+            until(b"# ")
+            for index in range(40):
+                letter = bytes([97 + (index * 7) % 26])
+                text += letter
+                start = time.monotonic()
+                os.write(terminal, letter)
+                late.append((until(text[-12:]) - start) * 1000)
+                time.sleep(0.02)  # a fast typist's pace, and not in step with the streams
+            os.write(terminal, b"\x15")
+            until(b"> ")
+        os.kill(pid, signal.SIGTERM)
+        os.close(terminal)
+        os.waitpid(pid, 0)
+        return sorted(late)
+
+
+def bench_keys() -> None:
+    streams = 1000 // scale
+    rows = []
+    process, base = serve()
+    for name, url in (("nothing", None), (f"{streams} streams of 50 tokens/s", f"{base}/paced/200/20/v1")):
+        late = key_latencies(url, streams)
+        rows.append([name, f"{late[len(late) // 2]:.2f}", f"{late[len(late) * 99 // 100]:.2f}", f"{late[-1]:.2f}", len(late)])
+    process.kill()
+    table("From a key to the screen, in a pseudo-terminal, promptsh on one core", ["what runs behind", "p50 ms", "p99 ms", "most", "keys"], rows)
+
+
 print(f"{os.cpu_count()} cores; client on core 0, server on core 1; medians of {options.runs} runs, programs interleaved")
 for name in options.only.split(","):
-    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory}[name]()
+    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys}[name]()
