@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// Text on its way from the thread that reads the network to the one task that shows it, in batches.
 ///

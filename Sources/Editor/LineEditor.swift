@@ -1,5 +1,4 @@
 import CEdit
-import Synchronization
 import Threads
 
 #if canImport(Glibc)

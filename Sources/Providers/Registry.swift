@@ -1,5 +1,5 @@
 import Chat
-import Synchronization
+import Threads
 import Transport
 
 /// The hosts of this session, and the key of each. A key goes into the header list of its own host and nowhere else.

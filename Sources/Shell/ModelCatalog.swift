@@ -1,5 +1,5 @@
 import Interpreter
-import Synchronization
+import Threads
 
 /// The models that servers say they have, for completion: asked once for each provider, in the background, so that no key waits.
 final class ModelCatalog: Sendable {

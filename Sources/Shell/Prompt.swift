@@ -3,7 +3,7 @@ import Interpreter
 import Language
 import Scheduling
 import Simulator
-import Synchronization
+import Threads
 
 /// The prompt: reads a statement, runs it, shows what it gave.
 final class Prompt: Sendable {

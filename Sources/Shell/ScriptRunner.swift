@@ -2,7 +2,7 @@ import Editor
 import Interpreter
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 extension ShellSession {
   /// Runs a whole script; returns the exit status. Everything that can be checked is checked before its first statement runs.

@@ -2,7 +2,7 @@ import Dispatch
 import Interpreter
 import Language
 import Simulator
-import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc

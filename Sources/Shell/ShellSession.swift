@@ -4,7 +4,7 @@ import Language
 import Providers
 import Scheduling
 import Simulator
-import Synchronization
+import Threads
 import Transport
 
 /// A session with everything plugged in: where the rooms meet.

@@ -1,5 +1,5 @@
 import Dispatch
-import Synchronization
+import Threads
 
 #if canImport(Glibc)
   import Glibc

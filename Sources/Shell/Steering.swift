@@ -1,7 +1,7 @@
 import Editor
 import Interpreter
 import Scheduling
-import Synchronization
+import Threads
 
 /// What keys do to the work in the foreground: `+` and `-` move the limit (by the digits typed before), `p` pauses and goes on, ^C
 /// stops, ^Z lets it go on in the background.

@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// A line or a script that runs: can be cancelled before it has begun, and waited for by many.
 final class Work: Sendable {

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Synchronization
+import Threads
 
 /// The built-in model server: OpenAI's chat completions on a loopback port, with realistic timing and faults on request. Requests
 /// reach it over the same wire as any other server.

@@ -316,7 +316,8 @@ extension CurlLoop {
     dirty.append(transfer)
   }
 
-  static func installListeners() {
+  /// Installed once, whichever transport starts first: libcurl's callbacks are the program's.
+  static let listeners: Void = {
     cc_set_socket_listeners(
       { context, fd in
         guard let transfer = CurlLoop.transfer(context) else { return }
@@ -327,5 +328,5 @@ extension CurlLoop {
         guard let context else { return }
         (Unmanaged<AnyObject>.fromOpaque(context).takeUnretainedValue() as? any MultiDriver)?.didClose(fd: fd)
       })
-  }
+  }()
 }

@@ -1,5 +1,4 @@
 import CCurl
-import Synchronization
 import Threads
 
 #if canImport(Glibc)
@@ -61,7 +60,7 @@ public final class HTTPTransport: TaskExecutor, Sendable {
     let (inbox, settings) = (inbox, settings)
     startThread { [self] in
       if let problem = cc_load() { return Self.refuse(inbox, String(cString: problem), executor: self) }
-      CurlLoop.installListeners()
+      CurlLoop.listeners
       guard let driver = Self.makeDriver(settings) else {
         return Self.refuse(inbox, "libcurl could not make a multi handle", executor: self)
       }

@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// What other threads ask of the curl thread.
 enum Command {

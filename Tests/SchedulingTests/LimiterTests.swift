@@ -1,6 +1,6 @@
 import Chat
-import Synchronization
 import Testing
+import Threads
 
 @testable import Scheduling
 

@@ -1,6 +1,6 @@
 import Scheduling
-import Synchronization
 import Testing
+import Threads
 
 /// Time that a test turns by hand: sleepers wake when it has passed them.
 final class ManualTime: Timekeeper {

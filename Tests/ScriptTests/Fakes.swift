@@ -3,7 +3,7 @@ import Formats
 import Interpreter
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 @testable import Shell
 

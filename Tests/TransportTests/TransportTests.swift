@@ -1,8 +1,9 @@
 import Chat
 import Providers
 import Simulator
-import Synchronization
+import TestSupport
 import Testing
+import Threads
 
 @testable import Transport
 

@@ -1,7 +1,7 @@
 import Chat
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 /// What `on` can wait for.
 public enum CallbackEvents {

@@ -1,7 +1,7 @@
 import Chat
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 /// Where a piece of the tree runs: what it can see, what holds for its calls, whose slots they take.
 struct Context: Sendable {

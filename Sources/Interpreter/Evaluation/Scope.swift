@@ -1,5 +1,5 @@
 import Language
-import Synchronization
+import Threads
 
 /// Names and their values. A function's body has a scope of its own; blocks of `if`, `for`, `try`, `with` share their function's.
 ///

@@ -1,7 +1,7 @@
 import Chat
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 /// One sitting: its variables, settings and jobs.
 public final class Session: Sendable {

@@ -1,6 +1,6 @@
 import Formats
 import JSON
-import Synchronization
+import Threads
 
 /// Where the rows of a pipeline come from, one after the other. Asked by one task at a time.
 protocol ItemSource: AnyObject, Sendable {

@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// Rows from many tasks to the one that writes them out, in order, with a bound on how far the first may be ahead of the last:
 /// that is what keeps a run from file to file in constant memory.

@@ -1,7 +1,7 @@
 import Chat
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 /// Rows that have not been fetched yet, and what is to happen to each. Stages are added as the pipeline is read; nothing runs until
 /// somebody asks for the rows.

@@ -1,6 +1,6 @@
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 /// A job as a value: its progress now, its result when it is there. May be waited for by many.
 public final class JobHandle: Sendable {

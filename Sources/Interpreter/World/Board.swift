@@ -1,5 +1,5 @@
 import Chat
-import Synchronization
+import Threads
 
 /// Where several replies are shown at once as they stream: a column each.
 public protocol Board: Sendable {

@@ -8,7 +8,7 @@ struct ChunkReader {
   private(set) var finish: FinishReason?
   private(set) var failure: Failure?
   /// The first thing that was not as it should be; it matters only if no finish reason comes.
-  private(set) var problem: String?
+  var problem: String?
 
   /// Reads the data of one event; its text is appended to `text`.
   mutating func read(_ data: UnsafeRawBufferPointer, into text: inout [UInt8]) {

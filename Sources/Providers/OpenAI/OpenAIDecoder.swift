@@ -41,7 +41,10 @@ struct OpenAIDecoder: ReplyDecoder {
     let status = head?.status ?? 0
     switch form {
     case .stream:
+      // A last event without its blank line counts if it parses; if it does not, it was cut, which is no malformed event.
+      let problem = chunks.problem
       readEvents(&events, &chunks, &text) { events, dispatch in events.finish(dispatch) }
+      chunks.problem = problem
     case .document where (200..<300).contains(status):
       buffer.withUnsafeBytes { chunks.readDocument($0, into: &text) }
     case .document, .unknown: break
@@ -70,6 +73,7 @@ struct OpenAIDecoder: ReplyDecoder {
       }
       return failure
     }
+    if form == .document, !Self.isJSON(buffer) { return Failure(.malformed, Self.unlike(buffer), status: status) }
     if let problem = chunks.problem { return Failure(.malformed, problem, status: status) }
     switch form {
     case .stream: return Failure(.truncated, "the stream ended without a finish reason", status: status)
@@ -78,8 +82,15 @@ struct OpenAIDecoder: ReplyDecoder {
     }
   }
 
+  private static func isJSON(_ body: [UInt8]) -> Bool {
+    let first = body.first { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }
+    return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+  }
+
   private static func unlike(_ body: [UInt8]) -> String {
     let start = body.drop { $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }.prefix(120)
+    let isBinary = body.prefix(512).contains { $0 < 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }
+    if isBinary { return "the answer is \(body.count) bytes of something that is no text" }
     let form = start.first == UInt8(ascii: "<") ? "a web page" : "no chat completion"
     return "the answer is \(form): \(String(decoding: start, as: UTF8.self))"
   }

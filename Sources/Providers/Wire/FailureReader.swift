@@ -6,6 +6,13 @@ import Transport
 /// text or null; `{"error":"text"}`; `{"detail":…}`; `{"message":…}`; and no JSON at all.
 enum FailureReader {
   static func read(status: Int, body: [UInt8], head: ResponseHead?) -> Failure {
+    if (300..<400).contains(status) {
+      // A key goes to its own host and nowhere else, and what is redirected today is redirected tomorrow.
+      let place = head?["location"].map { " to \($0)" } ?? ""
+      var failure = Failure(.malformed, "the server redirects\(place), which is not followed", status: status)
+      failure.shouldRetry = false
+      return failure
+    }
     var failure = failure(status: status, document: try? JSONValue(parsing: body))
     if failure.message.isEmpty {
       let text = String(decoding: body.prefix(400), as: UTF8.self)

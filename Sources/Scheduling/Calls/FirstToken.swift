@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// Whether a call's first token has come, and whether another was sent beside it meanwhile.
 final class FirstToken: Sendable {

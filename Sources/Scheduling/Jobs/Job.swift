@@ -1,6 +1,6 @@
 import Chat
 import Histogram
-import Synchronization
+import Threads
 
 /// A piece of work with progress: a `map`, an `ask`, whatever runs under `&`. Everything about it may be read at any moment from
 /// any thread; the screen samples it.

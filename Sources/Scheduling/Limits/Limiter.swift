@@ -1,4 +1,4 @@
-import Synchronization
+import Threads
 
 /// The session's limits, live. `LimiterState` decides; this resumes whom it grants a permit, after unlocking, and wakes it when a
 /// rate lets the next call through.

@@ -1,8 +1,8 @@
 import Editor
 import Interpreter
 import Scheduling
-import Synchronization
 import Terminal
+import Threads
 
 /// What runs in the foreground: its progress, its keys, and values that are watched.
 extension Console {

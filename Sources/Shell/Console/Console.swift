@@ -1,8 +1,8 @@
 import Editor
 import Interpreter
 import Scheduling
-import Synchronization
 import Terminal
+import Threads
 
 #if canImport(Glibc)
   import Glibc

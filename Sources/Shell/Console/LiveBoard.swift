@@ -1,6 +1,6 @@
 import Interpreter
-import Synchronization
 import Terminal
+import Threads
 
 /// Replies side by side in columns, drawn anew as they grow; at the end they are left standing whole.
 final class LiveBoard: Board {

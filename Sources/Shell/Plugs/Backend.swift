@@ -2,7 +2,7 @@ import Chat
 import Interpreter
 import Providers
 import Simulator
-import Synchronization
+import Threads
 import Transport
 
 /// Where prompts go: the providers of the registry, and the simulator, which is started when the first prompt for it comes.

@@ -1,5 +1,4 @@
 import Interpreter
-import Synchronization
 import Threads
 
 #if canImport(Glibc)

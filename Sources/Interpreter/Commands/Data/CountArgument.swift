@@ -1,5 +1,5 @@
 import Language
-import Synchronization
+import Threads
 
 extension Invocation {
   func countArgument(_ rest: ArraySlice<Expression>) async throws -> Int {

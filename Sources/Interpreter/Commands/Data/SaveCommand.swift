@@ -1,7 +1,7 @@
 import Formats
 import JSON
 import Language
-import Synchronization
+import Threads
 
 extension CommandDefinition {
   static let save = CommandDefinition(

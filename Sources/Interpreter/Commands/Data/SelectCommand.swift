@@ -1,5 +1,5 @@
 import Language
-import Synchronization
+import Threads
 
 extension CommandDefinition {
   static let select = CommandDefinition(

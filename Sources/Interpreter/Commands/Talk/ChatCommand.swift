@@ -1,6 +1,6 @@
 import Chat
 import Language
-import Synchronization
+import Threads
 
 extension CommandDefinition {
   static let chat = CommandDefinition(

@@ -1,7 +1,7 @@
 import Chat
 import Language
 import Scheduling
-import Synchronization
+import Threads
 
 extension CommandDefinition {
   static let stream = CommandDefinition(

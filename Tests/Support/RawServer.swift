@@ -1,4 +1,3 @@
-import Synchronization
 import Threads
 
 #if canImport(Glibc)
@@ -9,22 +8,26 @@ import Threads
 
 /// A server on loopback that answers each connection with whatever bytes a test wants: the faults no honest server would make.
 /// One thread a connection; it ends with the test.
-final class RawServer: Sendable {
-  struct Connection {
-    let descriptor: Int32
+public final class RawServer: Sendable {
+  public struct Connection: Sendable {
+    public let descriptor: Int32
 
-    func send(_ text: String) { send(Array(text.utf8)) }
-    func send(_ bytes: [UInt8]) {
+    @discardableResult
+    public func send(_ text: String) -> Bool { send(Array(text.utf8)) }
+    /// False where the client has gone.
+    @discardableResult
+    public func send(_ bytes: [UInt8]) -> Bool {
       var offset = 0
       while offset < bytes.count {
         let count = bytes.withUnsafeBytes { systemSend(descriptor, $0.baseAddress! + offset, $0.count - offset, Int32(MSG_NOSIGNAL)) }
-        if count <= 0 { return }
+        if count <= 0 { return false }
         offset += count
       }
+      return true
     }
 
     /// One request's head and body; nil when the client has closed.
-    func request() -> String? {
+    public func request() -> String? {
       var bytes: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 65536)
       while true {
@@ -43,25 +46,33 @@ final class RawServer: Sendable {
     }
 
     /// Returns when the client closes its end.
-    func waitForClose() {
+    public func waitForClose() {
       var buffer = [UInt8](repeating: 0, count: 4096)
       while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
     }
 
+    /// Whether the client closes its end within so many milliseconds.
+    public func hasClosed(within milliseconds: Int32) -> Bool {
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&waiting, 1, milliseconds) > 0 else { return false }
+      var byte: UInt8 = 0
+      return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
+    }
+
     /// Closes with a reset instead of an orderly end.
-    func reset() {
+    public func reset() {
       var option = linger(l_onoff: 1, l_linger: 0)
       setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
   }
 
-  let port: Int
+  public let port: Int
   private let listener: Int32
   private let accepted = Mutex(0)
-  var connections: Int { accepted.withLock { $0 } }
+  public var connections: Int { accepted.withLock { $0 } }
 
   /// - Parameter answer: deals with one connection, whose number (from 1) it is told; the connection is closed when it returns.
-  init(_ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
+  public init(_ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -95,9 +106,9 @@ final class RawServer: Sendable {
     close(listener)
   }
 
-  struct Failed: Error {}
+  public struct Failed: Error {}
 
-  var url: String { "http://127.0.0.1:\(port)/v1" }
+  public var url: String { "http://127.0.0.1:\(port)/v1" }
 }
 
 private func systemSend(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int, _ flags: Int32) -> Int {

@@ -1,0 +1,182 @@
+import Chat
+import Providers
+import Scheduling
+import TestSupport
+import Testing
+import Threads
+import Transport
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Every fault against the whole way of a call: engine, provider, transport, a real socket. The table of `docs/reliability.md` is
+/// made here.
+@Suite(.serialized) struct FaultTests {
+  struct Outcome: Sendable {
+    var reply: Reply
+    var requests: Int
+    var waited: Duration
+    /// Text that was shown of the try that counts.
+    var shown: String
+    var strangers: Int
+  }
+
+  /// - Parameter isPermanent: the server fails every time; else only the first.
+  static func run(_ fault: Fault, isPermanent: Bool) async throws -> Outcome {
+    let requests = Mutex(0)
+    let server = try RawServer { connection, _ in
+      guard connection.request() != nil else { return }
+      let number = requests.withLock { count in
+        count += 1
+        return count
+      }
+      if number > 1, !isPermanent { connection.send(Fault.stream) } else { fault.act(connection) }
+    }
+    let registry = Registry { _ in nil }
+    registry.use(id: "s", baseURL: server.url, key: Secret("key-for-this-host-only"))
+    let transport = HTTPTransport()
+    defer { transport.shutdown() }
+    let time = SkippingTime()
+    let engine = CallEngine(
+      limiter: Limiter(time: time), client: ProviderClient(registry: registry, transport: transport), time: time, random: { 0.5 })
+    var request = ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "hello")])
+    fault.timeouts(&request.timeouts)
+    var policy = RetryPolicy()
+    policy.retries = 1
+    let shown = Mutex("")
+    var observer = CallEngine.Observer()
+    observer.watch = { feed, _ in
+      shown.withLock { $0 = "" }
+      while let text = await feed.next() { shown.withLock { $0 += text } }
+    }
+    let job = Job(id: 1, name: "j", total: 1, time: time)
+    let reply = await engine.call(request, in: job, policy: policy, permit: nil, observer: observer)
+    #expect(engine.limiter.inUse == 0, "a permit was kept")
+    return Outcome(
+      reply: reply, requests: requests.withLock { $0 }, waited: time.slept, shown: shown.withLock { $0 }, strangers: 0)
+  }
+
+  @Test(arguments: Fault.all)
+  func isNamedAndRetriedAsItShould(_ fault: Fault) async throws {
+    let permanent = try await Self.run(fault, isPermanent: true)
+    let failure = permanent.reply.failure
+    #expect(failure?.kind == fault.kind, "\(String(describing: failure))")
+    let isCertain = fault.kind == nil || failure?.message.contains("max-wait") == true
+    #expect(permanent.reply.attempts == (fault.isRetried && !isCertain ? 2 : 1))
+    // One request each try: but for a connection that went stale under it, nothing is sent behind the user's back.
+    #expect(permanent.requests == permanent.reply.attempts)
+    if let message = failure?.message {
+      #expect(message.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) })
+      #expect(!message.contains("key-for-this-host-only"))
+    }
+    // A fault that passes: the row is answered, and what had come before it is not part of the answer.
+    guard fault.isRetried, !isCertain else { return }
+    let passing = try await Self.run(fault, isPermanent: false)
+    #expect(passing.reply.failure == nil, "\(String(describing: passing.reply.failure))")
+    #expect(passing.reply.text == "a good answer" && passing.shown == "a good answer" && passing.reply.attempts == 2)
+    #expect(passing.reply.waited == passing.waited)
+  }
+
+  /// A stream cut at any byte is a failure until its finish reason has come, and an answer from then on.
+  @Test func aStreamCutAtEveryByte() async throws {
+    let body = Array((Fault.delta("a good ") + Fault.delta("answer") + Fault.finish("stop")).utf8)
+    // Once the finish reason stands there, whatever is missing behind it takes nothing away from the answer.
+    let before = Array((Fault.delta("a good ") + Fault.delta("answer")).utf8).count
+    let enough = before + Fault.finish("stop").utf8.count - Fault.finish("stop").split(separator: "\"stop\"", maxSplits: 1)[1].utf8.count
+    let position = Atomic(0)
+    let server = try RawServer { connection, _ in
+      guard connection.request() != nil else { return }
+      connection.send(Fault.streamHead)
+      connection.send(Array(body.prefix(position.load(ordering: .relaxed))))
+    }
+    let registry = Registry { _ in nil }
+    registry.use(id: "s", baseURL: server.url, key: nil)
+    let transport = HTTPTransport()
+    defer { transport.shutdown() }
+    let client = ProviderClient(registry: registry, transport: transport)
+    for cut in 0...body.count {
+      position.store(cut, ordering: .relaxed)
+      let attempt = await client.send(ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "x")]), feed: nil)
+      if cut >= enough {
+        #expect(attempt.failure == nil && attempt.text == "a good answer" && attempt.finish == .stop, "cut at \(cut)")
+      } else {
+        // With less than `data:` there nobody can tell what it was to be.
+        #expect(
+          attempt.failure?.kind == .truncated || cut < 6 && attempt.failure != nil, "cut at \(cut): \(String(describing: attempt.failure))")
+      }
+    }
+  }
+
+  /// A key goes to its own host: a redirect is refused, and whoever it names is not spoken to.
+  @Test func aKeyNeverFollowsARedirect() async throws {
+    let stranger = try RawServer { connection, _ in _ = connection.request() }
+    let fault = Fault("redirect", .malformed, retried: false) { connection in
+      connection.send("HTTP/1.1 308 Permanent Redirect\r\nLocation: \(stranger.url)\r\nContent-Length: 0\r\n\r\n")
+    }
+    _ = try await Self.run(fault, isPermanent: true)
+    #expect(stranger.connections == 0)
+  }
+
+  /// `docs/reliability.md` says what these tests saw. `PROMPTSH_WRITE_TABLES=1 scripts/test --filter FaultTests` writes it.
+  @Test func theTableIsTrue() async throws {
+    var rows = ["| the server | what the row says | tries | waits asked for | requests the server saw |", "|---|---|---|---|---|"]
+    for fault in Fault.all {
+      let outcome = try await Self.run(fault, isPermanent: true)
+      let reply = outcome.reply
+      let says = reply.failure.map(Self.words) ?? "answered, `finish` \(reply.attempt.finish?.text ?? "none")"
+      rows.append("| \(fault.name) | \(says) | \(reply.attempts) | \(Self.words(outcome.waited)) | \(outcome.requests) |")
+    }
+    let path = String(#filePath.prefix(through: #filePath.lastIndex(of: "/")!)) + "../../docs/reliability.md"
+    let document = try #require(Self.read(path))
+    let marks = document.ranges(of: "<!-- faults -->")
+    try #require(marks.count == 2)
+    let table = "\n\n\(rows.joined(separator: "\n"))\n\n"
+    if getenv("PROMPTSH_WRITE_TABLES") != nil {
+      let new = document[..<marks[0].upperBound] + table + document[marks[1].lowerBound...]
+      let file = try #require(fopen(path, "w"))
+      fputs(String(new), file)
+      fclose(file)
+    } else {
+      #expect(document[marks[0].upperBound..<marks[1].lowerBound] == table[...])
+    }
+  }
+
+  private static func words(_ failure: Failure) -> String {
+    // Ports differ from run to run, and libcurl's wording from version to version.
+    var message = String(failure.message.replacing(/127\.0\.0\.1( port |:)\d+/, with: "SERVER").replacing("|", with: "\\|").prefix(110))
+    // A wait until a date grows shorter every day.
+    message = message.replacing(/\d{7,}/, with: "N")
+    if failure.kind == .connection || failure.kind == .truncated { message = String(message.split(separator: ":").first ?? "") }
+    if failure.kind == .connection { message = "libcurl's words" }
+    return "`\(failure.kind.rawValue)`\(failure.status.map { " (\($0))" } ?? ""): \(message)"
+  }
+
+  private static func words(_ duration: Duration) -> String {
+    let milliseconds = duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+    return milliseconds == 0 ? "" : "\(milliseconds) ms"
+  }
+
+  private static func read(_ path: String) -> String? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// Time in which every wait is over at once, and counted.
+final class SkippingTime: Timekeeper {
+  private let total = Mutex(Duration.zero)
+  var now: Duration { total.withLock { $0 } }
+  var slept: Duration { now }
+
+  func sleep(for duration: Duration) async throws {
+    try Task.checkCancellation()
+    total.withLock { $0 += duration }
+  }
+}
