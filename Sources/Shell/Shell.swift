@@ -27,6 +27,10 @@ public enum Shell {
     do { return try Faults(parsing: text) } catch { throw Misuse(description: "--faults: \(error)") }
   }
 
+  public static func allowance(rpm: Int?, bursts: Bool) -> Allowance? {
+    rpm.map { Allowance(requestsPerMinute: $0, bursts: bursts) } ?? (bursts ? Allowance(requestsPerMinute: 1_000_000, bursts: true) : nil)
+  }
+
   /// Commands, settings and functions, as markdown.
   public static var reference: String { HelpText.reference }
 
@@ -111,13 +115,13 @@ public enum Shell {
     return ShellSession.ExitStatus.fine
   }
 
-  public static func simulate(port: Int, faults: Faults, seconds: Int?) -> Int32 {
+  public static func simulate(port: Int, faults: Faults, allowance: Allowance?, seconds: Int?) -> Int32 {
     raiseDescriptorLimit()
     let signals = Signals()
     signals.install()
     return block {
       do {
-        let server = try await SimulatorServer.start(port: port, faults: faults)
+        let server = try await SimulatorServer.start(port: port, faults: faults, allowance: allowance)
         try Descriptor.write(
           Array("simulating story, fast and flaky at \(server.baseURL)\n  point promptsh at it: use \(server.baseURL)\n".utf8), to: 1,
           named: "standard output")

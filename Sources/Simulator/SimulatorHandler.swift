@@ -9,6 +9,8 @@ final class SimulatorHandler: ChannelInboundHandler {
 
   private let models: [SimulatedModel]
   private let log: SimulatorLog
+  private let allowance: AllowanceBook?
+  private var stated: [(String, String)] = []
   private var head: HTTPRequestHead?
   private var body = ByteBuffer()
   private var isAnswering = false
@@ -16,9 +18,10 @@ final class SimulatorHandler: ChannelInboundHandler {
 
   private static let maximumBody = 32 << 20
 
-  init(models: [SimulatedModel], log: SimulatorLog) {
+  init(models: [SimulatedModel], log: SimulatorLog, allowance: AllowanceBook?) {
     self.models = models
     self.log = log
+    self.allowance = allowance
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -81,6 +84,17 @@ final class SimulatorHandler: ChannelInboundHandler {
     guard let messages = document["messages"]?.array, !messages.isEmpty else {
       return end(refusing: .badRequest, "'messages' is required", "invalid_request_error", context)
     }
+    stated = []
+    switch allowance?.take() {
+    case .granted(let headers)?: stated = headers
+    case .limited(let headers)?: return end(refusing: .tooManyRequests, "Rate limit reached for requests", "requests", context, headers)
+    case .burst(let status)?:
+      let overloaded = status == 529
+      return end(
+        refusing: HTTPResponseStatus(statusCode: status), overloaded ? "Overloaded" : "Too many requests",
+        overloaded ? "overloaded_error" : "requests", context)
+    case nil: break
+    }
     let reply = SimulatedReply(model: model, document: document, messages: messages, log: log)
     switch reply.fault {
     case .rateLimited:
@@ -101,12 +115,12 @@ final class SimulatorHandler: ChannelInboundHandler {
       if reply.fault == .cut { return context.close(promise: nil) }
       if reply.fault == .stall { return }
       handler.finish(\.completed)
-      handler.send(.ok, reply.document(), context)
+      handler.send(.ok, reply.document(), context, handler.stated)
     }
   }
 
   private func stream(_ reply: SimulatedReply, _ context: ChannelHandlerContext) {
-    var headers = HTTPHeaders([("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")])
+    var headers = HTTPHeaders([("Content-Type", "text/event-stream"), ("Cache-Control", "no-cache")] + stated)
     if reply.ttft == 0, reply.gap == 0, reply.fault == nil {
       // No timing to show: one write with its length known.
       var buffer = context.channel.allocator.buffer(capacity: 256 * reply.tokens.count)

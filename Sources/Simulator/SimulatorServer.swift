@@ -22,7 +22,8 @@ public final class SimulatorServer: Sendable {
 
   /// - Parameter port: 0 takes a free one.
   /// - Throws: what binding the port threw, e.g. that it is in use.
-  public static func start(port: Int = 0, faults: Faults = .usual) async throws -> SimulatorServer {
+  public static func start(port: Int = 0, faults: Faults = .usual, allowance: Allowance? = nil) async throws -> SimulatorServer {
+    let book = allowance.map(AllowanceBook.init)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let log = SimulatorLog()
     let models = SimulatedModel.all(faults: faults)
@@ -32,7 +33,7 @@ public final class SimulatorServer: Sendable {
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-          try channel.pipeline.syncOperations.addHandler(SimulatorHandler(models: models, log: log))
+          try channel.pipeline.syncOperations.addHandler(SimulatorHandler(models: models, log: log, allowance: book))
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

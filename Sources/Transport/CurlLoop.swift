@@ -218,6 +218,7 @@ final class CurlLoop {
     transfer.handler = nil
     transfer.loop = nil
     let duration = Duration.nanoseconds(monotonicNow() - transfer.started)
+    transfer.handover.give()
     transfer.continuation?.resume(returning: TransferResult(error: error, duration: duration))
     transfer.continuation = nil
   }

@@ -1,4 +1,5 @@
 import CCurl
+import Threads
 
 /// One request on its way. Made by `HTTPTransport.transfer`, run once.
 ///
@@ -10,6 +11,7 @@ public final class Transfer: @unchecked Sendable {
   /// The body where libcurl may point at it for as long as the transfer lives.
   let body: UnsafeMutableRawBufferPointer?
   private let transport: HTTPTransport
+  let handover = Handover()
 
   // MARK: the curl thread's
   var handler: (any ResponseHandler)?
@@ -56,7 +58,7 @@ public final class Transfer: @unchecked Sendable {
 
   /// Carries the request out. Cancelling the task closes its stream (HTTP/1: the connection) at once and returns `.cancelled`.
   public func run() async -> TransferResult {
-    await withTaskCancellationHandler {
+    let result = await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
         self.continuation = continuation
         transport.post(.start(self))
@@ -64,6 +66,8 @@ public final class Transfer: @unchecked Sendable {
     } onCancel: {
       transport.post(.cancel(self))
     }
+    handover.take()
+    return result
   }
 
   /// Lets a paused transfer read on. From any thread.

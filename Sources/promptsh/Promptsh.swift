@@ -51,11 +51,16 @@ struct Simulate: ParsableCommand {
   @Option(help: "0 takes a free one.") var port: Int = 8642
   @Option(help: ArgumentHelp("What sim/flaky does: shares of requests.", valueName: "429=0.1,500=0.05,cut=0.05,stall=0"))
   var faults: String?
+  @Option(help: "Requests a minute at most, for all models together; told in x-ratelimit headers.") var rpm: Int?
+  @Flag(help: "Refuses everything for two seconds in every thirty, with 429 and 529 in turn.") var bursts = false
   @Option(help: "Ends by itself after this many seconds.") var seconds: Int?
 
   func run() throws {
     guard (0...65535).contains(port) else { throw ValidationError("--port takes 0 to 65535") }
-    throw ExitCode(Shell.simulate(port: port, faults: try Shell.faults(faults), seconds: seconds))
+    if let rpm, !(1...1_000_000).contains(rpm) { throw ValidationError("--rpm takes 1 to 1000000") }
+    throw ExitCode(
+      Shell.simulate(
+        port: port, faults: try Shell.faults(faults), allowance: Shell.allowance(rpm: rpm, bursts: bursts), seconds: seconds))
   }
 }
 

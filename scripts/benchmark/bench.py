@@ -4,6 +4,7 @@ Every figure is the median of --runs runs, the programs interleaved. The client 
 """
 import argparse
 import fcntl
+import json
 import os
 import pty
 import select
@@ -22,7 +23,7 @@ parser.add_argument("--program", required=True)
 parser.add_argument("--work", required=True, help="folder with the C programs and the venv")
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--quick", action="store_true", help="a tenth of the work, for trying the benchmark itself")
-parser.add_argument("--only", default="map,streams,width,start,memory,keys")
+parser.add_argument("--only", default="map,streams,width,start,memory,keys,limits")
 options = parser.parse_args()
 here = os.path.dirname(os.path.abspath(__file__))
 python = os.path.join(options.work, "venv/bin/python")
@@ -258,6 +259,42 @@ def bench_keys() -> None:
     table("From a key to the screen, in a pseudo-terminal, promptsh on one core", ["what runs behind", "p50 ms", "p99 ms", "most", "keys"], rows)
 
 
+def bench_limits() -> None:
+    """All clients at once, each against a server of its own: it is waiting that is measured, not work."""
+    count, rpm, width = 2000 // scale, 500, 64
+    def script(url: str, concurrency: object) -> str:
+        return (f'use {url}\nset concurrency {concurrency}\nlet r = map 1..{count} "fact {{it}}" --model openai/story --max-tokens 30\n'
+                "print len(r) - len(failed(r))\n")
+
+    clients = {
+        "promptsh, `concurrency auto`": lambda url: ([options.program, "-e", script(url, "auto")]),
+        f"promptsh, `concurrency {width}`": lambda url: ([options.program, "-e", script(url, width)]),
+        f"openai-python, Semaphore({width}), its own retries": lambda url: ([python, os.path.join(here, "limited.py"), url, str(width), str(count)]),
+    }
+    running = {}
+    for name, command in clients.items():
+        server = subprocess.Popen([options.program, "simulate", "--port", "0", "--rpm", str(rpm), "--bursts", "--seconds", "1200"], stdout=subprocess.PIPE, text=True)
+        base = server.stdout.readline().split(" at ")[1].strip()
+        process = subprocess.Popen(command(base), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+        running[name] = (server, base, process, time.monotonic())
+    done = {}
+    while len(done) < len(running):
+        for name, (_, _, process, start) in running.items():
+            if name not in done and process.poll() is not None:
+                done[name] = time.monotonic() - start
+        time.sleep(0.02)
+    rows = []
+    ideal = (count - 10) / rpm * 60
+    for name, (server, base, process, _) in running.items():
+        answered = int(process.stdout.read().split()[-1])
+        sent = json.load(urllib.request.urlopen(base.removesuffix("/v1") + "/stats"))["requests"]
+        server.terminate()
+        server.wait()
+        rows.append([name, f"{answered} of {count}", sent, f"{sent / max(1, answered):.3f}", f"{done[name]:.0f}", f"{done[name] / ideal:.3f}"])
+    table(f"{count} prompts against {rpm} requests a minute and bursts of 429 and 529 (ideal {ideal:.0f} s)",
+          ["client", "rows answered", "requests sent", "sent per row answered", "seconds", "× ideal"], rows)
+
+
 print(f"{os.cpu_count()} cores; client on core 0, server on core 1; medians of {options.runs} runs, programs interleaved")
 for name in options.only.split(","):
-    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys}[name]()
+    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "limits": bench_limits}[name]()
