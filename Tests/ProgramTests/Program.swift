@@ -28,20 +28,22 @@ enum Program {
     return root + "/.build/debug/promptsh"
   }()
 
-  /// - Parameter interruptAfter: text on standard error upon which SIGINT is sent.
+  /// - Parameters:
+  ///   - interruptAfter: text on standard error upon which the signals are sent.
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
-    interruptAfter: String? = nil
+    interruptAfter: String? = nil, signals: [Int32] = [SIGINT]
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread {
-        continuation.resume(with: Swift.Result { try spawn(arguments, input, environment, closesOutput, interruptAfter) })
+        continuation.resume(with: Swift.Result { try spawn(arguments, input, environment, closesOutput, interruptAfter, signals) })
       }
     }
   }
 
   private static func spawn(
-    _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool, _ interruptAfter: String?
+    _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool, _ interruptAfter: String?,
+    _ signals: [Int32]
   ) throws -> Result {
     var (inPipe, outPipe, errorPipe): ([Int32], [Int32], [Int32]) = ([0, 0], [0, 0], [0, 0])
     // Between a pipe and its close-on-exec mark no other test may start a program: it would keep the pipe open.
@@ -80,7 +82,7 @@ enum Program {
       errors.read(ends.errors) { text in
         if let interruptAfter, text.contains(interruptAfter), !interrupted.withLock({ $0 }) {
           interrupted.withLock { $0 = true }
-          kill(process, SIGINT)
+          for signal in signals { kill(process, signal) }
         }
       }
     }

@@ -1,4 +1,11 @@
+import Simulator
 import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The program itself, as its user runs it: arguments, pipes, exit statuses, signals.
 @Suite struct ProgramTests {
@@ -51,6 +58,37 @@ import Testing
   @Test func aFullDiskIsToldOf() async throws {
     let result = try await Program.run(["-e", "1..100000 | save \"/dev/full\" --format txt"])
     #expect(result.status == 1 && result.errors.contains("/dev/full: No space left on device"))
+  }
+
+  /// However a run is stopped: its streams are closed, and the file holds what finished, in whole rows.
+  static let ends: [(signals: [Int32], status: Int32)] = [([SIGTERM], 128 + SIGTERM), ([SIGHUP], 128 + SIGHUP), ([SIGINT, SIGINT], 130)]
+
+  @Test(arguments: ends) func everySignalEndsInOrder(_ signals: [Int32], _ status: Int32) async throws {
+    let server = try await SimulatorServer.start()
+    let path = "/tmp/promptsh-ends-\(getpid())-\(status).jsonl"
+    defer { unlink(path) }
+    let script = """
+      use \(server.baseURL)
+      set concurrency 20
+      on end { log "one is done" }
+      map 1..1000 "x {it}" --model openai/story --max-tokens 5 | save "\(path)"
+      """
+    let result = try await Program.run(["-e", script], interruptAfter: "one is done", signals: signals)
+    #expect(result.status == status, "\(result.errors)")
+    // The program is gone, and so are its connections: the server may need a moment to see the last of them.
+    while server.log.counts.live > 0 { await Task.yield() }
+    #expect(server.log.counts.requests < 1000)
+    let file = try #require(fopen(path, "r"))
+    defer { fclose(file) }
+    var line: UnsafeMutablePointer<CChar>?
+    var (capacity, rows) = (0, 0)
+    while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
+      #expect(text.hasPrefix("{") && text.hasSuffix("}\n"))
+      rows += 1
+    }
+    free(line)
+    #expect(rows > 0)
+    try await server.stop()
   }
 
   @Test func interruptKeepsWhatFinishedAndSaysSo() async throws {

@@ -23,7 +23,7 @@ parser.add_argument("--program", required=True)
 parser.add_argument("--work", required=True, help="folder with the C programs and the venv")
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--quick", action="store_true", help="a tenth of the work, for trying the benchmark itself")
-parser.add_argument("--only", default="map,streams,width,start,memory,keys,limits")
+parser.add_argument("--only", default="map,streams,width,start,memory,keys,ends,limits")
 options = parser.parse_args()
 here = os.path.dirname(os.path.abspath(__file__))
 python = os.path.join(options.work, "venv/bin/python")
@@ -259,6 +259,34 @@ def bench_keys() -> None:
     table("From a key to the screen, in a pseudo-terminal, promptsh on one core", ["what runs behind", "p50 ms", "p99 ms", "most", "keys"], rows)
 
 
+def bench_ends() -> None:
+    rows = []
+    streams = 200 // scale
+    for name, signals in (("SIGTERM", [signal.SIGTERM]), ("SIGHUP", [signal.SIGHUP]), ("^C twice", [signal.SIGINT, signal.SIGINT])):
+        times = []
+        for _ in range(options.runs):
+            server = subprocess.Popen([options.program, "simulate", "--port", "0", "--seconds", "60"], stdout=subprocess.PIPE, text=True)
+            base = server.stdout.readline().split(" at ")[1].strip()
+            live = lambda: json.load(urllib.request.urlopen(base.removesuffix("/v1") + "/stats"))["live"]
+            script = f'use {base}\nset concurrency {streams}\nlet r = map 1..100000 "x {{it}}" --model openai/story'
+            process = subprocess.Popen([options.program, "-e", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+            while live() < streams:
+                time.sleep(0.01)
+            start = time.monotonic()
+            for number in signals:
+                process.send_signal(number)
+                if len(signals) > 1:
+                    time.sleep(0.02)
+            while live() > 0:
+                pass
+            times.append((time.monotonic() - start) * 1000)
+            process.wait()
+            server.terminate()
+            server.wait()
+        rows.append([name, f"{statistics.median(times):.0f}", f"{max(times):.0f}"])
+    table(f"From a signal to the last of {streams} streams being closed, by the server's log", ["signal", "median ms", "most"], rows)
+
+
 def bench_limits() -> None:
     """All clients at once, each against a server of its own: it is waiting that is measured, not work."""
     count, rpm, width = 2000 // scale, 500, 64
@@ -297,4 +325,4 @@ def bench_limits() -> None:
 
 print(f"{os.cpu_count()} cores; client on core 0, server on core 1; medians of {options.runs} runs, programs interleaved")
 for name in options.only.split(","):
-    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "limits": bench_limits}[name]()
+    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "ends": bench_ends, "limits": bench_limits}[name]()

@@ -107,7 +107,10 @@ private final class FileWriter: FileWriting {
   }
 
   func write(_ bytes: [UInt8]) throws(FileProblem) {
+    let before = temporary == nil ? lseek(descriptor, 0, SEEK_END) : -1
     do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: path) } catch {
+      // Rows are added whole or not at all: what a full disk took of these is taken back.
+      if before >= 0 { ftruncate(descriptor, before) }
       throw FileProblem(String(error.description.dropFirst(path.count + 2)))
     }
   }
