@@ -32,10 +32,7 @@ struct KeyReader {
   mutating func becomeLate() { isLate = true }
 
   /// The next key; nil where its bytes are not all there yet.
-  ///
-  /// - Parameter isLate: nothing more came for a while: a lone ESC is a key then, not the start of a sequence.
-  mutating func next(isLate given: Bool = false) -> Key? {
-    let isLate = given || self.isLate
+  mutating func next() -> Key? {
     while let first = bytes.first {
       if first == 0x1B {
         guard bytes.count > 1 else {
@@ -43,18 +40,18 @@ struct KeyReader {
           bytes.removeFirst()
           return .escape
         }
-        switch escape(isLate: isLate) {
+        switch escape() {
         case .some(.some(let key)): return key
         case .some(.none): continue
         case .none: return nil
         }
       }
-      return character(first, isLate: isLate)
+      return character(first)
     }
     return nil
   }
 
-  private mutating func character(_ first: UInt8, isLate: Bool) -> Key? {
+  private mutating func character(_ first: UInt8) -> Key? {
     let length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 1
     guard bytes.count >= length else {
       if !isLate { return nil }
@@ -69,7 +66,7 @@ struct KeyReader {
   }
 
   /// nil: more bytes are needed. `.some(nil)`: a sequence that means nothing to us was taken.
-  private mutating func escape(isLate: Bool) -> Key?? {
+  private mutating func escape() -> Key?? {
     let introducer = bytes[1]
     guard introducer == UInt8(ascii: "[") || introducer == UInt8(ascii: "O") else {
       let key: Key? = [
@@ -88,7 +85,7 @@ struct KeyReader {
       return nil
     }
     let sequence = String(decoding: bytes[1...end], as: UTF8.self)
-    if sequence == "[200~" { return paste(from: end + 1, isLate: isLate) }
+    if sequence == "[200~" { return paste(from: end + 1) }
     bytes.removeFirst(end + 1)
     switch sequence {
     case "[A", "OA": return .some(.up)
@@ -106,7 +103,7 @@ struct KeyReader {
   }
 
   /// Everything up to ESC[201~ is one insertion. A paste may be long: it is waited for, however late it comes.
-  private mutating func paste(from start: Int, isLate: Bool) -> Key?? {
+  private mutating func paste(from start: Int) -> Key?? {
     let mark: [UInt8] = [0x1B, 0x5B, 0x32, 0x30, 0x31, 0x7E]
     guard bytes.count >= start + mark.count else { return nil }
     var index = start

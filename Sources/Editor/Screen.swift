@@ -54,24 +54,8 @@ struct Screen {
   /// cut instead; there the erasing reaches some rows of output too high, which is the lesser evil.)
   mutating func resized(to columns: Int) {
     guard let (_, cursorRow) = drawn, columns > 0 else { return }
-    let heights = written.rows.map { max(1, (Screen.width(of: $0) + columns - 1) / columns) }
+    let heights = written.rows.map { DisplayWidth.height(ofStyled: $0, columns: columns) }
     drawn = (heights.reduce(0, +), heights.prefix(cursorRow).reduce(0, +) + written.cursorColumn / columns)
-  }
-
-  /// Columns of a row with sequences of colours in it.
-  private static func width(of row: String) -> Int {
-    var plain = ""
-    var isSequence = false
-    for scalar in row.unicodeScalars {
-      if isSequence {
-        isSequence = !scalar.properties.isAlphabetic
-      } else if scalar == "\u{1B}" {
-        isSequence = true
-      } else {
-        plain.unicodeScalars.append(scalar)
-      }
-    }
-    return DisplayWidth.of(plain)
   }
 
   /// Somebody else has had the screen: nothing of ours stands there.

@@ -10,6 +10,7 @@ final class Prompt: Sendable {
   private let shell: ShellSession
   private let history: History
   private let isTerminal = Descriptor.isTerminal(0)
+  private let ahead = TypeAhead()
 
   init(faults: Faults) {
     let history = History(path: Descriptor.isTerminal(0) ? History.defaultPath() : nil)
@@ -32,7 +33,7 @@ final class Prompt: Sendable {
     var number = 1
     var warned = false
     while !shell.isTerminating {
-      switch await editor.read(continuation: "...> ", initial: shell.session.takeDraft() ?? "") {
+      switch await next(editor) {
       case .abandoned: continue
       case .end:
         if !warned, mustWarn() {
@@ -56,6 +57,17 @@ final class Prompt: Sendable {
       }
     }
     return await shell.terminated()
+  }
+
+  /// The next entry: one that was typed ahead, or else one that is edited.
+  private func next(_ editor: LineEditor) async -> Edited {
+    let session = shell.session
+    if let entry = ahead.takeEntry({ !Parser.parse(Source(name: "", text: $0), vocabulary: Prompt.vocabulary(session)).isIncomplete }) {
+      shell.console.note(Prompt.text(session) + entry)
+      history.add(entry)
+      return .text(entry)
+    }
+    return await editor.read(continuation: "...> ", initial: ahead.takeRest() + (session.takeDraft() ?? ""))
   }
 
   private func delegate(_ catalog: ModelCatalog) -> EditorDelegate {
@@ -133,7 +145,7 @@ final class Prompt: Sendable {
     let events = AsyncStream<Event>.makeStream()
     let line = Work()
     let interrupt = shell.interrupter { line.cancel() }
-    let steering = Steering(shell, onInterrupt: interrupt) { events.continuation.yield(.toBackground) }
+    let steering = Steering(shell, ahead: ahead, onInterrupt: interrupt) { events.continuation.yield(.toBackground) }
     shell.signals.onInterrupt(interrupt)
     shell.signals.onTerminate { [self] in shell.terminate($0, line) }
     shell.console.onKey.withLock { $0 = { steering.key($0) } }

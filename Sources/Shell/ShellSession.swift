@@ -40,6 +40,7 @@ public final class ShellSession: Sendable {
       engine: engine, output: console, files: StandardFiles(console: console), directory: backend, system: HostSystem(history: history),
       tails: tails, executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
+    console.setColour { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
     if let provider = registry.provider(initial.model.provider), isPlainRemote(url: provider.baseURL) {
       console.note("warning: \(provider.baseURL) is not encrypted: prompts and keys travel readable")
     }

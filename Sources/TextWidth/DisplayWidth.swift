@@ -7,6 +7,26 @@ public enum DisplayWidth {
     return text.reduce(0) { $0 + of($1) }
   }
 
+  /// Columns of a row with sequences of colours (CSI … letter) in it.
+  public static func ofStyled(_ row: String) -> Int {
+    guard row.utf8.contains(0x1B) else { return of(row) }
+    var plain = String.UnicodeScalarView()
+    var isSequence = false
+    for scalar in row.unicodeScalars {
+      if isSequence {
+        isSequence = !scalar.properties.isAlphabetic
+      } else if scalar == "\u{1B}" {
+        isSequence = true
+      } else {
+        plain.append(scalar)
+      }
+    }
+    return of(String(plain))
+  }
+
+  /// Rows of a terminal that a row takes which was written when the terminal was wider.
+  public static func height(ofStyled row: String, columns: Int) -> Int { max(1, (ofStyled(row) + columns - 1) / max(1, columns)) }
+
   /// Columns of one character as a reader sees it: 0, 1 or 2.
   public static func of(_ character: Character) -> Int {
     let scalars = character.unicodeScalars

@@ -38,6 +38,21 @@ import Testing
     await pane.close()
   }
 
+  /// Words typed while something runs are for the next prompt, and touch no limit.
+  @Test func whatIsTypedAheadIsKept() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("let x = map 1..8 \"Tell me about {it}\" --max-tokens 5")
+    try await pane.wait(for: "in flight of 8")
+    await pane.enter("let y = 5 + 37")
+    await pane.enter("print y")
+    await pane.type("print 'half")
+    try await pane.wait("the two lines run, the third begun") { lines in
+      lines.contains("42") && lines.last == "psh sim/story ×8> print 'half"
+    }
+    await pane.close()
+  }
+
   @Test func limitsAreTurnedWhileTyping() async throws {
     let pane = try await Pane(columns: 120)
     try await pane.prompt()

@@ -61,15 +61,16 @@ import TextWidth
       var keys: [Key] = []
       for piece in pieces {
         reader.append(piece)
-        while let key = reader.next(isLate: false) { keys.append(key) }
+        while let key = reader.next() { keys.append(key) }
       }
       return keys
     }
     for cut in bytes.indices { #expect(read([bytes[..<cut], bytes[cut...]]) == expected, "cut at \(cut)") }
     var lone = KeyReader()
     lone.append([0x1B])
-    #expect(lone.next(isLate: false) == nil)
-    #expect(lone.next(isLate: true) == .escape)
+    #expect(lone.next() == nil)
+    lone.becomeLate()
+    #expect(lone.next() == .escape)
     #expect(lone.isEmpty)
   }
 
@@ -86,5 +87,30 @@ import TextWidth
     history.add("one")
     history.add("sk-abcdefghijklmnop1234")
     #expect(history.lines == ["two", "one"])
+  }
+}
+
+@Suite struct FooterAndColumnsTests {
+  /// What wrapped when the window shrank is erased whole.
+  @Test func aFooterIsErasedAtAnyWidth() {
+    var footer = Footer()
+    #expect(footer.drawing(["\u{1B}[2m" + String(repeating: "x", count: 90) + "\u{1B}[0m", "y"], columns: 100).hasSuffix("y\u{1B}[?2026l"))
+    #expect(footer.drawing([String(repeating: "x", count: 90), "y"], columns: 100).ranges(of: "\u{1B}[2K").count == 2)
+    #expect(footer.erasing(columns: 40).ranges(of: "\u{1B}[2K").count == 4)
+    #expect(footer.erasing(columns: 40) == "" && !footer.isShown)
+    _ = footer.drawing(["same"], columns: 40)
+    #expect(footer.drawing(["same"], columns: 40) == "")
+  }
+
+  @Test func columnsWrapByWordsAndKeepTheirWidth() {
+    #expect(Columns.width(of: 2, in: 100) == 48)
+    #expect(Columns.width(of: 5, in: 100) == nil && Columns.width(of: 1, in: 100) == nil)
+    let rows = Columns.rows([("a", "one two three four five six seven"), ("日本", "日本語日本語日本語日本語日本語 end")], width: 24, height: nil)
+    #expect(rows[0].hasPrefix("a") && rows[0].contains("日本"))
+    #expect(rows[2] == "one two three four five   日本語日本語日本語日本語")
+    #expect(rows[3] == "six seven                 日本語 end")
+    #expect(Columns.rows([("a", "1\n2\n3"), ("b", "")], width: 24, height: 2).suffix(2) == ["2", "3"])
+    // No reply moves the cursor.
+    #expect(!Columns.rows([("a", "x\u{1B}[2Jy"), ("b", "")], width: 24, height: 5).joined().contains("\u{1B}"))
   }
 }

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 
 parser = argparse.ArgumentParser()
@@ -32,8 +33,7 @@ for round in 1..1000000 {{
   if seconds(now() - start) > {options.minutes * 60} {{ exit 0 }}
 }}
 """
-client = subprocess.Popen([options.program, "-e", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                          env={**os.environ, "STDBUF": "L"})
+client = subprocess.Popen([options.program, "-e", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def standing() -> tuple[int, int]:
@@ -44,16 +44,27 @@ def standing() -> tuple[int, int]:
 
 
 rounds, rows, failed, attempts, samples = 0, 0, 0, 0, []
+ended = threading.Event()
+
+
+def sample() -> None:
+    while not ended.wait(1):
+        try:
+            samples.append(standing())
+        except (OSError, StopIteration):
+            return
+
+
+watcher = threading.Thread(target=sample)
+watcher.start()
 for line in client.stdout:
     here, lost, sent, streamed = (int(float(word)) for word in line.split())
     if here != ROWS:
         sys.exit(f"soak: {here} rows came back of {ROWS}")
     rounds, rows, failed, attempts = rounds + 1, rows + here + 1, failed + lost, attempts + sent + streamed
-    try:
-        samples.append(standing())
-    except (OSError, StopIteration):
-        break
 status = client.wait()
+ended.set()
+watcher.join()
 stats = json.load(urllib.request.urlopen(base.removesuffix("/v1") + "/stats"))
 server.terminate()
 server.wait()

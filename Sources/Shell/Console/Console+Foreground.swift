@@ -71,7 +71,7 @@ extension Console {
 
   private func erase(_ state: inout State) {
     guard state.footer.isShown else { return }
-    try? Descriptor.write(Array(state.footer.erasing().utf8), to: 2, named: "standard error")
+    try? Descriptor.write(Array(state.footer.erasing(columns: columns).utf8), to: 2, named: "standard error")
   }
 
   // MARK: progress
@@ -89,7 +89,7 @@ extension Console {
     if showsProgress, rows.count == 1 {
       rows += tails.lines.prefix(max(0, min(tails.wanted, size.rows - 3))).map { tail in
         let text = ControlGuard.line(tail)
-        return "\u{1B}[2m   " + Table.end(of: text, to: max(1, size.columns - 5)) + "\u{1B}[0m"
+        return dim("   " + Table.end(of: text, to: max(1, size.columns - 5)))
       }
     }
     let drawn = rows
@@ -97,7 +97,7 @@ extension Console {
       guard state.foreground.last?.job === job else { return }
       // A line of output that is not finished keeps the screen.
       if outIsTerminal && state.isMidLine { return }
-      let bytes = state.footer.drawing(drawn)
+      let bytes = state.footer.drawing(drawn, columns: size.columns)
       if !bytes.isEmpty { try? Descriptor.write(Array(bytes.utf8), to: 2, named: "standard error") }
     }
   }
@@ -165,10 +165,10 @@ extension Console {
     var rows = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(max(1, size.rows - 2)).map {
       Table.cut(String($0), to: max(1, size.columns - 1))
     }
-    rows.append("\u{1B}[2many key ends this\u{1B}[0m")
+    rows.append(dim("any key ends this"))
     let drawn = rows
     state.withLock { state in
-      let bytes = state.footer.drawing(drawn)
+      let bytes = state.footer.drawing(drawn, columns: size.columns)
       if !bytes.isEmpty { try? Descriptor.write(Array(bytes.utf8), to: 2, named: "standard error") }
     }
   }

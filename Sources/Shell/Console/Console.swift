@@ -41,6 +41,7 @@ final class Console: Output {
   /// Told of keys pressed while work runs in the foreground; nil where nobody steers it.
   let onKey = Mutex<(@Sendable (Key) -> Void)?>(nil)
   let keys = Mutex<ForegroundKeys?>(nil)
+  private let colour = Mutex<@Sendable () -> Bool>({ false })
 
   init(limiter: Limiter, tails: Tails, time: any Timekeeper, isDumb: Bool) {
     errorIsTerminal = Descriptor.isTerminal(2) && !isDumb
@@ -53,6 +54,14 @@ final class Console: Output {
     let time = SystemTimekeeper()
     return Console(limiter: Limiter(time: time), tails: Tails(), time: time, isDumb: true)
   }
+
+  /// Of the terminal that the footer stands on.
+  var columns: Int { Descriptor.size(2)?.columns ?? 80 }
+
+  /// Whether what is drawn may have colour; asked anew each time, for `set colour off` holds at once.
+  func setColour(_ isOn: @escaping @Sendable () -> Bool) { colour.withLock { $0 = isOn } }
+
+  func dim(_ text: String) -> String { colour.withLock { $0() } ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
 
   func setAbove(_ write: (@Sendable (String) -> Bool)?) { above.withLock { $0 = write } }
 
@@ -103,7 +112,7 @@ final class Console: Output {
     let bytes = state.withLock { state -> [UInt8] in
       let clean = passes ? text : state.guarding.clean(text)
       if let last = clean.last { state.isMidLine = !last.isNewline }
-      state.pending += Array((state.footer.erasing() + clean).utf8)
+      state.pending += Array((state.footer.erasing(columns: columns) + clean).utf8)
       guard outIsTerminal || state.pending.count > 32 * 1024 else { return [] }
       defer { state.pending.removeAll(keepingCapacity: true) }
       return state.pending
@@ -125,7 +134,7 @@ final class Console: Output {
     let rest = state.withLock { state -> String in
       defer { state.unfinished = "" }
       state.isMidLine = !state.unfinished.isEmpty
-      return state.footer.erasing() + lines + state.unfinished
+      return state.footer.erasing(columns: columns) + lines + state.unfinished
     }
     try? Descriptor.write(Array(rest.utf8), to: 1, named: "standard output")
     return true
@@ -150,7 +159,7 @@ final class Console: Output {
       let start = outIsTerminal && state.isMidLine ? "\n" : ""
       if outIsTerminal { state.isMidLine = false }
       // There is nowhere left to report that standard error is gone.
-      try? Descriptor.write(Array((state.footer.erasing() + start + clean + "\n").utf8), to: 2, named: "standard error")
+      try? Descriptor.write(Array((state.footer.erasing(columns: columns) + start + clean + "\n").utf8), to: 2, named: "standard error")
     }
   }
 
