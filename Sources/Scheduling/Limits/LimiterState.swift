@@ -135,7 +135,9 @@ struct LimiterState: Sendable {
   mutating func extend(_ permit: inout Permit, input: Int, output: Int?, now: Duration) -> Int? {
     var queue = jobs[permit.job] ?? Queue()
     queue.largestInput = max(queue.largestInput ?? 0, input)
-    let amount = input + (output ?? queue.largestOutput)
+    var amount = input + (output ?? queue.largestOutput)
+    // A guess at the reply's length does not keep a call from what is left: it takes all of that, and others wait to see.
+    if output == nil, let left = budget.left(besides: permit.isBudgeted ? permit.tokens : 0), amount > left, left > input { amount = left }
     if let output { queue.largestOutput = max(queue.largestOutput == Self.firstOutput ? 0 : queue.largestOutput, output) }
     jobs[permit.job] = queue
     let more = amount - permit.tokens

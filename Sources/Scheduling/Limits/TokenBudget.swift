@@ -20,6 +20,9 @@ struct TokenBudget: Sendable {
     return reserved > 0 ? .later : .spent
   }
 
+  /// What is left for a call that has reserved so much already; nil where there is no limit.
+  func left(besides reservation: Int) -> Int? { limit.map { $0 - used - (reserved - reservation) } }
+
   mutating func reserve(_ amount: Int) { reserved += amount }
 
   mutating func settle(_ amount: Int, used tokens: Int) {

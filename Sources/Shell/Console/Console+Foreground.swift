@@ -109,7 +109,9 @@ extension Console {
     line.inFlight = progress.inFlight
     let standing = limiter.standing(of: job)
     line.limit = standing.limit
-    if let last = standing.last, time.now - last.at < Console.news, job.span.contains(last.at) { line.change = last.text }
+    if let last = standing.last, last.text.contains("→"), time.now - last.at < Console.news, job.span.contains(last.at) {
+      line.change = last.text
+    }
     line.failed = progress.failed
     line.retried = progress.retried
     line.waiting = progress.waiting

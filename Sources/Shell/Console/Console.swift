@@ -177,7 +177,9 @@ final class Console: Output {
     if missing > 0 { text += ", \(missing) not sent" }
     text += ", \(progress.elapsed.short)"
     for (kind, failures) in progress.failures.sorted(by: { $0.value.count > $1.value.count }).prefix(3) {
-      text += "\n  \(failures.count) × \(kind.rawValue): \(failures.example.message)\n    = \(kind.advice)"
+      text += "\n  \(failures.count) × \(kind.rawValue): \(failures.example.message)"
+      // What to do about the cancelled is said once, below.
+      if kind != .cancelled { text += "\n    = \(kind.advice)" }
     }
     if job.isOver, missing > 0 || progress.failed > 0, progress.total != 1 {
       text += "\n  `retry \(job.name)` sends the \(missing + progress.failed) that have no answer"
