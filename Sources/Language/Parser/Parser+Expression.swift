@@ -125,10 +125,23 @@ extension Parser {
         advance()
         advance()
       }
-      arguments.append(CallArgument(name: label, value: try expression()))
+      arguments.append(CallArgument(name: label, value: try callArgument()))
       if token.is(.comma) { advance() } else if !token.is(.closeParen) { throw unexpected("`,` or `)`") }
     }
     return arguments
+  }
+
+  /// An expression, or a pipeline as in parentheses of its own: `len(rows | where failed)`, `len(peek facts)`.
+  private mutating func callArgument() throws(Diagnostic) -> Expression {
+    let (start, textCount) = (token.span.start, texts.count)
+    let value = try expression()
+    var isCommand = false
+    if case .name(let word) = value.node { isCommand = vocabulary.commands.contains(word) }
+    guard token.is(.pipe) || isCommand && !token.is(.comma) && !token.is(.closeParen) else { return value }
+    texts.removeSubrange(textCount...)
+    restart(at: start)
+    let pipeline = try nested { (parser: inout Parser) throws(Diagnostic) in try parser.pipeline() }
+    return Expression(.pipeline(pipeline), pipeline.span)
   }
 
   /// Takes the opening bracket, what `body` reads, and `close`.
