@@ -78,6 +78,25 @@ import Testing
     holds(some.opens(for: 10_000, now: .zero) <= .seconds(61))
   }
 
+  /// What a server counted when the request came is told with the first token, when others have gone out meanwhile.
+  @Test func aStatementIsAsOldAsItsRequest() throws {
+    var lane = Lane("p", Limits(width: .fixed(100)))
+    func permit(at now: Duration) -> Permit {
+      let taken = lane.take(0, now: now)
+      return Permit(job: 1, lane: "p", granted: now, tokens: 0, tokenEntry: taken.tokenEntry, isProbe: taken.isProbe, isBudgeted: false)
+    }
+    let first = permit(at: .zero)
+    for _ in 0..<4 { _ = permit(at: .milliseconds(100)) }
+    var attempt = Attempt()
+    attempt.stated = StatedLimits(requests: stated(4, of: 500, reset: .seconds(60)), tokens: nil)
+    attempt.stated?.after = .milliseconds(300)
+    _ = lane.ended(first, CallOutcome(attempt, sent: .zero, maximumWait: .zero), now: .seconds(1))
+    // Four were left, and four have gone: the next has to wait for the refill, which began at 0.3 s.
+    let opened = lane.opens(for: 0, now: .milliseconds(310))
+    let opening = try #require(opened)
+    #expect(opening > .milliseconds(400) && opening < .milliseconds(440))
+  }
+
   @Test func nonsenseIsNotBelieved() {
     #expect(StatedRate(stated(-1, of: 500, reset: .seconds(1)), heard: .zero, takenSince: 0) == nil)
     #expect(StatedRate(stated(0, of: 500, reset: nil), heard: .zero, takenSince: 0) == nil)

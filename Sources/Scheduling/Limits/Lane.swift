@@ -72,7 +72,7 @@ struct Lane: Sendable {
   /// Takes the end of a call in; returns what it changed, in words.
   mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) -> [String] {
     if let used = outcome.tokens { tokens.settle(permit.tokenEntry, as: used) }
-    if let stated = outcome.stated, let heard = outcome.heard { hear(stated, heard) }
+    if let stated = outcome.stated, let heard = outcome.heard { hear(stated, heard, since: permit.granted) }
     var changes: [String] = []
     let before = adaptive?.limit ?? 0
     defer { inUse -= 1 }
@@ -109,8 +109,10 @@ struct Lane: Sendable {
     return words
   }
 
-  private mutating func hear(_ stated: StatedLimits, _ heard: Duration) {
-    let since = grants.reversed().prefix { $0.at > heard }
+  /// A server counts when a request comes, and may send what it counted much later, with the first token: what was granted after the
+  /// call itself is not in it for sure.
+  private mutating func hear(_ stated: StatedLimits, _ heard: Duration, since granted: Duration) {
+    let since = grants.reversed().prefix { $0.at > granted }
     if let amount = stated.requests, statedRequests?.isOlder(than: heard) ?? true {
       statedRequests = StatedRate(amount, heard: heard, takenSince: since.count) ?? statedRequests
     }
