@@ -63,6 +63,12 @@ final class Console: Output {
 
   func dim(_ text: String) -> String { colour.withLock { $0() } ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
 
+  /// Standard input is read by somebody else: its keys are not ours.
+  func leaveStandardInput() {
+    onKey.withLock { $0 = nil }
+    keys.withLock { $0 }?.stop()
+  }
+
   func setAbove(_ write: (@Sendable (String) -> Bool)?) { above.withLock { $0 = write } }
 
   // MARK: values

@@ -12,7 +12,11 @@ struct StandardFiles: Files {
   let console: Console
 
   func open(_ path: String) throws(FileProblem) -> any FileReading {
-    if path == "-" { return FileReader(0) }
+    if path == "-" {
+      // What is typed is data from now on, and steers nothing.
+      console.leaveStandardInput()
+      return FileReader(0)
+    }
     let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw FileProblem(systemError()) }
     var status = stat()
