@@ -29,7 +29,7 @@ for round in 1..1000000 {{
   let rows = map 1..{ROWS} "round {{round}}, row {{it}}" --model openai/flaky
   let sums = rows | summarize sum(attempts)
   let stream = ask "round {{round}}" --model openai/flaky --timeout 5s
-  print len(rows) len(failed(rows)) sums[0].sum_attempts stream.attempts
+  print len(rows) len(failed(rows)) sums.sum_attempts stream.attempts
   if seconds(now() - start) > {options.minutes * 60} {{ exit 0 }}
 }}
 """

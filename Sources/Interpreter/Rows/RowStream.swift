@@ -181,7 +181,10 @@ struct RowStream: Sendable {
           }
         }
         if room == nil, failure.error == nil, !lead.mayLaunch || Task.isCancelled {
-          await keepUnsent(unbegun, from: first, number, sequence, finished)
+          // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
+          await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, sequence] in
+            await keepUnsent(unbegun, from: first, number, sequence, finished)
+          }
         }
       } catch {
         failure.note(error)
