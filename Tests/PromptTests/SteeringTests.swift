@@ -38,6 +38,25 @@ import Testing
     await pane.close()
   }
 
+  /// A stream sent to the background goes on above the line being typed, to its last word.
+  @Test func aStreamGoesOnInTheBackground() async throws {
+    let pane = try await Pane(columns: 100)
+    try await pane.prompt()
+    await pane.enter("stream \"Tell me a story\" --max-tokens 60")
+    try await pane.wait(for: "[simulated]")
+    await pane.press("C-z")
+    try await pane.wait(for: "[1] stream goes on in the background")
+    await pane.type("print 'mine'")
+    let lines = try await pane.wait("its end, above the line") { lines in
+      lines.contains { $0.hasPrefix("[1] done  stream: 1 prompt, 1 ok") } && lines.last == "psh sim/story ×8> print 'mine'"
+    }
+    // What came after the key is a line of its own, whole.
+    let note = try #require(lines.firstIndex { $0.hasPrefix("[1] stream goes on") })
+    let done = try #require(lines.firstIndex { $0.hasPrefix("[1] done") })
+    #expect(done > note + 1)
+    await pane.close()
+  }
+
   /// Words typed while something runs are for the next prompt, and touch no limit.
   @Test func whatIsTypedAheadIsKept() async throws {
     let pane = try await Pane(columns: 120)

@@ -111,6 +111,7 @@ public final class Session: Sendable {
     if let variable = handle.variable { globals.set(variable, .job(handle)) }
     Task {
       let result = await line.value
+      if !handle.job.isOver { handle.job.finished() }
       // The line's own binding has replaced the job by what it gave.
       handle.finish(result.map { handle.variable.flatMap(globals.lookup) ?? .nothing })
       world.output.finished(handle.job)

@@ -130,6 +130,7 @@ final class Console: Output {
   private func outAbove(_ text: String) -> Bool {
     let lines = state.withLock { state -> String in
       state.unfinished += state.guarding.clean(text)
+      state.isMidLine = state.unfinished.last.map { !$0.isNewline } ?? false
       guard let end = state.unfinished.lastIndex(of: "\n") else { return "" }
       let next = state.unfinished.index(after: end)
       defer { state.unfinished = String(state.unfinished[next...]) }
