@@ -152,7 +152,7 @@ final class EditorThread {
     return layout
   }
 
-  func draw(above: String = "") { screen.draw(layout(), above: above + editor.takeAbove()) }
+  func draw() { screen.draw(layout(), above: editor.takeAbove()) }
 
   // MARK: keys
 

@@ -21,7 +21,6 @@ import Transport
     var waited: Duration
     /// Text that was shown of the try that counts.
     var shown: String
-    var strangers: Int
   }
 
   /// - Parameter isPermanent: the server fails every time; else only the first.
@@ -56,7 +55,7 @@ import Transport
     let reply = await engine.call(request, in: job, policy: policy, permit: nil, observer: observer)
     #expect(engine.limiter.inUse == 0, "a permit was kept")
     return Outcome(
-      reply: reply, requests: requests.withLock { $0 }, waited: time.slept, shown: shown.withLock { $0 }, strangers: 0)
+      reply: reply, requests: requests.withLock { $0 }, waited: time.slept, shown: shown.withLock { $0 })
   }
 
   @Test(arguments: Fault.all)

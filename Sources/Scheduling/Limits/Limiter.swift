@@ -104,7 +104,6 @@ public final class Limiter: Sendable {
   }
 
   /// One job's own limit under the session's; nil for none.
-  public func cap(of job: Job) -> Int? { guarded.withLock { $0.state.cap(of: job.id) } }
   public func setCap(_ cap: Int?, of job: Job) { change { $0.setCap(cap, of: job.id, now: $1) } }
 
   /// - Parameter reason: for the history.

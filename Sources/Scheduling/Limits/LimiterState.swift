@@ -198,8 +198,6 @@ struct LimiterState: Sendable {
 
   // MARK: asked by those who watch
 
-  func cap(of job: JobID) -> Int? { jobs[job]?.cap }
-
   /// The limit that holds for a job now: of the session or, where it finds itself, of the lanes that the job uses; at most its cap.
   func limit(of job: JobID) -> Int {
     let queue = jobs[job]
