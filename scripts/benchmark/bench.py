@@ -23,7 +23,7 @@ parser.add_argument("--program", required=True)
 parser.add_argument("--work", required=True, help="folder with the C programs and the venv")
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--quick", action="store_true", help="a tenth of the work, for trying the benchmark itself")
-parser.add_argument("--only", default="map,streams,width,start,memory,keys,ends,limits")
+parser.add_argument("--only", default="map,streams,width,start,memory,keys,ends,raise,limits")
 options = parser.parse_args()
 here = os.path.dirname(os.path.abspath(__file__))
 python = os.path.join(options.work, "venv/bin/python")
@@ -259,6 +259,48 @@ def bench_keys() -> None:
     table("From a key to the screen, in a pseudo-terminal, promptsh on one core", ["what runs behind", "p50 ms", "p99 ms", "most", "keys"], rows)
 
 
+def bench_raise() -> None:
+    """At the prompt, while a job runs behind it: from Enter on `set concurrency N` to N streams at the server."""
+    server = subprocess.Popen([options.program, "simulate", "--port", "0", "--seconds", "120"], stdout=subprocess.PIPE, text=True)
+    base = server.stdout.readline().split(" at ")[1].strip()
+    live = lambda: json.load(urllib.request.urlopen(base.removesuffix("/v1") + "/stats"))["live"]
+    rows = []
+    with tempfile.TemporaryDirectory() as home:
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe(options.program, [options.program], {**environment, "HOME": home, "TERM": "xterm-256color", "LANG": "C.UTF-8"})
+
+        def enter(line: str) -> float:
+            os.write(terminal, line.encode())
+            time.sleep(0.3)
+            while select.select([terminal], [], [], 0)[0]:
+                os.read(terminal, 65536)
+            os.write(terminal, b"\r")
+            return time.monotonic()
+
+        time.sleep(0.3)
+        for line in (f"use {base}", "set concurrency 5", 'let r = map 1..100000 "x {it}" --model openai/story &'):
+            enter(line)
+        for width in (64, 200):
+            times = []
+            for _ in range(options.runs):
+                while live() != 5:
+                    time.sleep(0.02)
+                start = enter(f"set concurrency {width}")
+                # Two may be between the end of one call and the start of the next.
+                while live() < width - 2:
+                    pass
+                times.append((time.monotonic() - start) * 1000)
+                enter("set concurrency 5")
+            rows.append([f"5 → {width}", f"{statistics.median(times):.0f}", f"{max(times):.0f}"])
+        os.kill(pid, signal.SIGTERM)
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    server.terminate()
+    server.wait()
+    table("From Enter on `set concurrency N` to that many streams at the server", ["limit", "median ms", "most"], rows)
+
+
 def bench_ends() -> None:
     rows = []
     streams = 200 // scale
@@ -325,4 +367,4 @@ def bench_limits() -> None:
 
 print(f"{os.cpu_count()} cores; client on core 0, server on core 1; medians of {options.runs} runs, programs interleaved")
 for name in options.only.split(","):
-    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "ends": bench_ends, "limits": bench_limits}[name]()
+    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "ends": bench_ends, "raise": bench_raise, "limits": bench_limits}[name]()
