@@ -10,30 +10,31 @@ extension CommandDefinition {
     var context = call.context
     context.showsValues = false
     let (inner, statements) = (context, try call.branches())
-    let value = try await withThrowingTaskGroup(of: Result<Value, any Error>.self) { group in
-      for statement in statements {
+    let value = try await withThrowingTaskGroup(of: (branch: Int, result: Result<Value, any Error>).self) { group in
+      for (branch, statement) in statements.enumerated() {
         group.addTask {
           do {
             let value = try await inner.runStructured(statement).value
             if let failure = value.failure {
               throw inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)
             }
-            return .success(value)
+            return (branch, .success(value))
           } catch {
-            return .failure(error)
+            return (branch, .failure(error))
           }
         }
       }
-      var first: (any Error)?
-      for try await result in group {
+      // Where all fail, the first of them as they are written is told of, whichever was the quickest.
+      var first: (branch: Int, error: any Error)?
+      for try await (branch, result) in group {
         switch result {
         case .success(let value):
           group.cancelAll()
           return value
-        case .failure(let error): first = first ?? error
+        case .failure(let error): if branch < first?.branch ?? .max { first = (branch, error) }
         }
       }
-      throw first ?? CancellationError()
+      throw first?.error ?? CancellationError()
     }
     return .value(value)
   }
