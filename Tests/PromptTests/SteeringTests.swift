@@ -57,6 +57,21 @@ import Testing
     await pane.close()
   }
 
+  /// Whoever waits for a job, by `gather` or by using it, sees how far it is and can end it.
+  @Test(arguments: ["gather", "gather x", "x", "print len(x)"])
+  func waitingCanBeEnded(_ line: String) async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("let x = \(Self.long) &")
+    try await pane.wait(for: "⟳1>")
+    await pane.enter(line)
+    try await pane.wait("its progress") { $0.last?.contains("in flight of 8") == true }
+    await pane.press("C-c", "C-c")
+    try await pane.wait(for: "`retry x` sends the 200")
+    try await pane.prompt()
+    await pane.close()
+  }
+
   /// Words typed while something runs are for the next prompt, and touch no limit.
   @Test func whatIsTypedAheadIsKept() async throws {
     let pane = try await Pane(columns: 120)

@@ -8,8 +8,20 @@ extension Context {
     return try await result(of: handle, at: expression.span)
   }
 
-  /// What a job gave; its error, if it ended with one, as this place's error.
+  /// What a job gave; its error, if it ended with one, as this place's error. Who waits for it at the top waits in the foreground: its
+  /// progress is shown, and keys steer and end it.
   func result(of handle: JobHandle, at span: Span) async throws -> Value {
+    let isShown = job == nil && !handle.job.isOver
+    if isShown {
+      session.beginForeground(handle)
+      session.world.output.foreground(handle.job, showsProgress: true)
+    }
+    defer {
+      if isShown {
+        session.endForeground(handle)
+        session.world.output.foregroundEnded(handle.job)
+      }
+    }
     do {
       return try await handle.value()
     } catch let diagnostic as Diagnostic {

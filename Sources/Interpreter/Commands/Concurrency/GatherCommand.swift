@@ -7,7 +7,12 @@ extension CommandDefinition {
     examples: ["let a = ask \"Name one river.\" &\nlet b = map 1..3 \"A fact about {it}.\" &\ngather a b", "let c = ask \"Hi\" &\ngather"]
   ) { call in
     if call.command.arguments.isEmpty {
-      try await call.context.gatherChildren()
+      // Every one is waited for, whatever becomes of the others.
+      var first: (any Error)?
+      for handle in call.context.children.takeAll() {
+        do { _ = try await call.wait(for: handle, at: call.span) } catch { first = first ?? error }
+      }
+      if let first { throw first }
       return .value(.nothing)
     }
     var handles: [(JobHandle?, Value)] = []
@@ -29,16 +34,8 @@ extension CommandDefinition {
 }
 
 extension Invocation {
-  /// Waits in the foreground; from then on the job's variable holds what the job gave.
+  /// Waits for a job; from then on its variable holds what it gave.
   func wait(for handle: JobHandle, at span: Span) async throws -> Value {
-    if !handle.job.isOver {
-      session.beginForeground(handle)
-      world.output.foreground(handle.job, showsProgress: true)
-    }
-    defer {
-      session.endForeground(handle)
-      world.output.foregroundEnded(handle.job)
-    }
     let result = try await context.result(of: handle, at: span)
     if let variable = handle.variable, case .job(let held)? = context.scope.lookup(variable), held === handle {
       context.scope.set(variable, result)
