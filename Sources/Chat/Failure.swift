@@ -1,4 +1,7 @@
-/// Why a call has no answer: one closed set, used in reply fields, tables, callbacks and exit messages.
+/// What is wrong with a row: one closed set, used in reply fields, tables, callbacks and exit messages.
+///
+/// Most kinds say that there is *no answer* (`Attempt.failure`): the row failed and has no data. Three say that the model answered,
+/// and not as asked (`Attempt.wrong`, `isWrongAnswer`): the row is data and counts in every denominator.
 public enum FailureKind: String, Sendable, CaseIterable {
   case connection, tls, timeout
   case rateLimited = "rate-limited"
@@ -7,13 +10,32 @@ public enum FailureKind: String, Sendable, CaseIterable {
   case auth
   case notFound = "not-found"
   case tooLong = "too-long"
-  case refused, truncated, malformed, parse, cancelled
+  case truncated, malformed, cancelled
+  /// The row was never sent: a stop, a brake or a budget came before its turn.
+  case notSent = "not-sent"
+  /// The prompt could not be made, or a function failed: nothing that a server did.
+  case script
+  // Wrong answers: what came is the row's data.
+  /// The model or a content filter declined.
+  case refused
+  /// It stopped without a word.
+  case empty
+  /// The answer is not of the form that was asked for.
+  case parse
+
+  /// Whether the model answered, and not as asked. Else there is no answer.
+  public var isWrongAnswer: Bool {
+    switch self {
+    case .refused, .empty, .parse: true
+    default: false
+    }
+  }
 
   /// Whether the same request may well succeed a little later.
   public var isTransient: Bool {
     switch self {
     case .connection, .timeout, .rateLimited, .overloaded, .server, .truncated, .malformed: true
-    case .tls, .quota, .badRequest, .auth, .notFound, .tooLong, .refused, .parse, .cancelled: false
+    case .tls, .quota, .badRequest, .auth, .notFound, .tooLong, .refused, .empty, .parse, .cancelled, .notSent, .script: false
     }
   }
 
@@ -34,7 +56,9 @@ public enum FailureKind: String, Sendable, CaseIterable {
     case .truncated: "the stream ended before its finish reason; `retry NAME` sends it again"
     case .malformed: "the server did not answer as a model server does; is the base URL right?"
     case .parse: "the reply is not of the form that --as asked for; its text is kept"
-    case .cancelled: "`retry NAME` sends it again"
+    case .cancelled, .notSent: "`retry NAME` sends it"
+    case .script: "the script's own mistake: nothing was sent for this row"
+    case .empty: "the model stopped without a word; a higher `max-tokens` or another prompt may bring one"
     }
   }
 }

@@ -41,7 +41,10 @@ public struct Attempt: Sendable {
   public var reasoning = ""
   public var usage: Usage?
   public var finish: FinishReason?
+  /// Why there is no answer; nil where there is one.
   public var failure: Failure?
+  /// How the answer differs from what was asked for: its kind is a wrong answer (`FailureKind.isWrongAnswer`). Never beside `failure`.
+  public var wrong: Failure?
   /// From the request's start to its first content (not headers: some servers send those at once).
   public var ttft: Duration?
   /// From the request's start to its last byte.
@@ -82,7 +85,10 @@ public struct Reply: Sendable {
 
   public var text: String { attempt.text }
   public var failure: Failure? { attempt.failure }
+  /// Whether there is an answer, right or wrong.
   public var succeeded: Bool { attempt.failure == nil }
+  /// What `reply.error` reads: why there is no answer, or how it is wrong.
+  public var error: Failure? { attempt.failure ?? attempt.wrong }
 
   /// Words for logs and tables: the last thing the user side said.
   public var prompt: String { messages.last { $0.role == .user }?.text ?? "" }
