@@ -39,6 +39,9 @@ public enum FileFormat: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether its rows have columns, the same for all.
+  public var isTable: Bool { self == .csv || self == .tsv }
+
   public func reader() -> any RowReader {
     switch self {
     case .jsonl: JSONLinesReader()

@@ -137,6 +137,7 @@ final class MemoryFiles: Files {
 
   private final class Reading: FileReading {
     private let rest: Mutex<[UInt8]>
+    let isPlainFile = true
     init(_ bytes: [UInt8]) { rest = Mutex(bytes) }
     func read() -> [UInt8] {
       rest.withLock { rest in

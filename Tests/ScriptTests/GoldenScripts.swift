@@ -47,6 +47,7 @@ import Testing
     let bench = TestBench(
       files: [
         "q.csv": "question,answer\n2 + 2?,4\n3 + 3?,6\n", "ragged.csv": "a,b\n1,2\n3\n", "bad.jsonl": "{\"a\":1}\n{\"a\":\n",
+        "shadow.jsonl": "{\"text\":\"REVIEW\",\"error\":\"E\",\"index\":9,\"label\":\"pos\"}\n",
         "names.txt": "Ada\nAlan\n", "note.md": "# Hi\n",
         "lib.psh": "def shout(x) = \"{upper(x)}!\"\nprompt told(x) = \"say {x}, told by lib\"\n", "lines.psh": "print \"sourced\"\n",
         "cycle.psh": "import \"cycle.psh\"\n",

@@ -27,7 +27,9 @@ public final class Scope: Sendable {
       if parent?.isRow == true, let found = parent?.lookup(name) { return found }
     }
     if let value = variables.withLock({ $0[name] }) { return value }
-    return parent?.lookup(name)
+    if let value = parent?.lookup(name) { return value }
+    // What is no reply has not failed: `each xs f | where not failed` holds for whatever `f` returns.
+    return row != nil && name == "failed" ? .bool(false) : nil
   }
 
   private var isRow: Bool { row != nil }

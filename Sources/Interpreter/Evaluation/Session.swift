@@ -25,6 +25,8 @@ public final class Session: Sendable {
     var failedPrompts = 0
     var importing: [String] = []
     var draft: String?
+    /// What has been said once and need not be said again.
+    var said: Set<String> = []
 
     mutating func list(_ handle: JobHandle) {
       handle.job.number = nextNumber
@@ -156,6 +158,11 @@ public final class Session: Sendable {
       defer { state.draft = nil }
       return state.draft
     }
+  }
+
+  /// Writes a message that is worth reading once in a session.
+  func noteOnce(_ text: String) {
+    if state.withLock({ $0.said.insert(text).inserted }) { world.output.note(text) }
   }
 
   func offer(draft: String) { state.withLock { $0.draft = draft } }

@@ -88,7 +88,7 @@ struct StaticChecker {
   private mutating func noteRowExpression(_ expression: Expression, of command: Command) {
     for (name, span) in FreeNames.of(expression) {
       read.insert(name)
-      if bound.contains(where: { $0.text == name }), ReplyRow.ownFields.contains(name) {
+      if bound.contains(where: { $0.text == name }), ReplyField.named(name) != nil {
         warn("`\(name)` is also a variable; of a reply it is the field", span, "give the variable another name")
       }
     }

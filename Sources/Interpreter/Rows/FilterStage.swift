@@ -11,11 +11,25 @@ struct FilterStage: RowStage {
 
 /// Gives each row a column more.
 struct AddStage: RowStage {
-  let column: String
+  let column: Name
   let body: Expression
 
+  func check(_ visible: [Value], _ context: Context) throws {
+    if visible.contains(where: { if case .reply = $0 { true } else { false } }) { try checkName(context) }
+  }
+
+  /// A column of a reply may not have the name of one of its own fields: it could never be read.
+  func checkName(_ context: Context) throws {
+    guard ReplyField.named(column.text) != nil else { return }
+    throw context.error(
+      "`\(column.text)` is a reply's own field; a column needs another name", at: column.span,
+      help: "`help fields` lists the names that are taken")
+  }
+
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    if case .reply = row.value { try checkName(context) }
     let value = try await context.inRow(row).rowValue(body)
+    let column = column.text
     var made = row
     switch row.value {
     case .reply(let reply): made.value = .reply(reply.adding((column, value)))

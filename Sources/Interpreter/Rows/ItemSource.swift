@@ -8,7 +8,7 @@ protocol ItemSource: AnyObject, Sendable {
   func next() async throws -> Value?
   /// How many there are, where that is known.
   var count: Int? { get }
-  /// All items, where they are there already: what can be checked before anything is sent.
+  /// The items that are there already: what can be checked before anything is sent.
   var visible: [Value]? { get }
 }
 
@@ -83,6 +83,13 @@ final class FileSource: ItemSource {
     self.located = located
   }
 
+  /// Reads the first rows, so that what can be seen from them is checked before anything is sent. Not for a pipe, which may block.
+  func begin() throws {
+    try state.withLock { state in
+      while state.rows.isEmpty, !state.isOver, state.fault == nil { try fill(&state) }
+    }
+  }
+
   func next() throws -> Value? {
     try state.withLock { state in
       while state.position == state.rows.count {
@@ -93,8 +100,14 @@ final class FileSource: ItemSource {
         try fill(&state)
       }
       defer { state.position += 1 }
-      return Value(state.rows[state.position])
+      return Self.value(state.rows[state.position])
     }
+  }
+
+  /// A row that `save` made of a reply is a reply again.
+  private static func value(_ row: JSONValue) -> Value {
+    if case .object(let members) = row, let reply = ReplyRow(saved: members) { return .reply(reply) }
+    return Value(row)
   }
 
   private func fill(_ state: inout State) throws {
@@ -116,5 +129,6 @@ final class FileSource: ItemSource {
   }
 
   var count: Int? { nil }
-  var visible: [Value]? { nil }
+  /// The rows that have been read and not been taken; the others are not there yet.
+  var visible: [Value]? { state.withLock { state in state.rows[state.position...].map(Self.value) } }
 }

@@ -34,6 +34,7 @@ struct MapStage: RowStage {
   func lane(of row: Row, _ context: Context) -> String? { resolved[row.variant].settings(context.session).model.provider }
 
   func check(_ visible: [Value], _ context: Context) async throws {
+    noteHidden(visible, context)
     for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
     for variant in sweep.variants {
       var context = context
@@ -69,6 +70,18 @@ struct MapStage: RowStage {
 }
 
 extension MapStage {
+  /// Says once which fields of the items have another name in the replies.
+  private func noteHidden(_ visible: [Value], _ context: Context) {
+    var names: [String] = []
+    for case .record(let record) in visible.prefix(100) {
+      for field in record.fields where ReplyField.named(field.name) != nil && !names.contains(field.name) { names.append(field.name) }
+    }
+    if names.isEmpty { return }
+    context.session.noteOnce(
+      "the items have fields that a reply has itself; theirs are "
+        + names.map { "`input.\($0)`" }.joined(separator: ", "))
+  }
+
   /// A reply that is all question: its messages are made, and were not sent.
   func unsent(_ row: Row, _ context: Context) async -> Row? {
     let variant = sweep.variants[row.variant]

@@ -15,13 +15,16 @@ struct Sweep: Sendable {
   /// `2 prompts × 4 models × 3 samples`; nil where there is one combination.
   var shape: String?
 
+  /// The column that tells the prompts of a sweep apart; `prompt` is the text that was sent.
+  static let promptName = "prompt_name"
+
   /// Refuses what nobody means to pay for.
   static let maximumVariants = 100_000
 
   init(prompts: [PromptPlan], flags: [(setting: SettingDefinition, values: [Value])], samples: Int) {
     self.prompts = prompts
     var variants = prompts.indices.map { index in
-      Variant(overrides: [], prompt: index, columns: prompts.count > 1 ? [("prompt", .text(prompts[index].label))] : [])
+      Variant(overrides: [], prompt: index, columns: prompts.count > 1 ? [(Self.promptName, .text(prompts[index].label))] : [])
     }
     var shape = prompts.count > 1 ? ["\(prompts.count) prompts"] : []
     for (setting, values) in flags {

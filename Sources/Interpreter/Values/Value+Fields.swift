@@ -36,56 +36,35 @@ extension Value {
 }
 
 extension ReplyRow {
-  /// A reply's own fields, in the order tables and help show them.
-  public static let ownFields = [
-    "text", "input", "prompt", "model", "tokens", "usage", "cost", "queued", "waited", "ttft", "latency", "attempts", "hedged",
-    "finish", "failed", "error",
-    "cached", "index", "reasoning", "value",
-  ]
+  /// Its own fields, then what came with it from its sweep, from `add` and from its item.
+  var fieldNames: [String] { ReplyField.names + data.map(\.name) }
 
-  var fieldNames: [String] {
-    var names = Self.ownFields + columns.map(\.name)
-    for name in item.fieldNames where !names.contains(name) { names.append(name) }
-    return names
-  }
-
-  /// Its own fields, then the columns of its sweep, then the fields of its item.
+  /// By the one precedence of `ReplyField`.
   func field(_ name: String) -> Value? {
+    if let own = ReplyField.named(name) { return own.read(self) }
     if let column = columns.last(where: { $0.name == name }) { return column.value }
-    switch name {
-    case "text": return .text(reply.text)
-    case "input": return item
-    case "prompt": return .text(reply.prompt)
-    case "model": return .text(reply.model.description)
-    case "tokens": return reply.attempt.usage.map { .int($0.output) } ?? .nothing
-    case "usage":
-      return reply.attempt.usage.map { .record(Record([("input", .int($0.input)), ("output", .int($0.output))])) } ?? .nothing
-    // Prices are not known yet, and a wrong sum of money is worse than none.
-    case "cost": return .nothing
-    case "queued": return .duration(reply.queued)
-    case "waited": return .duration(reply.waited)
-    case "hedged": return .bool(reply.hedged)
-    case "ttft": return reply.attempt.ttft.map(Value.duration) ?? .nothing
-    case "latency": return .duration(reply.attempt.latency)
-    case "attempts": return .int(reply.attempts)
-    case "finish": return reply.attempt.finish.map { .text($0.text) } ?? .nothing
-    case "failed": return .bool(!reply.succeeded)
-    case "error": return reply.failure?.value ?? .nothing
-    case "cached": return .bool(false)
-    case "index": return .int(index)
-    case "reasoning": return .text(reply.attempt.reasoning)
-    case "value": return parsed ?? .nothing
-    default: return item.field(name)
-    }
+    return item.field(name)
   }
-}
 
-extension Failure {
-  /// As `reply.error` and a caught error read it.
-  var value: Value {
-    .record(
-      Record([
-        ("kind", .text(kind.rawValue)), ("message", .text(message)), ("status", status.map(Value.int) ?? .nothing),
-      ]))
+  /// What is not the reply's own: the fields of its item, then the columns of its sweep and of `add`.
+  ///
+  /// A field of the item that an own name hides is called `input.NAME` here.
+  var data: [(name: String, value: Value)] {
+    let names = Set(columns.map(\.name))
+    return itemData.filter { !names.contains($0.name) } + columns
   }
+
+  /// The fields of the item; of an item that is a reply, what that one had come with.
+  var itemData: [(name: String, value: Value)] {
+    let fields: [(name: String, value: Value)] =
+      switch item {
+      case .record(let record): record.fields.map { ($0.name, $0.value) }
+      case .reply(let row): row.data
+      default: []
+      }
+    return fields.map { (Self.isHidden($0.name) ? "input.\($0.name)" : $0.name, $0.value) }
+  }
+
+  /// Whether an item's field of this name cannot be reached by it: the reply has one of its own.
+  static func isHidden(_ name: String) -> Bool { ReplyField.named(name) != nil || name.hasPrefix("input.") }
 }

@@ -13,6 +13,9 @@ extension Value {
     }
   }
 
+  /// As a row of a table: like `json`, but a reply has the same columns whatever came of it.
+  public var flat: JSONValue { if case .reply(let row) = self { row.flat } else { json } }
+
   /// As `save` writes it. Durations are seconds.
   public var json: JSONValue {
     switch self {
@@ -28,36 +31,5 @@ extension Value {
     case .reply(let row): row.json
     case .job, .prompt, .function: .string(text)
     }
-  }
-}
-
-extension ReplyRow {
-  /// A reply as a row of a file: flat, so that it fits a CSV; the fields of its item come first, under their own names.
-  public var json: JSONValue {
-    var members: [(key: String, value: JSONValue)] = [("index", .int(index))]
-    func add(_ name: String, _ value: JSONValue) {
-      if !members.contains(where: { $0.key == name }) { members.append((name, value)) }
-    }
-    switch item {
-    case .record(let record): for field in record.fields { add(field.name, field.value.json) }
-    case .reply(let row): add("input", .string(row.reply.text))
-    case .nothing: break
-    default: add("input", item.json)
-    }
-    for column in columns { add(column.name, column.value.json) }
-    let attempt = reply.attempt
-    add("prompt", .string(reply.prompt))
-    add("text", .string(reply.text))
-    if let parsed { add("value", parsed.json) }
-    add("model", .string(reply.model.description))
-    add("finish", attempt.finish.map { .string($0.text) } ?? .null)
-    add("input_tokens", attempt.usage.map { .int($0.input) } ?? .null)
-    add("output_tokens", attempt.usage.map { .int($0.output) } ?? .null)
-    add("queued", Value.duration(reply.queued).json)
-    add("ttft", attempt.ttft.map { Value.duration($0).json } ?? .null)
-    add("latency", Value.duration(attempt.latency).json)
-    add("attempts", .int(reply.attempts))
-    add("error", attempt.failure.map { .string($0.description) } ?? .null)
-    return .object(members)
   }
 }

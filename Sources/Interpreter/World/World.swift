@@ -79,6 +79,8 @@ public protocol Files: Sendable {
 }
 
 public protocol FileReading: AnyObject, Sendable {
+  /// Whether a read is over at once: it is a file, no pipe or terminal that somebody may never write to.
+  var isPlainFile: Bool { get }
   /// The next piece; empty at the end.
   func read() throws(FileProblem) -> [UInt8]
 }

@@ -68,8 +68,12 @@ private func systemError() -> String { String(cString: strerror(errno)) }
 private final class FileReader: FileReading {
   private let descriptor: Int32
 
+  let isPlainFile: Bool
+
   init(_ descriptor: Int32) {
     self.descriptor = descriptor
+    var status = stat()
+    isPlainFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
   deinit {

@@ -12,6 +12,8 @@ extension CommandDefinition {
     guard rest.count == 2, let column = rest.first, let body = rest.last, case .name(let name) = column.node else {
       throw call.error("`add` takes a column's name and an expression", help: "rows | add correct { it.text contains it.answer }")
     }
-    return .rows(stream.adding(AddStage(column: name, body: body)))
+    let stage = AddStage(column: Name(text: name, span: column.span), body: body)
+    if stream.stages.contains(where: { $0 is MapStage }) { try stage.checkName(call.context) }
+    return .rows(stream.adding(stage))
   }
 }

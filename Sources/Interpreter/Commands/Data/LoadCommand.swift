@@ -28,6 +28,7 @@ extension CommandDefinition {
           help: "a \(format.rawValue) file was expected; `--format` says otherwise")
       }
     }
+    if file.isPlainFile { try source.begin() }
     // A markdown file is one text, not a list of one.
     if format == .md { return .value(try source.next() ?? .text("")) }
     return .rows(RowStream(source: source, context: call.context))

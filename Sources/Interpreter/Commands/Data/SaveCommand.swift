@@ -74,7 +74,7 @@ private final class Rows: Sendable {
 
   func write(_ value: Value) throws {
     let full = try state.withLock { state -> [UInt8]? in
-      state.pending += try state.writer.row(value.json)
+      state.pending += try state.writer.row(state.writer.format.isTable ? value.flat : value.json)
       state.count += 1
       guard state.pending.count > 64 * 1024 else { return nil }
       defer { state.pending.removeAll(keepingCapacity: true) }

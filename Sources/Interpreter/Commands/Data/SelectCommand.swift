@@ -10,13 +10,17 @@ extension CommandDefinition {
   ) { call in
     let (stream, rest) = try await call.rows()
     var columns: [(name: String, value: Expression)] = []
-    for expression in rest {
+    var left = rest
+    while let expression = left.popFirst() {
+      let words = call.context.source.text(expression.span)
       switch expression.node {
-      case .name(let name): columns.append((name, expression))
-      case .field(_, let name): columns.append((name, expression))
+      case .name(let name):
+        // `name (expression)` is a column of that name.
+        let isComputed = left.first.map { call.context.source.text($0.span).hasPrefix("(") } ?? false
+        columns.append((name, isComputed ? left.removeFirst() : expression))
+      case .field(_, let name): columns.append((columns.contains { $0.name == name } ? words : name, expression))
       default:
-        // What is computed takes the place of the name before it.
-        columns.append((call.context.source.text(expression.span), expression))
+        columns.append((words, expression))
       }
     }
     if columns.isEmpty { throw call.error("`select` needs the names of columns") }

@@ -26,7 +26,9 @@ extension CommandDefinition {
 /// What `help` says, made from the registries.
 public enum HelpText {
   public static var topics: [String] {
-    CommandRegistry.all.map(\.name) + SettingDefinition.all.map(\.name) + Functions.names + ["settings", "functions", "holes", "values"]
+    CommandRegistry.all.map(\.name) + SettingDefinition.all.map(\.name) + Functions.names + [
+      "settings", "functions", "fields", "holes", "values",
+    ]
   }
 
   public static var overview: String {
@@ -38,7 +40,7 @@ public enum HelpText {
     lines += [
       "", "  ask \"Name one river.\"", "  let facts = map 0..99 \"Tell me a fact about number {it}\"",
       "  facts | where latency > 2s | sort -latency | take 5",
-      "", "help COMMAND, help settings, help functions, help holes, help values",
+      "", "help COMMAND, help settings, help functions, help fields, help holes, help values",
     ]
     return lines.joined(separator: "\n")
   }
@@ -58,6 +60,8 @@ public enum HelpText {
     }
     lines += ["## Settings", "", "| setting | what it is | takes | a flag too |", "|---|---|---|---|"]
     lines += SettingDefinition.all.map { "| `\($0.name)` | \($0.summary) | \($0.accepts) | \($0.isRequest ? "`--\($0.name)`" : "") |" }
+    lines += ["", "## Fields of a reply", "", "| field | what it is |", "|---|---|"]
+    lines += ReplyField.all.map { "| `\($0.name)` | \($0.summary) |" }
     lines += ["", "## Functions", "", "| function | what it gives |", "|---|---|"]
     lines += Functions.all.map { "| `\($0.usage)` | \($0.summary.replacing("|", with: "\\|")) |" }
     return lines.joined(separator: "\n")
@@ -68,6 +72,7 @@ public enum HelpText {
     switch name {
     case "settings": return SettingDefinition.all.map { "  \(padded($0.name, 20)) \($0.summary) (\($0.accepts))" }.joined(separator: "\n")
     case "functions": return Functions.all.map { "  \(padded($0.usage, 28)) \($0.summary)" }.joined(separator: "\n")
+    case "fields": return ReplyField.all.map { "  \(padded($0.name, 12)) \($0.summary)" }.joined(separator: "\n")
     case "holes":
       return """
         "Write about {topic} for {reader.age}-year-olds": a hole is a brace followed by a letter, and holds any expression.
@@ -77,7 +82,8 @@ public enum HelpText {
     case "values":
       return """
         text, number, true/false, nothing, duration (500ms, 30s), list [a, b], record {a: 1}, range (1..100), reply, job, prompt, function.
-        A reply reads as its text. Its fields: \(ReplyRow.ownFields.joined(separator: " ")), then the fields of its item.
+        A reply reads as its text. Its fields: \(ReplyField.names.joined(separator: " ")), then the columns of its sweep and of `add`, then the fields
+        of its item; `help fields` says what they are. A field of the item that has one of these names is input.NAME.
         A field of a list is the list of fields: facts.latency. `_` is the last value shown.
         """
     default: break

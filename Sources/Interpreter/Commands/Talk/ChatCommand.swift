@@ -19,7 +19,7 @@ extension CommandDefinition {
     if let start = try await call.flagValue("from") { call.session.conversations.set(name, try call.turns(start)) }
     guard let argument = call.command.arguments.first else {
       let turns = call.session.conversations.turns(name)
-      let value = Value.list(turns.map { .record(Record([("role", .text($0.role.rawValue)), ("text", .text($0.text))])) })
+      let value = Value.list(turns.map(\.value))
       if !call.has("quiet"), call.flag("from") == nil {
         for turn in turns { try call.world.output.print("\(turn.role.rawValue): \(turn.text)", raw: false) }
       }
@@ -50,8 +50,9 @@ extension Invocation {
   fileprivate func turns(_ value: Value) throws -> [Message] {
     guard let elements = value.elements else { throw error("a conversation is a list of turns, not \(value.kind): \(value.preview)") }
     return try elements.map { element in
-      guard let role = element.field("role")?.asText.flatMap(Message.Role.init), let text = element.field("text")?.asText else {
-        throw error("a turn is {role: \"user\", text: \"…\"}, not \(element.preview)", help: "roles are system, user, assistant")
+      guard let role = element.field("role")?.asText.flatMap(Message.Role.init), let text = element.turnText else {
+        throw error(
+          "a turn is {role: \"user\", text: \"…\"} (or `content`), not \(element.preview)", help: "roles are system, user, assistant")
       }
       return Message(role, text)
     }

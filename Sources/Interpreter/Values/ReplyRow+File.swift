@@ -1,0 +1,213 @@
+import Chat
+import JSON
+
+/// A reply as a row of a file, and back: what `save` wrote, `load` knows again.
+///
+/// The members stand in this order: `index`; the item (its fields, or `input`); `prompt`; the columns of a sweep and of `add`; the
+/// rest of `ReplyField`. So a reader can tell the item's fields, which come before `prompt`, from the columns, which come after it.
+extension ReplyRow {
+  /// As JSON has it: with the shapes of the language, empty optional fields left out. Durations are seconds.
+  var json: JSONValue {
+    .object(
+      members { field, value in
+        switch field.saved {
+        case .never: return []
+        case .always, .onlyJSON: return [(field.name, value.json)]
+        case .ifAny: return value.isEmpty ? [] : [(field.name, value.json)]
+        }
+      })
+  }
+
+  /// As a table has it: the same columns for every row, each a plain value. `usage` is `usage.input` and `usage.output`,
+  /// `settings` is JSON.
+  var flat: JSONValue {
+    .object(
+      members { field, value in
+        switch (field.saved, field.name) {
+        case (.never, _), (.onlyJSON, _): return []
+        case (_, "usage"): return ["input", "output"].map { ("usage.\($0)", value.field($0)?.json ?? .null) }
+        case (_, "error"): return [("error", reply.error.map { .string($0.description) } ?? .null)]
+        default: return [(field.name, value.isEmpty ? .null : value.json)]
+        }
+      })
+  }
+
+  private func members(
+    _ own: (ReplyField, Value) -> [(key: String, value: JSONValue)]
+  ) -> [(key: String, value: JSONValue)] {
+    var members: [(key: String, value: JSONValue)] = [("index", .int(index))]
+    let names = Set(columns.map(\.name))
+    for field in itemData where !names.contains(field.name) { members.append((field.name, field.value.json)) }
+    switch item {
+    case .nothing, .record: break
+    case .reply(let row): members.append(("input", .string(row.reply.text)))
+    default: members.append(("input", item.json))
+    }
+    members.append(("prompt", .string(reply.prompt)))
+    for column in columns { members.append((column.name, column.value.json)) }
+    for field in ReplyField.all where field.name != "prompt" { members += own(field, field.read(self)) }
+    return members
+  }
+}
+
+extension Value {
+  /// Nothing, or a text, list or record without anything in it.
+  fileprivate var isEmpty: Bool {
+    switch self {
+    case .nothing: true
+    case .text(let text): text.isEmpty
+    case .list(let elements): elements.isEmpty
+    case .record(let record): record.fields.isEmpty
+    default: false
+    }
+  }
+}
+
+// MARK: back
+
+extension ReplyRow {
+  /// A row is known to be a reply by these members, all of them.
+  private static let marks = ["prompt", "model", "text", "finish", "attempts"]
+
+  /// Nil where the members are not those of a reply that `save` wrote.
+  convenience init?(saved members: [(key: String, value: JSONValue)]) {
+    guard members.count > Self.marks.count, Self.marks.allSatisfy({ mark in members.contains { $0.key == mark } }) else { return nil }
+    let reader = SavedReply(members)
+    guard let model = ModelName(reader.text("model")) else { return nil }
+    self.init(
+      reader.reply(model), index: reader.whole("index") ?? 0, item: reader.item(model), columns: reader.columns, parsed: reader.parsed)
+  }
+}
+
+/// The members of a saved reply, whether a JSON object or a row of a table.
+private struct SavedReply {
+  private var own: [String: JSONValue] = [:]
+  private var itemFields: [(name: String, value: Value)] = []
+  private(set) var columns: [(name: String, value: Value)] = []
+
+  /// What a table writes for a member that JSON holds as an object.
+  private static let flattened: Set<String> = ["usage.input", "usage.output"]
+
+  init(_ members: [(key: String, value: JSONValue)]) {
+    var isBehindPrompt = false
+    for (key, value) in members {
+      if key == "prompt" { isBehindPrompt = true }
+      if ReplyField.named(key) != nil || Self.flattened.contains(key) {
+        own[key] = value
+      } else if key.hasPrefix("input.") {
+        itemFields.append((String(key.dropFirst("input.".count)), Value(value)))
+      } else if isBehindPrompt {
+        columns.append((key, Value(value)))
+      } else {
+        itemFields.append((key, Value(value)))
+      }
+    }
+  }
+
+  func text(_ name: String) -> String {
+    switch own[name] {
+    case nil, .null: ""
+    case .string(let text): text
+    case .some(let other): other.text
+    }
+  }
+
+  private func optional(_ name: String) -> String? {
+    let text = text(name)
+    return text.isEmpty ? nil : text
+  }
+
+  private func value(_ name: String) -> Value {
+    guard let value = own[name] else { return .nothing }
+    // A cell of a table.
+    if case .string(let text) = value, let first = text.first, "[{".contains(first), let json = try? JSONValue(parsing: text.utf8) {
+      return Value(json)
+    }
+    if case .string("") = value { return .nothing }
+    return Value(value)
+  }
+
+  func whole(_ name: String) -> Int? { if case .int(let whole) = value(name) { whole } else { nil } }
+
+  private func duration(_ name: String) -> Duration? {
+    guard let seconds = value(name).asNumber, (0..<1e12).contains(seconds) else { return nil }
+    return .microseconds(Int64((seconds * 1e6).rounded()))
+  }
+
+  private func flag(_ name: String) -> Bool { if case .bool(true) = value(name) { true } else { false } }
+
+  var parsed: Value? { if case .nothing = value("value") { nil } else { value("value") } }
+
+  func reply(_ model: ModelName) -> Reply {
+    var attempt = Attempt()
+    attempt.text = optional("text") ?? text("partial")
+    attempt.reasoning = text("reasoning")
+    attempt.finish = optional("finish").map(FinishReason.init)
+    attempt.ttft = duration("ttft")
+    attempt.latency = duration("latency") ?? .zero
+    let usage = value("usage")
+    if case .int(let output)? = usage.field("output") ?? whole("usage.output").map(Value.int) ?? whole("tokens").map(Value.int) {
+      let input = if case .int(let input)? = usage.field("input") { input } else { whole("usage.input") ?? 0 }
+      attempt.usage = Usage(input: input, output: output)
+    }
+    if let failure {
+      if failure.kind.isWrongAnswer { attempt.wrong = failure } else { attempt.failure = failure }
+    } else if flag("failed") {
+      attempt.failure = Failure(.malformed, "the file does not say why it failed")
+    }
+    var reply = Reply(
+      model: model, messages: messages, attempt: attempt, attempts: whole("attempts") ?? 1, queued: duration("queued") ?? .zero)
+    reply.waited = duration("waited") ?? .zero
+    reply.hedged = flag("hedged")
+    return reply
+  }
+
+  private var failure: Failure? {
+    switch value("error") {
+    case .record(let record):
+      guard let word = record["kind"]?.asText, let kind = FailureKind(rawValue: word) else { return nil }
+      let status: Int? = if case .int(let status)? = record["status"] { status } else { nil }
+      return Failure(kind, record["message"]?.asText ?? "", status: status)
+    case .text(let text):
+      // As `Failure.description` writes it: `server (HTTP 500): message`.
+      let head = text.prefix { $0 != ":" }
+      let word = head.prefix { $0 != " " }
+      let message = String(text.dropFirst(head.count + 1).drop { $0 == " " })
+      guard let kind = FailureKind(rawValue: String(word)) else { return Failure(.malformed, text) }
+      return Failure(kind, message, status: Int(head.dropFirst(word.count).filter(\.isNumber)))
+    default: return nil
+    }
+  }
+
+  /// What was sent. A table keeps the last turn only, and the system message where `settings` has it.
+  private var messages: [Message] {
+    if let turns = value("messages").elements {
+      return turns.compactMap { turn in
+        guard let role = turn.field("role")?.asText.flatMap(Message.Role.init), let text = turn.turnText else { return nil }
+        return Message(role, text)
+      }
+    }
+    guard let prompt = optional("prompt") else { return [] }
+    let system = value("settings").field("system")?.asText.map { [Message(.system, $0)] } ?? []
+    return system + [Message(.user, prompt)]
+  }
+
+  /// What filled the prompt. Where a reply did, it had a text of its own (`input`), and what it came with.
+  func item(_ model: ModelName) -> Value {
+    let record = Value.record(Record(itemFields))
+    guard let input = own["input"] else { return itemFields.isEmpty ? .nothing : record }
+    guard !itemFields.isEmpty else { return Value(input) }
+    var attempt = Attempt()
+    attempt.text = text("input")
+    attempt.finish = .stop
+    let reply = Reply(model: model, messages: [], attempt: attempt, attempts: 1, queued: .zero)
+    // What that reply hid in its turn is called `input.NAME` in it.
+    let fields = itemFields.map { ($0.name.hasPrefix("input.") ? String($0.name.dropFirst("input.".count)) : $0.name, $0.value) }
+    return .reply(ReplyRow(reply, index: whole("index") ?? 0, item: .record(Record(fields))))
+  }
+}
+
+extension Value {
+  /// The text of a turn, under whichever name it was given: ours is `text`, the field's is `content`.
+  var turnText: String? { (field("text") ?? field("content"))?.asText }
+}
