@@ -4,7 +4,7 @@ import Language
 /// A row that a function failed for: shown and counted like a reply that failed.
 enum FailedRow {
   static func make(_ diagnostic: Diagnostic, _ row: Row, _ context: Context) -> ReplyRow {
-    let attempt = Attempt(failure: Failure(diagnostic.cause.flatMap(FailureKind.init) ?? .badRequest, diagnostic.message))
+    let attempt = Attempt(failure: Failure(diagnostic.cause.flatMap(FailureKind.init) ?? .script, diagnostic.message))
     let reply = Reply(model: context.settings.model, messages: [], attempt: attempt, attempts: 0, queued: .zero)
     return ReplyRow(reply, index: row.index, item: row.value)
   }

@@ -31,8 +31,6 @@ struct MapStage: RowStage {
       }
   }
 
-  func lane(of row: Row, _ context: Context) -> String? { resolved[row.variant].settings(context.session).model.provider }
-
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
     for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
@@ -59,7 +57,7 @@ struct MapStage: RowStage {
       board?.end(row.index, note: reply.failure?.description)
     } catch let diagnostic as Diagnostic {
       // One row whose prompt cannot be made is that row's failure.
-      let attempt = Attempt(failure: Failure(.badRequest, "the prompt could not be made: \(diagnostic.message)"))
+      let attempt = Attempt(failure: Failure(.script, "the prompt could not be made: \(diagnostic.message)"))
       reply = Reply(model: context.settings.model, messages: [], attempt: attempt, attempts: 0, queued: .zero)
     }
     let (parsed, finished) = form?.read(reply) ?? (nil, reply)
@@ -89,7 +87,7 @@ extension MapStage {
     context.overrides += variant.overrides
     context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
     guard let messages = try? await sweep.prompts[variant.prompt].messages(for: row, at: span, context) else { return nil }
-    let attempt = Attempt(failure: Failure(.cancelled, "not sent"))
+    let attempt = Attempt(failure: Failure(.notSent, "not sent"))
     let reply = Reply(model: context.settings.model, messages: messages, attempt: attempt, attempts: 0, queued: .zero)
     return Row(index: row.index, value: .reply(ReplyRow(reply, index: row.index, item: row.value, columns: variant.columns)))
   }
@@ -125,15 +123,14 @@ extension Context {
     request.sampling = settings.sampling
     request.timeouts = settings.timeouts
     request.streams = settings.streaming
-    let granted = grant?.take()
+    let call = PreparedCall(request)
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
     let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
     if let slot { observed = session.world.tails.observer(slot, observed) }
     defer { if let slot { session.world.tails.release(slot) } }
     let reply = await session.world.engine.call(
-      request, in: job, policy: settings.retry, hedge: settings.hedge, permit: granted?.permit, queuedBefore: granted?.queued ?? .zero,
-      observer: observed)
+      call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, budgetSpent: jobScope?.budgetSpent)
     if !session.callbacks.isEmpty { session.callbacks.ended(request, reply) }
     return reply
   }
