@@ -8,7 +8,8 @@ import Threads
 @testable import Shell
 
 /// A model that does what its prompt says, at once:
-/// `say X` answers X, `fail KIND` fails, `hang` waits until it is cancelled, anything else comes back in «».
+/// `say X` answers X, `fail KIND` fails (`fail KIND!X` after X had come), `refuse X` and `empty` are wrong answers, `cut X` is cut at
+/// max-tokens, `hang` waits until it is cancelled, anything else comes back in «».
 final class ScriptedModel: ModelClient {
   private let state = Mutex((calls: 0, cancelled: 0, live: 0, mostLive: 0))
   var calls: Int { state.withLock { $0.calls } }
@@ -33,13 +34,19 @@ final class ScriptedModel: ModelClient {
     await Task.yield()
     if prompt.hasPrefix("fail "), let kind = FailureKind(rawValue: String(prompt.dropFirst(5).prefix { $0 != "!" })) {
       feed?.finish()
-      return Attempt(failure: Failure(kind, "as asked"))
+      var failed = Attempt(failure: Failure(kind, "as asked"))
+      failed.text = String(prompt.drop { $0 != "!" }.dropFirst())
+      return failed
     }
     var attempt = Attempt()
-    attempt.text = prompt.hasPrefix("say ") ? String(prompt.dropFirst(4)) : "«\(prompt)»"
+    for (word, kind) in [("refuse", FailureKind.refused), ("empty", .empty)] where prompt.hasPrefix(word) {
+      attempt.wrong = Failure(kind, "as asked")
+    }
+    let words = ["say ", "refuse ", "cut ", "empty"].first { prompt.hasPrefix($0) }
+    attempt.text = words.map { String(prompt.dropFirst($0.count)) } ?? "«\(prompt)»"
     if let system = request.messages.first, system.role == .system { attempt.text += " (\(system.text))" }
     if request.messages.count > 2 { attempt.text += " [\(request.messages.count) turns]" }
-    attempt.finish = .stop
+    attempt.finish = prompt.hasPrefix("cut ") ? .length : .stop
     attempt.usage = Usage(input: prompt.split(separator: " ").count, output: attempt.text.split(separator: " ").count)
     attempt.ttft = .milliseconds(10)
     attempt.latency = .milliseconds(20)

@@ -70,7 +70,9 @@ struct Invocation: Sendable {
   func text(_ index: Int, _ what: String) async throws -> String {
     let expression = command.arguments[index]
     let value = try await context.value(expression)
-    guard value.asText != nil else { throw error("\(what) is a text, not \(value.kind): \(value.preview)", at: expression.span) }
+    guard value.asText != nil || value.failure != nil else {
+      throw error("\(what) is a text, not \(value.kind): \(value.preview)", at: expression.span)
+    }
     return try context.text(of: value, at: expression.span)
   }
 

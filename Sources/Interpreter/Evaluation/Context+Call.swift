@@ -28,6 +28,10 @@ extension Context {
     guard function.accepts.contains(values.count) else {
       throw error("`\(name)` takes \(function.arity), not \(values.count)", at: span, help: function.usage)
     }
+    if function.leavesNothingOut, let elements = values.first?.elements {
+      let missing = elements.count { $0.isNothing || $0.failure != nil }
+      if missing > 0 { tell("\(name): \(missing) of \(elements.count) left out: \(missing == 1 ? "it is" : "they are") nothing") }
+    }
     // A built-in function is given the session, for `env` and the like.
     return try located(span) { () throws(OperationError) in try function.run(values, session) }
   }

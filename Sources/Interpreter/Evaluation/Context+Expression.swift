@@ -1,3 +1,4 @@
+import Chat
 import Language
 
 extension Context {
@@ -41,7 +42,10 @@ extension Context {
     case .duration(let duration): return .duration(duration)
     case .text(let pieces): return .text(try await text(pieces))
     case .name(let name):
-      if let value = scope.lookup(name) { return value }
+      if let value = scope.lookup(name) {
+        if value.isNothing, let failure = scope.noAnswer(reading: name) { throw noAnswer(failure, at: expression.span) }
+        return value
+      }
       throw unknownName(name, at: expression.span)
     case .job(let number):
       if let handle = session.jobs.last(where: { $0.job.number == number }) { return .job(handle) }
@@ -77,6 +81,7 @@ extension Context {
       return .bool(first ? true : try await truth(right))
     case .binary(let op, let left, let right):
       let (a, b) = (try await value(left), try await value(right))
+      if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
       return try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
     case .range(let low, let high):
       guard case .int(let a) = try await value(low), case .int(let b) = try await value(high) else {
@@ -111,13 +116,17 @@ extension Context {
   }
 
   func text(of value: Value, at span: Span) throws -> String {
-    if let failure = value.failure {
-      var diagnostic = error(
-        "this reply failed (\(failure.description))", at: span, help: "\(failure.kind.advice); `.text` reads what came of it")
-      diagnostic.cause = failure.kind.rawValue
-      throw diagnostic
-    }
+    if let failure = value.failure { throw noAnswer(failure, at: span) }
+    if value.failures > 0 { tellNoAnswer(value.failures, of: value.elements?.count ?? 0, instead: "`nothing` stands for them") }
     return value.text
+  }
+
+  /// The text of a reply that failed is wanted here.
+  func noAnswer(_ failure: Failure, at span: Span) -> Diagnostic {
+    let problem = OperationError(noAnswer: failure)
+    var diagnostic = error(problem.message, at: span, help: problem.help)
+    diagnostic.cause = failure.kind.rawValue
+    return diagnostic
   }
 
   func unknownName(_ name: String, at span: Span) -> Diagnostic {
@@ -134,11 +143,24 @@ extension Context {
       if name == "count", elements.isEmpty { return .int(0) }
       var values: [Value] = []
       values.reserveCapacity(elements.count)
-      for element in elements { values.append(try field(name, of: element, at: span)) }
+      var missing = 0
+      for element in elements {
+        if case .reply(let row) = element, row.noAnswer(reading: name) != nil {
+          missing += 1
+          values.append(.nothing)
+        } else {
+          values.append(try field(name, of: element, at: span))
+        }
+      }
+      if missing > 0 { tellNoAnswer(missing, of: elements.count, instead: "their `\(name)` is nothing") }
       return .list(values)
     }
-    if let field = value.field(name) { return field }
+    if let field = value.field(name) {
+      if field.isNothing, case .reply(let row) = value, let failure = row.noAnswer(reading: name) { throw noAnswer(failure, at: span) }
+      return field
+    }
     switch value {
+    case .nothing where Value.fieldsOfNothing.contains(name) || scope.isWrongAnswer: return .nothing
     case .record, .reply:
       throw error("\(value.kind) with no field `\(name)`", at: span, help: Suggestion.help(for: name, among: value.fieldNames))
     default: throw error("\(value.kind) has no fields: \(value.preview)", at: span)
@@ -146,6 +168,7 @@ extension Context {
   }
 
   func index(_ value: Value, _ index: Value, at span: Span) throws -> Value {
+    if let failure = value.failure ?? index.failure { throw noAnswer(failure, at: span) }
     switch (value, index) {
     case (.record(let record), _) where index.asText != nil:
       if let field = record[index.text] { return field }

@@ -58,6 +58,10 @@ extension Context {
 
   func run(_ statement: Statement) async throws -> Completion {
     if statement.isBackground { return .normal(try await startInBackground(statement)) }
+    return try await remarking { try await $0.runHere(statement) }
+  }
+
+  private func runHere(_ statement: Statement) async throws -> Completion {
     switch statement.node {
     case .pipeline(let pipeline):
       let value = try await raw(pipeline)
@@ -121,7 +125,10 @@ extension Context {
     } catch let diagnostic as Diagnostic {
       guard let handler else { return .normal(.nothing) }
       if let name {
-        let record = Record([("message", .text(diagnostic.message)), ("help", diagnostic.help.map(Value.text) ?? .nothing)])
+        let record = Record([
+          ("message", .text(diagnostic.message)), ("help", diagnostic.help.map(Value.text) ?? .nothing),
+          ("kind", .text(diagnostic.cause ?? FailureKind.script.rawValue)),
+        ])
         scope.set(name.text, .record(record))
       }
       return try await run(handler)
@@ -155,14 +162,16 @@ extension Context {
     let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
     var context = self
     context.tracker = Tracker(handle)
-    context.jobScope = JobScope(background: handle, session)
+    context.job = handle.job
+    context.grant = nil
+    context.remarks = nil
     context.showsValues = showsValues && pipeline == nil
     let inner = context
     let task = Task {
       let result: Result<Value, any Error>
       do {
         if let pipeline {
-          result = .success(try await inner.value(pipeline))
+          result = .success(try await inner.remarking { try await $0.value(pipeline) })
         } else {
           var copy = statement
           copy.isBackground = false

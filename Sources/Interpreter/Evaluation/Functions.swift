@@ -10,6 +10,9 @@ public struct Function: Sendable {
   var accepts: ClosedRange<Int>
   var run: @Sendable ([Value], Session) throws(OperationError) -> Value
 
+  /// What is nothing in the list it is given does not count, and that is told.
+  var leavesNothingOut: Bool { name == "joined" || name != "count" && Functions.aggregateNames.contains(name) }
+
   var arity: String {
     accepts.lowerBound == accepts.upperBound
       ? accepts.lowerBound == 1 ? "one argument" : "\(accepts.lowerBound) arguments"
@@ -34,6 +37,7 @@ public enum Functions {
   }
 
   static func text(_ value: Value, _ function: String) throws(OperationError) -> String {
+    try value.answered()
     guard let text = value.asText else {
       throw OperationError("`\(function)` takes a text, not \(value.kind): \(value.preview)", help: "`text(x)` makes one of anything")
     }
@@ -122,7 +126,10 @@ public enum Functions {
       default: return .int(try text(values[0], "len").count)
       }
     },
-    make("text(x)", "anything as a text", 1...1) { .text($0[0].text) },
+    make("text(x)", "anything as a text", 1...1) { (values) throws(OperationError) in
+      try values[0].answered()
+      return .text(values[0].text)
+    },
     make("upper(text)", "in capitals", 1...1) { (values) throws(OperationError) in .text(try text(values[0], "upper").uppercased()) },
     make("lower(text)", "in small letters", 1...1) { (values) throws(OperationError) in .text(try text(values[0], "lower").lowercased()) },
     make("trim(text)", "without white space at its ends", 1...1) { (values) throws(OperationError) in
@@ -139,9 +146,10 @@ public enum Functions {
       if separator.isEmpty { return .list(whole.map { .text(String($0)) }) }
       return .list(whole.split(separator: separator, omittingEmptySubsequences: false).map { .text(String($0)) })
     },
-    make("joined(list, separator)", "a text of the elements with a separator between", 1...2) { (values) throws(OperationError) in
+    make("joined(list, separator)", "a text of the elements with a separator between; what is nothing is left out", 1...2) {
+      (values) throws(OperationError) in
       let separator = values.count > 1 ? try text(values[1], "joined") : ""
-      return .text(try list(values[0], "joined").map(\.text).joined(separator: separator))
+      return .text(try list(values[0], "joined").filter { $0.failure == nil && !$0.isNothing }.map(\.text).joined(separator: separator))
     },
     make("replace(text, old, new)", "with every `old` replaced", 3...3) { (values) throws(OperationError) in
       let (whole, old, new) = (try text(values[0], "replace"), try text(values[1], "replace"), try text(values[2], "replace"))
@@ -196,14 +204,17 @@ public enum Functions {
       return .list(try list(values[0], "list"))
     },
     make("fields(record)", "the names of its fields", 1...1) { .list($0[0].fieldNames.map(Value.text)) },
-    make("get(x, name, fallback)", "a field, or the fallback where there is none", 2...3) { (values) throws(OperationError) in
+    make("get(x, name, fallback)", "a field, or the fallback where there is none (the text of a reply that failed)", 2...3) {
+      (values) throws(OperationError) in
       let fallback = values.count > 2 ? values[2] : .nothing
       if case .int(let index) = values[1], let elements = values[0].elements {
         return elements.indices.contains(index) ? elements[index] : fallback
       }
-      return values[0].field(try text(values[1], "get")) ?? fallback
+      let name = try text(values[1], "get")
+      if case .reply(let row) = values[0], row.noAnswer(reading: name) != nil { return fallback }
+      return values[0].field(name) ?? fallback
     },
-    make("failed(rows)", "the rows that failed", 1...1) { (values) throws(OperationError) in
+    make("failed(rows)", "the rows that have no answer", 1...1) { (values) throws(OperationError) in
       .list(try list(values[0], "failed").filter { $0.failure != nil })
     },
     make("errors(rows)", "how often each kind of failure happened, with an example", 1...1) { (values) throws(OperationError) in

@@ -1,3 +1,4 @@
+import Chat
 import Language
 import Threads
 
@@ -33,6 +34,19 @@ public final class Scope: Sendable {
   }
 
   private var isRow: Bool { row != nil }
+
+  /// Why a name that reads a row's field is nothing: its reply failed, and the field is what it would have said.
+  func noAnswer(reading name: String) -> Failure? {
+    guard let row, name != "it", name != "index" else { return nil }
+    if case .reply(let reply) = row.it, let failure = reply.noAnswer(reading: name) { return failure }
+    return row.it.field(name) == nil && parent?.isRow == true ? parent?.noAnswer(reading: name) : nil
+  }
+
+  /// Whether the row around answers otherwise than asked: it is data, and what it lacks makes a rule false rather than broken.
+  var isWrongAnswer: Bool {
+    guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isWrongAnswer ?? false }
+    return reply.reply.attempt.wrong != nil
+  }
 
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {

@@ -1,7 +1,7 @@
 import Chat
 import Language
 
-/// A row that a function failed for: shown and counted like a reply that failed.
+/// A row that a function failed for: shown and counted like a reply that failed. Where a failed reply is the reason, its kind is kept.
 enum FailedRow {
   static func make(_ diagnostic: Diagnostic, _ row: Row, _ context: Context) -> ReplyRow {
     let attempt = Attempt(failure: Failure(diagnostic.cause.flatMap(FailureKind.init) ?? .script, diagnostic.message))

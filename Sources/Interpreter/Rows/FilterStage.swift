@@ -1,18 +1,35 @@
 import Language
 
-/// Keeps the rows for which an expression is true.
+/// Keeps the rows for which an expression is true; one that it cannot be told of is dropped and counted.
 struct FilterStage: RowStage {
   let condition: Expression
+  private let tally = RuleTally()
+
+  init(condition: Expression) {
+    self.condition = condition
+  }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    try await context.inRow(row).truth(condition) ? [row] : []
+    let verdict = try await tally.value(for: row.value) { .bool(try await context.inRow(row).truth(condition)) }
+    if case .bool(true) = verdict { return [row] }
+    return []
   }
+
+  func finish(_ context: Context) throws { try tally.finish("where", "dropped", context) }
 }
 
-/// Gives each row a column more.
+/// Gives each row a column more: nothing where there is no answer to judge, or the rule breaks.
 struct AddStage: RowStage {
   let column: Name
   let body: Expression
+  private let tally = RuleTally()
+
+  init(column: Name, body: Expression) {
+    self.column = column
+    self.body = body
+  }
+
+  func finish(_ context: Context) throws { try tally.finish("add \(column.text)", "nothing for them", context) }
 
   func check(_ visible: [Value], _ context: Context) throws {
     if visible.contains(where: { if case .reply = $0 { true } else { false } }) { try checkName(context) }
@@ -28,7 +45,7 @@ struct AddStage: RowStage {
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     if case .reply = row.value { try checkName(context) }
-    let value = try await context.inRow(row).rowValue(body)
+    let value = try await tally.value(for: row.value) { try await context.inRow(row).rowValue(body) }
     let column = column.text
     var made = row
     switch row.value {
@@ -45,11 +62,23 @@ struct AddStage: RowStage {
 /// Makes a record of each row.
 struct SelectStage: RowStage {
   let columns: [(name: String, value: Expression)]
+  private let tallies: [RuleTally]
+
+  init(columns: [(name: String, value: Expression)]) {
+    self.columns = columns
+    tallies = columns.map { _ in RuleTally() }
+  }
+
+  func finish(_ context: Context) throws {
+    for (column, tally) in zip(columns, tallies) { try tally.finish("select \(column.name)", "nothing for them", context) }
+  }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     let inner = context.inRow(row)
     var record = Record()
-    for (name, expression) in columns { record[name] = try await inner.value(expression) }
+    for ((name, expression), tally) in zip(columns, tallies) {
+      record[name] = try await tally.value(for: row.value) { try await inner.value(expression) }
+    }
     return [Row(index: row.index, value: .record(record), variant: row.variant)]
   }
 }

@@ -31,6 +31,8 @@ struct MapStage: RowStage {
       }
   }
 
+  func lane(of row: Row, _ context: Context) -> String? { resolved[row.variant].settings(context.session).model.provider }
+
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
     for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
@@ -56,11 +58,13 @@ struct MapStage: RowStage {
       reply = await context.call(messages, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
       board?.end(row.index, note: reply.failure?.description)
     } catch let diagnostic as Diagnostic {
-      // One row whose prompt cannot be made is that row's failure.
-      let attempt = Attempt(failure: Failure(.script, "the prompt could not be made: \(diagnostic.message)"))
+      // One row whose prompt cannot be made is that row's failure; a failed reply in it passes its kind on.
+      let kind = diagnostic.cause.flatMap(FailureKind.init) ?? .script
+      let attempt = Attempt(failure: Failure(kind, "the prompt could not be made: \(diagnostic.message)"))
       reply = Reply(model: context.settings.model, messages: [], attempt: attempt, attempts: 0, queued: .zero)
     }
-    let (parsed, finished) = form?.read(reply) ?? (nil, reply)
+    let read = form?.read(reply)
+    let (parsed, finished) = (read?.0, read?.1 ?? reply)
     return [
       Row(index: row.index, value: .reply(ReplyRow(finished, index: row.index, item: row.value, columns: variant.columns, parsed: parsed)))
     ]
@@ -123,14 +127,15 @@ extension Context {
     request.sampling = settings.sampling
     request.timeouts = settings.timeouts
     request.streams = settings.streaming
-    let call = PreparedCall(request)
+    let granted = grant?.take()
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
     let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
     if let slot { observed = session.world.tails.observer(slot, observed) }
     defer { if let slot { session.world.tails.release(slot) } }
     let reply = await session.world.engine.call(
-      call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, budgetSpent: jobScope?.budgetSpent)
+      request, in: job, policy: settings.retry, hedge: settings.hedge, permit: granted?.permit, queuedBefore: granted?.queued ?? .zero,
+      observer: observed)
     if !session.callbacks.isEmpty { session.callbacks.ended(request, reply) }
     return reply
   }
@@ -140,13 +145,19 @@ extension Context {
 enum ReplyForm: String, Sendable, CaseIterable {
   case text, number, json, lines
 
-  /// The value, and the reply with a `parse` failure where there is none; the text is kept either way.
-  func read(_ reply: Reply) -> (Value?, Reply) {
-    guard reply.succeeded else { return (nil, reply) }
-    if let value = value(reply.text) { return (value, reply) }
-    var failed = reply
-    failed.attempt.failure = Failure(.parse, "the reply is no \(rawValue): \(reply.text.prefix(80))")
-    return (nil, failed)
+  /// The value, and the reply: as it is, or marked as a wrong answer where it is not of this form. A refusal is no answer in any form,
+  /// and what was cut at max-tokens is not read: half a number is another number.
+  func read(_ reply: Reply) -> (Value, Reply) {
+    guard reply.succeeded, reply.attempt.wrong == nil else { return (.nothing, reply) }
+    var wrong = reply
+    if reply.attempt.finish == .length {
+      wrong.attempt.wrong = Failure(.parse, "cut at max-tokens, and so not read as \(rawValue): \(reply.text.prefix(80))")
+    } else if let value = value(reply.text) {
+      return (value, reply)
+    } else {
+      wrong.attempt.wrong = Failure(.parse, "the reply is no \(rawValue): \(reply.text.prefix(80))")
+    }
+    return (.nothing, wrong)
   }
 
   private func value(_ text: String) -> Value? {

@@ -47,7 +47,7 @@ enum PromptPlan: Sendable {
     case .expression(let expression, _):
       let value = try await context.value(expression)
       if case .prompt(let prompt) = value { return try await PromptPlan.prompt(prompt, named: []).messages(for: row, at: span, context) }
-      guard value.asText != nil || value.asNumber != nil else {
+      guard value.asText != nil || value.asNumber != nil || value.failure != nil else {
         throw context.error("a prompt is a text, not \(value.kind): \(value.preview)", at: expression.span)
       }
       return [Message(.user, try context.text(of: value, at: expression.span))]
@@ -104,7 +104,7 @@ extension Context {
     inner.source = prompt.source
     var messages: [Message] = []
     for turn in prompt.definition.turns {
-      let text = try await inner.value(turn.text).text
+      let text = try inner.text(of: try await inner.value(turn.text), at: turn.text.span)
       messages.append(Message(Message.Role(rawValue: turn.role.rawValue) ?? .user, text))
     }
     return messages

@@ -15,10 +15,16 @@ protocol RowStage: Sendable {
   var isLight: Bool { get }
   /// How many rows it makes of one, where that is known.
   var width: Int { get }
+  /// The provider whose leave a row needs first; nil where that is not known here.
+  func lane(of row: Row, _ context: Context) -> String?
   /// What can be known to be wrong before the first row runs, given the items that are there already.
   func check(_ visible: [Value], _ context: Context) async throws
   /// None where the row is dropped.
   func apply(_ row: Row, _ context: Context) async throws -> [Row]
+  /// All rows are through: says what was left out.
+  ///
+  /// - Throws: what is wrong with the stage itself, where that shows only now.
+  func finish(_ context: Context) throws
   /// What stands in the result for a row that was never begun, so that `retry` can send it.
   func unsent(_ row: Row, _ context: Context) async -> Row?
 }
@@ -27,6 +33,8 @@ extension RowStage {
   var callsModels: Bool { false }
   var isLight: Bool { false }
   var width: Int { 1 }
+  func lane(of row: Row, _ context: Context) -> String? { nil }
   func check(_ visible: [Value], _ context: Context) async throws {}
+  func finish(_ context: Context) throws {}
   func unsent(_ row: Row, _ context: Context) async -> Row? { nil }
 }

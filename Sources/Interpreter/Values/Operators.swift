@@ -1,13 +1,23 @@
+import Chat
 import Language
 
 /// What went wrong in an operation, before it is known where.
 struct OperationError: Error {
   var message: String
   var help: String?
+  /// The kind of failure of a reply that was to be read as text and has none.
+  var cause: FailureKind?
 
   init(_ message: String, help: String? = nil) {
     self.message = message
     self.help = help
+  }
+
+  /// The text of a reply that failed is wanted: there is none.
+  init(noAnswer failure: Failure) {
+    message = "this reply failed (\(failure.description))"
+    help = "\(failure.kind.advice); `.partial` is what came of it, `get(r, \"text\", \"\")` reads on"
+    cause = failure.kind
   }
 }
 
@@ -32,13 +42,18 @@ extension Value {
     }
   }
 
-  /// A text, or a reply read as its text; nil for anything else.
+  /// A text, or a reply read as its text; nil for anything else, a reply that failed among it: it has none.
   var asText: String? {
     switch self {
     case .text(let text): text
-    case .reply(let row): row.reply.text
+    case .reply(let row): row.reply.succeeded ? row.reply.text : nil
     default: nil
     }
+  }
+
+  /// - Throws: for a reply that failed, where its text is wanted.
+  func answered() throws(OperationError) {
+    if let failure { throw OperationError(noAnswer: failure) }
   }
 
   func equals(_ other: Value) -> Bool {
@@ -76,6 +91,11 @@ extension Value {
   }
 
   func apply(_ op: BinaryOperator, _ other: Value) throws(OperationError) -> Value {
+    // A reply is its text here, and a failed one has none. Whether it is there at all can always be asked: `r == nothing`.
+    if !isNothing, !other.isNothing {
+      try answered()
+      try other.answered()
+    }
     switch op {
     case .equal: return .bool(equals(other))
     case .notEqual: return .bool(!equals(other))

@@ -34,7 +34,7 @@ public struct ReplyField: Sendable {
 
   /// In the order in which tables, help and files show them.
   public static let all: [ReplyField] = [
-    ReplyField("text", "what the model said") { .text($0.reply.text) },
+    ReplyField("text", "what the model said") { $0.reply.succeeded ? .text($0.reply.text) : .nothing },
     ReplyField("partial", "what had come of an answer that failed", saved: .ifAny) {
       $0.reply.succeeded || $0.reply.text.isEmpty ? .nothing : .text($0.reply.text)
     },

@@ -31,13 +31,22 @@ extension Value {
     }
   }
 
-  /// Whether it is a reply that failed.
+  /// Why it has no answer, where it is a reply that failed.
   var failure: Failure? { if case .reply(let row) = self { row.reply.failure } else { nil } }
+
+  /// How many of its elements are replies that failed.
+  var failures: Int { elements?.count { $0.failure != nil } ?? 0 }
+
+  /// What the fields of a reply that may be nothing hold: their fields are nothing then (`r.error.kind` of a good row).
+  static let fieldsOfNothing: Set<String> = ["kind", "message", "status", "input", "output"]
 }
 
 extension ReplyRow {
   /// Its own fields, then what came with it from its sweep, from `add` and from its item.
   var fieldNames: [String] { ReplyField.names + data.map(\.name) }
+
+  /// Why this field cannot be read: the reply failed, and the field is what it would have said.
+  func noAnswer(reading name: String) -> Failure? { name == "text" || name == "value" ? reply.failure : nil }
 
   /// By the one precedence of `ReplyField`.
   func field(_ name: String) -> Value? {

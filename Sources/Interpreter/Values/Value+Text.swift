@@ -5,7 +5,7 @@ extension Value {
   public var text: String {
     switch self {
     case .text(let text): text
-    case .reply(let row): row.reply.text
+    case .reply(let row): row.reply.succeeded ? row.reply.text : "nothing"
     case .duration(let duration): duration.short
     case .range(let low, let high): "\(low)..\(high)"
     case .job(let handle): handle.job.number.map { "job \($0) (\(handle.job.name))" } ?? "job \(handle.job.name)"
@@ -24,7 +24,7 @@ extension Value {
   public var quoted: String {
     switch self {
     case .text(let text): "\"" + text.escaped + "\""
-    case .reply(let row): "\"" + row.reply.text.escaped + "\""
+    case .reply(let row): row.reply.succeeded ? "\"" + row.reply.text.escaped + "\"" : text
     default: text
     }
   }

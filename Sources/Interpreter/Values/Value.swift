@@ -20,6 +20,8 @@ public enum Value: Sendable {
   case prompt(PromptValue)
   case function(FunctionValue)
 
+  var isNothing: Bool { if case .nothing = self { true } else { false } }
+
   var isCallable: Bool {
     switch self {
     case .function, .prompt: true
@@ -73,7 +75,7 @@ public final class ReplyRow: Sendable {
   /// What filled the prompt; `.nothing` for a prompt that stood alone.
   public let item: Value
   public let columns: [(name: String, value: Value)]
-  /// What `--as` made of the text.
+  /// What `--as` made of the text: nothing where it is not in the form; nil where no form was asked for.
   public let parsed: Value?
 
   public init(_ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)] = [], parsed: Value? = nil) {

@@ -71,6 +71,14 @@ public enum BinaryOperator: String, Sendable {
   case divide = "/"
   case remainder = "%"
 
+  /// What is false of a value that is not there, rather than an error, where a row's answer is not as asked.
+  public var isFalseOfNothing: Bool {
+    switch self {
+    case .less, .lessOrEqual, .greater, .greaterOrEqual, .in, .contains, .matches: true
+    default: false
+    }
+  }
+
   /// Binding strength; a row an operator. All associate to the left.
   var precedence: Int {
     switch self {

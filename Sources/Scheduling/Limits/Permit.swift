@@ -6,15 +6,14 @@ public struct Permit: Sendable {
   /// The provider it is for.
   public let lane: String
   let granted: Duration
-  /// Tokens reserved for it, and those of its prompt among them.
-  let tokens: Int
-  let input: Int
+  /// Tokens reserved for it.
+  var tokens: Int
   /// Its entry in the lane's token rate.
-  let tokenEntry: Int?
+  var tokenEntry: Int?
   /// Whether it goes ahead to see if its provider answers again.
   let isProbe: Bool
   /// Whether its tokens are reserved in the budget.
-  let isBudgeted: Bool
+  var isBudgeted: Bool
 }
 
 /// What came of a call, as far as limits learn from it.

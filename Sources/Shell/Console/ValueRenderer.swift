@@ -1,3 +1,4 @@
+import Chat
 import Interpreter
 import Terminal
 
@@ -25,8 +26,11 @@ struct ValueRenderer: Sendable {
     case .record(let record): Rendered(text: lines(record.fields))
     case .reply(let row):
       Rendered(
-        text: ControlGuard.clean(row.reply.text),
-        problem: row.reply.failure.map { "\($0.description)\n  = \($0.kind.advice)" })
+        text: row.reply.succeeded ? ControlGuard.clean(row.reply.text) : "",
+        problem: row.reply.error.map { error in
+          let partial = row.reply.succeeded || row.reply.text.isEmpty ? "" : "; `.partial` is what came of it"
+          return "\(error.description)\n  = \(error.kind.advice)\(partial)"
+        })
     default: Rendered(text: ControlGuard.clean(value.text))
     }
   }
@@ -67,13 +71,19 @@ struct ValueRenderer: Sendable {
       var cells = [String(place), input(row)]
       if models.count > 1 { cells.append(row.reply.model.description) }
       cells += names.map { name in row.columns.last { $0.name == name }?.value.text ?? "" }
-      let failure = row.reply.failure.map { "✗ \($0.description)" }
-      cells.append(String((failure ?? row.reply.text).prefix(2000)))
+      cells.append(String(reply(row.reply).prefix(2000)))
       cells.append(row.reply.attempt.usage.map { String($0.output) } ?? "")
       cells.append(row.reply.attempt.latency.short)
       return cells
     }
     return Table(columns: columns, rows: rows)
+  }
+
+  /// What came; where that is no answer, why, and where it is a wrong one, what is wrong with it.
+  private func reply(_ reply: Reply) -> String {
+    if let failure = reply.failure { return "✗ \(failure.description)" }
+    guard let wrong = reply.attempt.wrong else { return reply.text }
+    return "! \(wrong.kind.rawValue)\(reply.text.isEmpty ? "" : ": ")\(reply.text)"
   }
 
   private func input(_ row: ReplyRow) -> String {

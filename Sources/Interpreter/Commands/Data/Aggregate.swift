@@ -14,8 +14,11 @@ extension Value {
 /// `mean(latency)`: a function over the values of an expression for each row.
 struct Aggregate: Sendable {
   var name: String
+  /// As it is written: `mean(correct)`.
+  var words: String
   var function: String
   var argument: Expression?
+  let tally = AggregateTally()
 }
 
 extension Invocation {
@@ -31,13 +34,22 @@ extension Invocation {
     let argument = arguments.first?.value
     let inner = argument.map { context.source.text($0.span) } ?? ""
     return Aggregate(
-      name: inner.isEmpty ? function : "\(function)_\(inner.replacing(".", with: "_"))", function: function, argument: argument)
+      name: inner.isEmpty ? function : "\(function)_\(inner.replacing(".", with: "_"))",
+      words: "\(function)(\(inner))", function: function, argument: argument)
   }
 
-  func apply(_ aggregate: Aggregate, _ rows: [Value]) async throws -> Value {
+  /// - Parameter group: what the rows have in common, for telling of those that were left out.
+  func apply(_ aggregate: Aggregate, _ rows: [Value], group: String) async throws -> Value {
     guard let argument = aggregate.argument else { return .int(rows.count) }
+    let tally = RuleTally()
     var values: [Value] = []
-    for (index, row) in rows.enumerated() { values.append(try await context.inRow(Row(index: index, value: row)).value(argument)) }
+    for (index, row) in rows.enumerated() {
+      let inner = context.inRow(Row(index: index, value: row))
+      let outcome = try await tally.outcome(for: row) { try await inner.value(argument) }
+      aggregate.tally.add(outcome, row, group)
+      if case .value(let value) = outcome { values.append(value) } else { values.append(.nothing) }
+    }
+    aggregate.tally.note(tally.counts.firstProblem)
     guard let function = Functions.named(aggregate.function) else { return .nothing }
     return try context.located(argument.span) { () throws(OperationError) in try function.run([.list(values)], session) }
   }

@@ -15,10 +15,13 @@ extension CommandDefinition {
     }
     var places: [String: Int] = [:]
     var groups: [(keys: [Value], rows: [Value])] = []
+    let tallies = rest.map { _ in RuleTally() }
     for (index, value) in values.enumerated() {
       let inner = call.context.inRow(Row(index: index, value: value))
       var keys: [Value] = []
-      for expression in rest { keys.append(try await inner.value(expression)) }
+      for (expression, tally) in zip(rest, tallies) {
+        keys.append(try await tally.value(for: value) { try await inner.value(expression) })
+      }
       let label = keys.map(\.quoted).joined(separator: "\u{0}")
       if let place = places[label] {
         groups[place].rows.append(value)
@@ -27,6 +30,7 @@ extension CommandDefinition {
         groups.append((keys, [value]))
       }
     }
+    for (name, tally) in zip(names, tallies) { try tally.finish("group \(name)", "in the group `nothing`", call.context) }
     return .value(
       .list(
         groups.map { group in

@@ -49,7 +49,12 @@ extension CommandDefinition {
       if error is FileProblem { file.discard() } else { try? rows.close() }
       throw problem(error)
     }
-    if path != "-" { call.world.output.note("\(rows.count) \(rows.count == 1 ? "row" : "rows") written to \(path)") }
+    let without = rows.unanswered > 0 ? ", \(rows.unanswered) of them without an answer" : ""
+    if path != "-" {
+      call.world.output.note("\(RuleTally.rows(rows.count)) written to \(path)\(without)")
+    } else if rows.unanswered > 0 {
+      call.world.output.note("\(RuleTally.rows(rows.count)) written\(without)")
+    }
     return .value(.nothing)
   }
 }
@@ -60,6 +65,7 @@ private final class Rows: Sendable {
     var writer: RowWriter
     var pending: [UInt8] = []
     var count = 0
+    var unanswered = 0
   }
 
   private let state: Mutex<State>
@@ -71,11 +77,13 @@ private final class Rows: Sendable {
   }
 
   var count: Int { state.withLock { $0.count } }
+  var unanswered: Int { state.withLock { $0.unanswered } }
 
   func write(_ value: Value) throws {
     let full = try state.withLock { state -> [UInt8]? in
       state.pending += try state.writer.row(state.writer.format.isTable ? value.flat : value.json)
       state.count += 1
+      if value.failure != nil { state.unanswered += 1 }
       guard state.pending.count > 64 * 1024 else { return nil }
       defer { state.pending.removeAll(keepingCapacity: true) }
       return state.pending

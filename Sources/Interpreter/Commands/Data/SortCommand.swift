@@ -12,10 +12,15 @@ extension CommandDefinition {
     for expression in rest {
       if case .unary(.minus, let inner) = expression.node { keys.append((inner, true)) } else { keys.append((expression, false)) }
     }
+    let tallies = keys.map { _ in RuleTally() }
     for (index, value) in values.enumerated() {
-      var row: [Value] = keys.isEmpty ? [value] : []
-      for key in keys { row.append(try await call.context.inRow(Row(index: index, value: value)).value(key.expression)) }
+      var row: [Value] = keys.isEmpty ? [value.failure == nil ? value : .nothing] : []
+      let inner = call.context.inRow(Row(index: index, value: value))
+      for (key, tally) in zip(keys, tallies) { row.append(try await tally.value(for: value) { try await inner.value(key.expression) }) }
       keyed.append((row, value))
+    }
+    for (key, tally) in zip(keys, tallies) {
+      try tally.finish("sort \(call.context.source.text(key.expression.span))", "last", call.context)
     }
     let directions = keys.isEmpty ? [false] : keys.map(\.isDescending)
     var problem: OperationError?

@@ -25,9 +25,11 @@ extension CommandDefinition {
     var results: [Value] = []
     for (keys, rows) in groups {
       var record = keys
-      for aggregate in aggregates { record[aggregate.name] = try await call.apply(aggregate, rows) }
+      let group = keys.fields.map(\.value.text).joined(separator: " ")
+      for aggregate in aggregates { record[aggregate.name] = try await call.apply(aggregate, rows, group: group) }
       results.append(.record(record))
     }
+    for aggregate in aggregates { try aggregate.tally.finish(aggregate, call.context) }
     return .value(isGrouped ? .list(results) : results[0])
   }
 }

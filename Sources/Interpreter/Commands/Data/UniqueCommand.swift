@@ -9,11 +9,20 @@ extension CommandDefinition {
     let (values, rest) = try await call.values()
     var seen: Set<String> = []
     var kept: [Value] = []
+    let tally = RuleTally()
     for (index, value) in values.enumerated() {
-      let key =
-        if let expression = rest.first { try await call.context.inRow(Row(index: index, value: value)).value(expression) } else { value }
+      var key = value
+      if let expression = rest.first {
+        key = try await tally.value(for: value) { try await call.context.inRow(Row(index: index, value: value)).value(expression) }
+        // Rows that have no key are not alike.
+        if key.isNothing {
+          kept.append(value)
+          continue
+        }
+      }
       if seen.insert(key.quoted).inserted { kept.append(value) }
     }
+    try tally.finish("unique", "all kept", call.context)
     return .value(.list(kept))
   }
 }

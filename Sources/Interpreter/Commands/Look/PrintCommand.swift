@@ -14,14 +14,20 @@ extension CommandDefinition {
     }
     if case .start = call.input {
       var words: [String] = []
-      for argument in call.command.arguments { words.append(try await call.context.value(argument).text) }
+      for argument in call.command.arguments {
+        words.append(try call.context.text(of: try await call.context.value(argument), at: argument.span))
+      }
       try put(words.joined(separator: " "))
       return .value(.nothing)
     }
     if case .value(let value) = call.input, value.elements == nil {
-      try put(value.text)
+      try put(try call.context.text(of: value, at: call.span))
     } else {
-      try await call.rows().stream.forEach(named: nil) { try put($0.text) }
+      let unanswered = Counter()
+      try await call.rows().stream.forEach(named: nil) { row in
+        if row.failure == nil { try put(row.text) } else { unanswered.add() }
+      }
+      if unanswered.value > 0 { call.context.tell("print: \(RuleTally.rows(unanswered.value)) without an answer left out") }
     }
     return .value(.nothing)
   }

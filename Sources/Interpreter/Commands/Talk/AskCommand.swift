@@ -11,17 +11,18 @@ extension CommandDefinition {
     ], takesRequestFlags: true,
     examples: ["ask \"Name one river.\" --temperature 0 --max-tokens 20", "let a = ask \"Name one river.\"\nask \"Where is it? {a}\""]
   ) { call in
-    let context = try await call.callContext()
+    var context = try await call.callContext()
     let messages = try await call.singlePrompt(context)
     let form = try await call.replyForm()
     // A call at the top has a job, so that a key can end it; in a row it belongs to the row's.
-    let row = await JobScope.single(call, context) { context in
-      let reply = await context.call(messages)
-      let (parsed, read) = form?.read(reply) ?? (nil, reply)
-      return ReplyRow(read, index: 0, item: .nothing, parsed: parsed)
-    }
+    let lead = SingleCall(call, &context)
+    let reply = await lead.run(context) { context in await context.call(messages) }
+    let formed = form?.read(reply)
+    let read = formed?.1 ?? reply
+    let row = ReplyRow(read, index: 0, item: .nothing, parsed: formed?.0)
+    lead.ended(row)
     if call.has("raw"), call.isLast, context.showsValues {
-      try call.world.output.print(row.reply.text, raw: true)
+      try call.world.output.print(read.text, raw: true)
       return .value(.nothing)
     }
     return .value(.reply(row))
@@ -59,7 +60,7 @@ extension Invocation {
     if let expression = command.arguments.first {
       if let input { return [Message(.user, try await textWith(input, expression, context))] }
       let value = try await context.value(expression)
-      guard value.asText != nil || value.asNumber != nil else {
+      guard value.asText != nil || value.asNumber != nil || value.failure != nil else {
         throw error(
           "a prompt is a text, not \(value.kind): \(value.preview)", at: expression.span,
           help: "`map` sends one prompt for every item of a list")
@@ -67,7 +68,7 @@ extension Invocation {
       return [Message(.user, try context.text(of: value, at: expression.span))]
     }
     let value = input ?? .nothing
-    guard value.asText != nil else { throw error("a prompt is a text, not \(value.kind): \(value.preview)") }
+    guard value.asText != nil || value.failure != nil else { throw error("a prompt is a text, not \(value.kind): \(value.preview)") }
     return [Message(.user, try context.text(of: value, at: command.name.span))]
   }
 

@@ -39,9 +39,7 @@ extension CommandDefinition {
     var rows = stream
     if let shape = sweep.shape {
       if let items = stream.source.count {
-        let note = "\((Double(items) * combinations).short) prompts: \(items) items × \(shape)"
-        // Within rows it is said once, not for each.
-        if call.context.job?.isNews("\(call.span.start) \(note)") ?? true { call.world.output.note(note) }
+        call.world.output.note("\((Double(items) * combinations).short) prompts: \(items) items × \(shape)")
       }
       rows = rows.adding(ExpandStage(width: sweep.variants.count))
     }
