@@ -60,7 +60,7 @@ let package = Package(
     room("Chat", knows: ["Threads"]),
     room("JSON"),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
-    .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
+    .target(name: "CEdit", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "TestSupport", dependencies: ["Threads"], path: "Tests/Support", swiftSettings: strict),
     tests("JSONTests", of: ["JSON"]),
     tests("FormatsTests", of: ["Formats", "JSON"]),

@@ -36,6 +36,9 @@ static struct {
   CURLSH *(*share_init)(void);
   CURLSHcode (*share_setopt)(CURLSH *, CURLSHoption, ...);
   CURLSHcode (*share_cleanup)(CURLSH *);
+  CURLU *(*url)(void);
+  CURLUcode (*url_set)(CURLU *, CURLUPart, const char *, unsigned);
+  void (*url_cleanup)(CURLU *);
 } curl;
 
 static const struct {
@@ -66,6 +69,9 @@ static const struct {
     {"curl_share_init", (void **)&curl.share_init},
     {"curl_share_setopt", (void **)&curl.share_setopt},
     {"curl_share_cleanup", (void **)&curl.share_cleanup},
+    {"curl_url", (void **)&curl.url},
+    {"curl_url_set", (void **)&curl.url_set},
+    {"curl_url_cleanup", (void **)&curl.url_cleanup},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -216,6 +222,14 @@ CURLSH *cc_share_init(void) {
   return share;
 }
 void cc_share_cleanup(CURLSH *share) { curl.share_cleanup(share); }
+
+CURLU *cc_url_parse(const char *text) {
+  CURLU *url = curl.url();
+  if (url && curl.url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) return url;
+  curl.url_cleanup(url);
+  return NULL;
+}
+void cc_url_free(CURLU *url) { curl.url_cleanup(url); }
 
 #ifdef __linux__
 #include <sys/epoll.h>

@@ -5,12 +5,65 @@
 #endif
 #include "cedit.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+
+static struct {
+  __typeof__(&el_init) init;
+  __typeof__(&el_wset) wset;
+  __typeof__(&el_wget) wget;
+  __typeof__(&el_source) source;
+  __typeof__(&el_wgets) wgets;
+  __typeof__(&el_wline) wline;
+  __typeof__(&el_winsertstr) winsertstr;
+  __typeof__(&el_deletestr) deletestr;
+} edit;
+
+static const struct {
+  const char *name;
+  void **slot;
+} symbols[] = {
+    {"el_init", (void **)&edit.init},
+    {"el_wset", (void **)&edit.wset},
+    {"el_wget", (void **)&edit.wget},
+    {"el_source", (void **)&edit.source},
+    {"el_wgets", (void **)&edit.wgets},
+    {"el_wline", (void **)&edit.wline},
+    {"el_winsertstr", (void **)&edit.winsertstr},
+    {"el_deletestr", (void **)&edit.deletestr},
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char problem[256];
+
+static void load(void) {
+  // The names under which Debian, other Linux systems and macOS keep it.
+  static const char *const names[] = {"libedit.so.2", "libedit.so.0", "/usr/lib/libedit.3.dylib", "libedit.3.dylib"};
+  void *library = NULL;
+  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    snprintf(problem, sizeof problem, "libedit cannot be loaded (Debian: apt-get install libedit2)");
+    return;
+  }
+  for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+    *symbols[i].slot = dlsym(library, symbols[i].name);
+    if (!*symbols[i].slot) {
+      snprintf(problem, sizeof problem, "this libedit lacks %s (version 3.1 or later is needed)", symbols[i].name);
+      return;
+    }
+  }
+}
+
+const char *ce_load(void) {
+  pthread_once(&once, load);
+  return problem[0] ? problem : NULL;
+}
 
 // libedit asks the terminal for its size and mode; this one is large and nobody's, so that it never wraps or scrolls.
 static int private_terminal(void) {
@@ -26,59 +79,60 @@ static int private_terminal(void) {
 }
 
 EditLine *ce_create(const char *program, void *context, ce_reader reader) {
+  if (ce_load()) return NULL;
   int terminal = private_terminal();
   if (terminal < 0) return NULL;
   FILE *in = fdopen(terminal, "r+");
   FILE *nowhere = fopen("/dev/null", "r+");
   if (!in || !nowhere) return NULL;
   // It edits only if its output is a terminal when it starts; what it writes later goes nowhere.
-  EditLine *editor = el_init(program, in, in, nowhere);
+  EditLine *editor = edit.init(program, in, in, nowhere);
   if (!editor) return NULL;
-  el_wset(editor, EL_SETFP, 1, nowhere);
-  el_wset(editor, EL_CLIENTDATA, context);
-  el_wset(editor, EL_SIGNAL, 0);
-  el_wset(editor, EL_EDITOR, L"emacs");
-  el_wset(editor, EL_GETCFN, reader);
+  edit.wset(editor, EL_SETFP, 1, nowhere);
+  edit.wset(editor, EL_CLIENTDATA, context);
+  edit.wset(editor, EL_SIGNAL, 0);
+  edit.wset(editor, EL_EDITOR, L"emacs");
+  edit.wset(editor, EL_GETCFN, reader);
   return editor;
 }
 
 void *ce_context(EditLine *editor) {
   void *context = NULL;
-  el_wget(editor, EL_CLIENTDATA, &context);
+  edit.wget(editor, EL_CLIENTDATA, &context);
   return context;
 }
 
 void ce_add_function(EditLine *editor, const wchar_t *name, ce_function function) {
-  el_wset(editor, EL_ADDFN, name, name, function);
+  edit.wset(editor, EL_ADDFN, name, name, function);
 }
 
 void ce_bind(EditLine *editor, const wchar_t *key, const wchar_t *command) {
   if (command) {
-    el_wset(editor, EL_BIND, key, command, NULL);
+    edit.wset(editor, EL_BIND, key, command, NULL);
   } else {
-    el_wset(editor, EL_BIND, L"-r", key, NULL);
+    edit.wset(editor, EL_BIND, L"-r", key, NULL);
   }
 }
 
 void ce_bind_alternate(EditLine *editor, const wchar_t *key, const wchar_t *command) {
   if (command) {
-    el_wset(editor, EL_BIND, L"-a", key, command, NULL);
+    edit.wset(editor, EL_BIND, L"-a", key, command, NULL);
   } else {
-    el_wset(editor, EL_BIND, L"-a", L"-r", key, NULL);
+    edit.wset(editor, EL_BIND, L"-a", L"-r", key, NULL);
   }
 }
 
 int ce_is_vi(EditLine *editor) {
   const wchar_t *mode = NULL;
-  return el_wget(editor, EL_EDITOR, &mode) == 0 && mode && mode[0] == L'v';
+  return edit.wget(editor, EL_EDITOR, &mode) == 0 && mode && mode[0] == L'v';
 }
 
-void ce_source(EditLine *editor) { el_source(editor, NULL); }
+void ce_source(EditLine *editor) { edit.source(editor, NULL); }
 
-const wchar_t *ce_read(EditLine *editor, int *count) { return el_wgets(editor, count); }
+const wchar_t *ce_read(EditLine *editor, int *count) { return edit.wgets(editor, count); }
 
 const wchar_t *ce_line(EditLine *editor, size_t *length, size_t *cursor) {
-  const LineInfoW *line = el_wline(editor);
+  const LineInfoW *line = edit.wline(editor);
   *length = (size_t)(line->lastchar - line->buffer);
   *cursor = (size_t)(line->cursor - line->buffer);
   return line->buffer;
@@ -86,20 +140,20 @@ const wchar_t *ce_line(EditLine *editor, size_t *length, size_t *cursor) {
 
 void ce_replace(EditLine *editor, const wchar_t *text, size_t cursor) {
   // The cursor is moved through el_wline: el_cursor and el_replacestr do not exist on macOS.
-  LineInfoW *line = (LineInfoW *)(void *)el_wline(editor);
+  LineInfoW *line = (LineInfoW *)(void *)edit.wline(editor);
   line->cursor = line->lastchar;
-  el_deletestr(editor, (int)(line->lastchar - line->buffer));
-  el_winsertstr(editor, text);
-  line = (LineInfoW *)(void *)el_wline(editor);
+  edit.deletestr(editor, (int)(line->lastchar - line->buffer));
+  edit.winsertstr(editor, text);
+  line = (LineInfoW *)(void *)edit.wline(editor);
   size_t length = (size_t)(line->lastchar - line->buffer);
   line->cursor = line->buffer + (cursor < length ? cursor : length);
 }
 
 void ce_move(EditLine *editor, size_t cursor) {
-  LineInfoW *line = (LineInfoW *)(void *)el_wline(editor);
+  LineInfoW *line = (LineInfoW *)(void *)edit.wline(editor);
   size_t length = (size_t)(line->lastchar - line->buffer);
   line->cursor = line->buffer + (cursor < length ? cursor : length);
 }
 
-int ce_insert(EditLine *editor, const wchar_t *text) { return el_winsertstr(editor, text); }
-void ce_delete_before(EditLine *editor, int count) { el_deletestr(editor, count); }
+int ce_insert(EditLine *editor, const wchar_t *text) { return edit.winsertstr(editor, text); }
+void ce_delete_before(EditLine *editor, int count) { edit.deletestr(editor, count); }

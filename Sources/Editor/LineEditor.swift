@@ -69,10 +69,13 @@ public final class LineEditor: Sendable {
   let delegate: EditorDelegate
 
   /// Nil where standard input is no terminal that can be edited on.
+  /// Why nothing can be edited: libedit is missing, or is none. Nil where it is there. Loads it.
+  public static var problem: String? { ce_load().map { String(cString: $0) } }
+
   public init?(history: History, delegate: EditorDelegate) {
     guard isatty(0) == 1, isatty(1) == 1 else { return nil }
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
-    guard !term.isEmpty, term != "dumb", let wake = WakePipe() else { return nil }
+    guard !term.isEmpty, term != "dumb", ce_load() == nil, let wake = WakePipe() else { return nil }
     self.wake = wake
     self.history = history
     self.delegate = delegate

@@ -17,7 +17,7 @@ public final class ProviderClient: ModelClient {
       feed?.finish()
       return Attempt(failure: Failure(.notFound, "there is no provider `\(request.model.provider)`"))
     }
-    var http = HTTPRequest(url: endpoint.chatURL, method: .post(OpenAIRequest.body(request)), headers: endpoint.headers)
+    var http = HTTPRequest(endpoint.chat, method: .post(OpenAIRequest.body(request)), headers: endpoint.headers)
     http.deadlines.connect = request.timeouts.connect
     http.deadlines.firstToken = request.timeouts.firstToken
     http.deadlines.idle = request.timeouts.idle
@@ -34,19 +34,19 @@ public final class ProviderClient: ModelClient {
       return .failure(Failure(.notFound, "there is no provider `\(provider)`"))
     }
     let collector = BodyCollector()
-    var http = HTTPRequest(url: endpoint.modelsURL, method: .get, headers: endpoint.headers)
+    var http = HTTPRequest(endpoint.models, method: .get, headers: endpoint.headers)
     http.deadlines.total = .seconds(20)
     let result = await transport.transfer(http, handler: collector).run()
     let status = collector.head?.status
     if let failure = result.error.flatMap(Failure.init) { return .failure(failure) }
     guard let status, (200..<300).contains(status), let document = try? JSONValue(parsing: collector.body) else {
       guard let status, status >= 300 else {
-        return .failure(Failure(.malformed, "\(endpoint.modelsURL) did not answer with a list of models", status: status))
+        return .failure(Failure(.malformed, "\(endpoint.models.url) did not answer with a list of models", status: status))
       }
       return .failure(FailureReader.read(status: status, body: collector.body, head: collector.head))
     }
     guard let list = document["data"]?.array else {
-      return .failure(Failure(.malformed, "\(endpoint.modelsURL) did not answer with a list of models", status: status))
+      return .failure(Failure(.malformed, "\(endpoint.models.url) did not answer with a list of models", status: status))
     }
     return .success(list.compactMap { $0["id"]?.string }.sorted())
   }

@@ -6,10 +6,15 @@ import Transport
 public final class Registry: Sendable {
   /// Where requests to a provider go, headers and key included.
   struct Endpoint: Sendable {
-    var baseURL: String
     var headers: HeaderList
-    var chatURL: String { baseURL + "/chat/completions" }
-    var modelsURL: String { baseURL + "/models" }
+    var chat: HTTPAddress
+    var models: HTTPAddress
+
+    init(baseURL: String, headers: HeaderList) {
+      self.headers = headers
+      chat = HTTPAddress(baseURL + "/chat/completions")
+      models = HTTPAddress(baseURL + "/models")
+    }
   }
 
   private struct State {

@@ -12,10 +12,10 @@ final class Prompt: Sendable {
   private let isTerminal = Descriptor.isTerminal(0)
   private let ahead = TypeAhead()
 
-  init(faults: Faults) {
+  init(_ options: Shell.Options) {
     let history = History(path: Descriptor.isTerminal(0) ? History.defaultPath() : nil)
     self.history = history
-    shell = ShellSession(arguments: [], faults: faults, history: { history.lines })
+    shell = ShellSession(arguments: [], options: options, history: { history.lines })
   }
 
   func run() async -> Int32 {
@@ -27,7 +27,10 @@ final class Prompt: Sendable {
     greet()
     await runInitFile()
     let catalog = ModelCatalog(shell.session.world.directory)
-    guard let editor = LineEditor(history: history, delegate: delegate(catalog)) else { return await runPlain() }
+    guard let editor = LineEditor(history: history, delegate: delegate(catalog)) else {
+      if let problem = LineEditor.problem { shell.console.note("\(problem): lines are read as they come") }
+      return await runPlain()
+    }
     catalog.onArrival { [weak editor] in editor?.renewChoices() }
     shell.console.setAbove { editor.printAbove($0) }
     var number = 1

@@ -1,3 +1,4 @@
+import Chat
 import Dispatch
 import Interpreter
 import Language
@@ -21,8 +22,20 @@ public enum Shell {
     public var description: String
   }
 
+  /// What holds for a whole session, whatever it is asked to do.
+  public struct Options: Sendable {
+    /// What sim/flaky does.
+    var faults: Faults
+    /// The model to start with, where one was given.
+    var model: ModelName?
+
+    public init(faults: Faults, model: ModelName?) {
+      (self.faults, self.model) = (faults, model)
+    }
+  }
+
   /// - Throws: `Misuse` where the text is not shares of faults.
-  public static func faults(_ text: String?) throws -> Faults {
+  public static func faults(_ text: String?) throws(Misuse) -> Faults {
     guard let text else { return .usual }
     do { return try Faults(parsing: text) } catch { throw Misuse(description: "--faults: \(error)") }
   }
@@ -34,19 +47,32 @@ public enum Shell {
   /// Commands, settings and functions, as markdown.
   public static var reference: String { HelpText.reference }
 
-  public static func run(text: String, named name: String, arguments: [String], faults: Faults) -> Int32 {
+  /// - Throws: `Misuse` where the text is no model's name.
+  public static func model(_ text: String?) throws(Misuse) -> ModelName? {
+    guard let text else { return nil }
+    guard let model = ModelName(text) else {
+      throw Misuse(description: "-m: a model is written PROVIDER/NAME, as in openai/gpt-4o-mini, not `\(text)`")
+    }
+    return model
+  }
+
+  /// Tells of wrong usage; returns its exit status.
+  public static func misused(_ text: String, prefix: String = "error: ") -> Int32 {
+    report(text, prefix: prefix)
+    return ShellSession.ExitStatus.misused
+  }
+
+  public static func run(text: String, named name: String, arguments: [String], _ options: Options) -> Int32 {
     raiseDescriptorLimit()
-    let shell = ShellSession(arguments: arguments, faults: faults)
+    let shell = ShellSession(arguments: arguments, options: options)
     return block { await shell.run(Source(name: name, text: text)) }
   }
 
   /// - Parameter file: a path; `-` is standard input.
-  public static func run(file: String, arguments: [String], faults: Faults) -> Int32 {
+  public static func run(file: String, arguments: [String], _ options: Options) -> Int32 {
     switch read(file) {
-    case .failure(let misuse):
-      report(misuse.description)
-      return ShellSession.ExitStatus.misused
-    case .success(let text): return run(text: text, named: file, arguments: arguments, faults: faults)
+    case .failure(let misuse): return misused(misuse.description)
+    case .success(let text): return run(text: text, named: file, arguments: arguments, options)
     }
   }
 
@@ -143,9 +169,9 @@ public enum Shell {
     }
   }
 
-  public static func prompt(faults: Faults) -> Int32 {
+  public static func prompt(_ options: Options) -> Int32 {
     raiseDescriptorLimit()
-    return block { await Prompt(faults: faults).run() }
+    return block { await Prompt(options).run() }
   }
 
   // MARK: pieces
@@ -177,7 +203,7 @@ public enum Shell {
 
   /// Waits on the main thread for a task. The main thread stays ours: an async `main` would let libdispatch retire it, and job
   /// control and signals want it alive.
-  private static func block(_ body: @escaping @Sendable () async -> Int32) -> Int32 {
+  static func block(_ body: @escaping @Sendable () async -> Int32) -> Int32 {
     let done = DispatchSemaphore(value: 0)
     let status = Box()
     Task {

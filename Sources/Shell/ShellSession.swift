@@ -24,13 +24,16 @@ public final class ShellSession: Sendable {
     public static let interrupted: Int32 = 130
   }
 
-  public init(arguments: [String], faults: Faults = .usual, history: @escaping @Sendable () -> [String] = { [] }) {
+  public init(
+    arguments: [String], options: Shell.Options = Shell.Options(faults: .usual, model: nil),
+    history: @escaping @Sendable () -> [String] = { [] }
+  ) {
     var settings = TransportSettings()
     settings.caBundle = HostSystem.variable("SSL_CERT_FILE").flatMap { $0.isEmpty ? nil : $0 }
     transport = HTTPTransport(settings: settings)
     let registry = Registry(environment: HostSystem.variable)
-    let backend = Backend(registry: registry, transport: transport, faults: faults)
-    let initial = Settings(model: ShellSession.firstModel(registry))
+    let backend = Backend(registry: registry, transport: transport, faults: options.faults)
+    let initial = Settings(model: options.model ?? ShellSession.firstModel(registry))
     let (time, tails) = (SystemTimekeeper(), Tails())
     let limiter = Limiter(initial.limits, time: time)
     let term = HostSystem.variable("TERM") ?? ""

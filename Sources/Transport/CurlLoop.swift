@@ -92,7 +92,7 @@ final class CurlLoop {
     guard transfer.state == .new else { return finish(transfer, error: .cancelled) }  // cancelled before it started
     transfer.started = now
     guard let host = transfer.host else {
-      return finish(transfer, error: .badURL("not an http or https address: \(transfer.request.url.prefix(200))"))
+      return finish(transfer, error: .badURL("not an http or https address: \(transfer.request.address.url.prefix(200))"))
     }
     transfer.state = .waiting
     if host.isAddress || host.isLoopback || settings.usesProxy(proxy, host) { return launch(transfer) }

@@ -5,7 +5,7 @@ public struct HTTPRequest: Sendable {
     case post([UInt8])
   }
 
-  public var url: String
+  public var address: HTTPAddress
   public var method: Method
   public var headers: HeaderList
   public var deadlines = Deadlines()
@@ -14,8 +14,8 @@ public struct HTTPRequest: Sendable {
   /// Bytes of headers, likewise.
   public var maximumHead = 256 << 10
 
-  public init(url: String, method: Method, headers: HeaderList) {
-    self.url = url
+  public init(_ address: HTTPAddress, method: Method, headers: HeaderList) {
+    self.address = address
     self.method = method
     self.headers = headers
   }

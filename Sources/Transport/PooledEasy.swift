@@ -6,7 +6,20 @@ final class PooledEasy {
   let handle: Easy
   private let errorBuffer: UnsafeMutablePointer<CChar>
   /// What the last transfer left set: libcurl copies every text it is given, and most transfers of a handle go to one place.
-  private var last: (url: String, proxy: String, isPost: Bool, connect: Int, isFresh: Bool)?
+  /// The address is kept alive by it too, for libcurl holds a pointer into it.
+  private var last: Target?
+
+  private struct Target: Equatable {
+    var address: HTTPAddress
+    var proxy: String
+    var isPost: Bool
+    var connect: Int
+    var isFresh: Bool
+
+    static func == (a: Target, b: Target) -> Bool {
+      a.address === b.address && a.proxy == b.proxy && a.isPost == b.isPost && a.connect == b.connect && a.isFresh == b.isFresh
+    }
+  }
 
   /// - Parameters:
   ///   - share: DNS and TLS sessions for all handles of the loop.
@@ -61,13 +74,13 @@ final class PooledEasy {
     errorBuffer[0] = 0
     _ = cc_easy_set_slist(handle, CURLOPT_HTTPHEADER, transfer.request.headers.list)
     let connect = Int(transfer.request.deadlines.connect.map { max(1, $0.nanoseconds / 1_000_000) } ?? 0)
-    let wanted = (
-      url: transfer.request.url, proxy: transfer.host.flatMap { proxy.address(for: $0) } ?? "", isPost: transfer.body != nil,
-      connect: connect, isFresh: fresh
-    )
-    if let last, last == wanted {
-    } else {
-      _ = cc_easy_set_text(handle, CURLOPT_URL, wanted.url)
+    let wanted = Target(
+      address: transfer.request.address, proxy: transfer.host.flatMap { proxy.address(for: $0) } ?? "",
+      isPost: transfer.body != nil, connect: connect, isFresh: fresh)
+    if last != wanted {
+      // Where both are set libcurl goes by the parsed one; before 8.x it still keeps the text of the handle's first address.
+      _ = cc_easy_set_text(handle, CURLOPT_URL, wanted.address.url)
+      _ = cc_easy_set_ptr(handle, CURLOPT_CURLU, wanted.address.parsed.map { UnsafeRawPointer($0) })
       _ = cc_easy_set_text(handle, CURLOPT_PROXY, wanted.proxy)
       _ = cc_easy_set_text(handle, CURLOPT_NOPROXY, proxy.except)
       set(CURLOPT_CONNECTTIMEOUT_MS, wanted.connect)

@@ -36,6 +36,9 @@ struct HostKey: Hashable, Sendable {
   var isTLS: Bool
   var host: String
   var authority: String
+  /// Whether nothing has to be looked up.
+  let isAddress: Bool
+  let isLoopback: Bool
 
   init?(url: String) {
     guard let separator = url.range(of: "://") else { return nil }
@@ -53,14 +56,10 @@ struct HostKey: Hashable, Sendable {
       host = String(authority.prefix { $0 != ":" })
     }
     if host.isEmpty { return nil }
+    isAddress = host.contains(":") || host.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
+    isLoopback =
+      host == "localhost" || host == "::1" || host.hasSuffix(".localhost") || (host.hasPrefix("127.") && isAddress)
   }
-
-  var isLoopback: Bool {
-    host == "localhost" || host == "::1" || host.hasSuffix(".localhost") || (host.hasPrefix("127.") && isAddress)
-  }
-
-  /// Whether nothing has to be looked up.
-  var isAddress: Bool { host.contains(":") || host.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") } }
 }
 
 extension String {

@@ -7,7 +7,6 @@ import Threads
 /// alone, and `run` reads `result` only after that thread has resumed it.
 public final class Transfer: @unchecked Sendable {
   let request: HTTPRequest
-  let host: HostKey?
   /// The body where libcurl may point at it for as long as the transfer lives.
   let body: UnsafeMutableRawBufferPointer?
   private let transport: HTTPTransport
@@ -33,6 +32,8 @@ public final class Transfer: @unchecked Sendable {
   /// Why we ended it, where it was us.
   var ending: TransportError?
 
+  var host: HostKey? { request.address.host }
+
   /// Nothing of what was asked for has come.
   var isWaiting: Bool { received == 0 || handler?.isWaiting ?? false }
 
@@ -42,7 +43,6 @@ public final class Transfer: @unchecked Sendable {
     self.request = request
     self.handler = handler
     self.transport = transport
-    host = HostKey(url: request.url)
     if case .post(let bytes) = request.method {
       let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 1)
       copy.copyBytes(from: bytes)

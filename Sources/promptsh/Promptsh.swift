@@ -5,33 +5,47 @@ struct Promptsh: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "promptsh",
     abstract: "A scripting shell for prompt experiments: fans prompts out to language models at a width you choose.",
+    usage: """
+      promptsh [OPTION …]                      the prompt
+      promptsh [OPTION …] SCRIPT [ARGUMENT …]  runs a script; `args` holds what follows
+      promptsh [OPTION …] -e TEXT              runs the text
+      promptsh [OPTION …] -m MODEL WORD …      sends the words as one prompt
+      promptsh SUBCOMMAND …
+      """,
     discussion: """
-      Without arguments it is a prompt. With a file it runs the script; `args` holds what follows.
+      Options, which stand before the script; -- ends them:
+
+      \(RunOption.overview)
 
       Exit status: 0 all well, 1 the script failed, 2 misused (usage, syntax), 3 some prompts failed, 130 interrupted.
       """,
     version: "promptsh \(Shell.version)",
     subcommands: [Run.self, Check.self, Format.self, Simulate.self, Reference.self],
     defaultSubcommand: Run.self)
+
+  static let subcommands = ["run", "check", "fmt", "simulate", "reference"]
 }
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Runs a script, an expression, or the prompt (the default).")
 
-  @Option(name: [.customShort("e")], help: "Runs this text instead of a file.")
-  var expression: String?
+  @Option(name: RunOption.expression.names, parsing: .unconditionalSingleValue, help: RunOption.expression.argumentHelp)
+  var expression: [String] = []
 
-  @Option(help: ArgumentHelp("What sim/flaky does: shares of requests.", valueName: "429=0.1,500=0.05,cut=0.05,stall=0"))
+  @Option(name: RunOption.model.names, parsing: .unconditional, help: RunOption.model.argumentHelp)
+  var model: String?
+
+  @Option(name: RunOption.faults.names, parsing: .unconditional, help: RunOption.faults.argumentHelp)
   var faults: String?
 
-  @Argument(parsing: .captureForPassthrough, help: "A script, and its arguments.")
-  var script: [String] = []
+  @Argument(help: "A script and its arguments, or the words of a prompt.")
+  var rest: [String] = []
 
   func run() throws {
-    let faults = try Shell.faults(faults)
-    if let expression { throw ExitCode(Shell.run(text: expression, named: "-e", arguments: script, faults: faults)) }
-    if let file = script.first { throw ExitCode(Shell.run(file: file, arguments: Array(script.dropFirst()), faults: faults)) }
-    throw ExitCode(Shell.prompt(faults: faults))
+    var arguments = RunArguments()
+    (arguments.texts, arguments.model, arguments.faults) = (expression, model, faults)
+    arguments.rest = rest
+    throw ExitCode(try arguments.run())
   }
 }
 
@@ -49,8 +63,7 @@ struct Simulate: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Serves the simulator's models over OpenAI's chat completions on 127.0.0.1.")
 
   @Option(help: "0 takes a free one.") var port: Int = 8642
-  @Option(help: ArgumentHelp("What sim/flaky does: shares of requests.", valueName: "429=0.1,500=0.05,cut=0.05,stall=0"))
-  var faults: String?
+  @Option(name: RunOption.faults.names, help: RunOption.faults.argumentHelp) var faults: String?
   @Option(help: "Requests a minute at most, for all models together; told in x-ratelimit headers.") var rpm: Int?
   @Flag(help: "Refuses everything for two seconds in every thirty, with 429 and 529 in turn.") var bursts = false
   @Option(help: "Ends by itself after this many seconds.") var seconds: Int?
@@ -81,17 +94,5 @@ struct Format: ParsableCommand {
 
   func run() throws {
     throw ExitCode(Shell.format(files: files, checking: check))
-  }
-}
-
-/// `promptsh help map` tells about the language's `map`; the parser's own `help` knows only subcommands.
-@main
-enum Entry {
-  static func main() {
-    let arguments = CommandLine.arguments
-    if arguments.count == 3, arguments[1] == "help", !["run", "check", "fmt", "simulate"].contains(arguments[2]) {
-      Promptsh.exit(withError: ExitCode(Shell.help(arguments[2])))
-    }
-    Promptsh.main()
   }
 }

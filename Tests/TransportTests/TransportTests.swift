@@ -30,7 +30,7 @@ import Threads
     return HTTPTransport(settings: settings)
   }
 
-  private func get(_ url: String) -> HTTPRequest { HTTPRequest(url: url, method: .get, headers: HeaderList([])) }
+  private func get(_ url: String) -> HTTPRequest { HTTPRequest(HTTPAddress(url), method: .get, headers: HeaderList([])) }
 
   @Test(arguments: [false, true])
   func answersArriveWhole(_ polling: Bool) async throws {
@@ -46,7 +46,7 @@ import Threads
     let result = await transport.transfer(get(server.url), handler: collector).run()
     #expect(result.error == nil && collector.head?.status == 200 && collector.text == "hello" && collector.head?["x-TEST"] == "Yes")
     let post = Collector()
-    let request = HTTPRequest(url: server.url, method: .post(Array("say: world".utf8)), headers: HeaderList([]))
+    let request = HTTPRequest(HTTPAddress(server.url), method: .post(Array("say: world".utf8)), headers: HeaderList([]))
     #expect(await transport.transfer(request, handler: post).run().error == nil)
     #expect(post.text == "world")
     // Keep-alive: both went over one connection.
@@ -221,7 +221,7 @@ import Threads
     defer { transport.shutdown() }
     let collector = Collector()
     let headers = HeaderList([("Authorization", "Bearer x\r\nEvil: yes"), ("X-Fine", "1")])
-    _ = await transport.transfer(HTTPRequest(url: server.url, method: .get, headers: headers), handler: collector).run()
+    _ = await transport.transfer(HTTPRequest(HTTPAddress(server.url), method: .get, headers: headers), handler: collector).run()
     #expect(collector.text == "0")
   }
 }

@@ -61,6 +61,10 @@ void cc_slist_free(struct curl_slist *list);
 CURLSH *cc_share_init(void);
 void cc_share_cleanup(CURLSH *share);
 
+/// A URL taken apart by libcurl, for CURLOPT_CURLU; NULL where it cannot make anything of it.
+CURLU *cc_url_parse(const char *text);
+void cc_url_free(CURLU *url);
+
 #ifdef __linux__
 // epoll and eventfd: their C types (a packed union) do not import well.
 int cc_epoll_create(void);

@@ -1,4 +1,5 @@
-// libedit as Swift can call it: typed wrappers of its variadic calls. It keeps keys and buffer; it never draws (its output goes to
+// libedit as Swift can call it: typed wrappers of its variadic calls, over a table of function pointers that is filled by dlopen
+// when a prompt is needed: linked, it and the three libraries it brings cost every start. It keeps keys and buffer; it never draws (its output goes to
 // /dev/null) and never resizes (el_resize in the middle of a line overflows its heap).
 #ifndef PROMPTSH_CEDIT_H
 #define PROMPTSH_CEDIT_H
@@ -7,12 +8,15 @@
 #include <stddef.h>
 #include <wchar.h>
 
+/// Loads libedit once; later calls return the first answer. NULL when it is there, else what is wrong. Thread-safe.
+const char *ce_load(void);
+
 /// Asked for the next key: 1 with the character in `key`, 0 at the end of input.
 typedef int (*ce_reader)(EditLine *editor, wchar_t *key);
 /// A command bound to a key; returns one of the CC_ constants.
 typedef unsigned char (*ce_function)(EditLine *editor, wint_t key);
 
-/// An editor on a pseudo-terminal of its own, 400 x 1000, which nobody reads. NULL where none can be had.
+/// An editor on a pseudo-terminal of its own, 400 x 1000, which nobody reads. NULL where none can be had, or no libedit.
 EditLine *ce_create(const char *program, void *context, ce_reader reader);
 void *ce_context(EditLine *editor);
 /// The name must live as long as the editor.

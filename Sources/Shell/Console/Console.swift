@@ -81,12 +81,13 @@ final class Console: Output {
     if let problem = rendered.problem { note(problem) }
   }
 
-  /// Shows a long text with $PAGER (`less -S` where it is not set). False where it fits, or there is no pager.
+  /// Shows a long text with $PAGER (`less -S` where it is not set). False where it fits, or there is no pager (`PAGER=`).
   private func page(_ text: String) -> Bool {
     let lines = text.reduce(1) { $1 == "\n" ? $0 + 1 : $0 }
     guard let size = Descriptor.size(1), lines > size.rows - 2 else { return false }
-    let pager = HostSystem.variable("PAGER").flatMap { $0.isEmpty ? nil : $0 } ?? "less -S"
-    guard let pipe = popen(pager, "w") else { return false }
+    let pager = HostSystem.variable("PAGER") ?? "less -S"
+    // Set to nothing it says that none is wanted.
+    guard !pager.allSatisfy(\.isWhitespace), let pipe = popen(pager, "w") else { return false }
     // Whoever leaves the pager early wants no more of it.
     fputs(text + "\n", pipe)
     return pclose(pipe) == 0

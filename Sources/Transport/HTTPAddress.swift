@@ -1,0 +1,26 @@
+import CCurl
+
+/// A URL, taken apart once for all requests that go to it: which server it names, and libcurl's own parse.
+///
+/// Taken apart for each request, the first costs 43,000 instructions and the second 10,000, of the 76,000 that a whole prompt
+/// costs a program in C.
+///
+/// `@unchecked Sendable`: everything is written in `init` and freed in `deinit`; between them it is only read. libcurl copies
+/// the handle at the start of each transfer (`curl_url_dup`).
+public final class HTTPAddress: @unchecked Sendable {
+  public let url: String
+  /// Nil where it is no http or https URL.
+  let host: HostKey?
+  /// Nil where libcurl cannot parse the URL; its own words for that come with the first transfer.
+  let parsed: OpaquePointer?
+
+  public init(_ url: String) {
+    self.url = url
+    host = HostKey(url: url)
+    parsed = host != nil && cc_load() == nil ? cc_url_parse(url) : nil
+  }
+
+  deinit {
+    if let parsed { cc_url_free(parsed) }
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Shell
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+@main
+enum Entry {
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      exit(try status(of: arguments))
+    } catch {
+      report(error)
+    }
+  }
+
+  private static func status(of arguments: [String]) throws -> Int32 {
+    // `help map` tells about the language's `map`; the parser's own `help` knows only subcommands.
+    if arguments.count == 2, arguments[0] == "help", !Promptsh.subcommands.contains(arguments[1]) { return Shell.help(arguments[1]) }
+    if let plain = RunArguments(arguments, subcommands: Promptsh.subcommands + ["help"]) { return try plain.run() }
+    var command = try Promptsh.parseAsRoot(arguments)
+    try command.run()
+    return 0
+  }
+
+  /// Help and the version are thrown too; whatever else is no status of its own was misuse.
+  private static func report(_ error: any Error) -> Never {
+    if let misuse = error as? Shell.Misuse { exit(Shell.misused(misuse.description)) }
+    if Promptsh.exitCode(for: error) == .validationFailure { exit(Shell.misused(Promptsh.fullMessage(for: error), prefix: "")) }
+    Promptsh.exit(withError: error)
+  }
+}
