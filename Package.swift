@@ -69,7 +69,7 @@ let package = Package(
     .testTarget(
       name: "ProvidersTests", dependencies: ["Providers", "Transport", "Chat", "Threads"], exclude: ["Cassettes"], swiftSettings: strict),
     tests("TransportTests", of: ["Transport", "Providers", "Simulator", "Chat", "TestSupport", "Threads"]),
-    tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor"]),
+    tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor", "TestSupport", "Threads"]),
     tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats", "Threads"]),
     tests("ProgramTests", of: ["Simulator", "Threads"]),
     tests("ReliabilityTests", of: ["Providers", "Transport", "Scheduling", "Chat", "TestSupport", "Threads"]),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -127,7 +128,17 @@ int ce_is_vi(EditLine *editor) {
   return edit.wget(editor, EL_EDITOR, &mode) == 0 && mode && mode[0] == L'v';
 }
 
-void ce_source(EditLine *editor) { edit.source(editor, NULL); }
+void ce_source(EditLine *editor) {
+  // The path is ours, not libedit's, so that only a plain file of a sane size is opened: a pipe in its place would never end.
+  const char *own = getenv("EDITRC");
+  const char *home = getenv("HOME");
+  char path[4096];
+  int length = own && *own ? snprintf(path, sizeof path, "%s", own)
+                           : snprintf(path, sizeof path, "%s/.editrc", home && *home ? home : "/nonexistent");
+  struct stat status;
+  if (length < 0 || (size_t)length >= sizeof path || stat(path, &status) != 0) return;
+  if (S_ISREG(status.st_mode) && status.st_size < (1 << 20)) edit.source(editor, path);
+}
 
 const wchar_t *ce_read(EditLine *editor, int *count) { return edit.wgets(editor, count); }
 

@@ -36,8 +36,10 @@ extension EditorThread {
     case .editOutside:
       editOutside()
       return KeyCode.refresh
-    // vi's way to its command mode; elsewhere it would make a command of the next key.
-    case .escape: return isVi ? 0x1B : nil
+    // vi's way to its command mode; elsewhere the first half of a key, as slow hands and slow lines send it.
+    case .escape:
+      if isVi { return 0x1B }
+      keys.holdMeta()
     case .previousChoice: break
     }
     return nil

@@ -12,7 +12,7 @@ final class EditorThread {
   private var libedit: OpaquePointer?
   private(set) var isVi = false
   var screen = Screen()
-  private var keys = KeyReader()
+  var keys = KeyReader()
   private let mode = TerminalMode()
   private var continuation = ""
   private(set) var size = Screen.size
@@ -193,7 +193,7 @@ final class EditorThread {
       }
       // What may be the start of a sequence is a key of its own when nothing follows.
       var timeout = timeval(tv_sec: 0, tv_usec: 40_000)
-      let ready = keys.isEmpty ? select(wake + 1, &set, nil, nil, nil) : select(wake + 1, &set, nil, nil, &timeout)
+      let ready = keys.awaitsMore ? select(wake + 1, &set, nil, nil, &timeout) : select(wake + 1, &set, nil, nil, nil)
       if ready < 0 {
         if errno == EINTR { continue }
         inputEnded = true
@@ -230,7 +230,14 @@ final class EditorThread {
   /// A window that is being dragged changes many times: wait until it rests.
   private func resize() {
     var waiting = pollfd(fd: editor.wake.readEnd, events: Int16(POLLIN), revents: 0)
-    while poll(&waiting, 1, 40) > 0 { if !editor.wake.clear().contains(SIGWINCH) { break } }
+    var others: Set<Int32> = []
+    while poll(&waiting, 1, 40) > 0 {
+      let signals = editor.wake.clear()
+      others.formUnion(signals.subtracting([SIGWINCH]))
+      if !signals.contains(SIGWINCH) { break }
+    }
+    // Whatever else came meanwhile is not forgotten.
+    defer { heed(others) }
     let now = Screen.size
     guard now != size else { return }
     size = now

@@ -6,19 +6,35 @@ import Threads
   import Darwin
 #endif
 
-/// Reads single keys while work runs in the foreground. The terminal is in our mode only between `start` and `stop`; what runs
+/// Reads single keys while work runs in the foreground. The terminal is in our mode only while somebody holds the keys; what runs
 /// afterwards (the prompt, another program) finds it as it was.
+///
+/// One thread reads and has the terminal's mode to itself, so that the two never disagree, whoever takes and gives back when.
 public final class ForegroundKeys: Sendable {
+  /// Who may hold the keys; the higher one gets them.
+  public enum Holder: Int, Sendable, CaseIterable {
+    /// What runs in the foreground.
+    case work
+    /// Something that fills the screen until a key is pressed.
+    case screen
+  }
+
   private struct State {
-    var handler: (@Sendable (Key) -> Void)?
+    /// How often each holds them. Taking and giving back may arrive in either order, so these only add up.
+    var counts = [Int](repeating: 0, count: Holder.allCases.count)
+    var handlers = [(@Sendable (Key) -> Void)?](repeating: nil, count: Holder.allCases.count)
     var hasThread = false
+
+    var handler: (@Sendable (Key) -> Void)? {
+      Holder.allCases.last { counts[$0.rawValue] > 0 }.flatMap { handlers[$0.rawValue] }
+    }
   }
 
   private let state = Mutex(State())
   private let wake: WakePipe
   private let mode = TerminalMode()
-  /// Rung by the thread when it has seen that nobody wants keys any more: only then is the terminal another's.
-  private let stopped = Bell()
+  /// Given by the thread when it has seen who holds the keys: only then is the terminal another's.
+  private let seen = Acknowledgement()
 
   /// Nil where standard input is no terminal, or one without keys of its own.
   public init?() {
@@ -27,35 +43,37 @@ public final class ForegroundKeys: Sendable {
     self.wake = wake
   }
 
+  /// Takes the keys; each call needs a `giveBack`.
+  ///
   /// - Parameter handler: runs on a thread of the keys' own, one key after the other.
-  public func start(_ handler: @escaping @Sendable (Key) -> Void) {
+  public func take(_ holder: Holder, _ handler: @escaping @Sendable (Key) -> Void) {
     let needsThread = state.withLock { state in
-      state.handler = handler
+      state.counts[holder.rawValue] += 1
+      state.handlers[holder.rawValue] = handler
       defer { state.hasThread = true }
       return !state.hasThread
     }
-    mode.enter(pastes: false)
     if needsThread {
       wake.receiveSignals()
-      startThread { [weak self] in self?.run() }
+      startThread { [self] in run() }
     } else {
       wake.wake()
     }
   }
 
-  /// Gives the terminal back. Blocks for as long as the thread takes to notice: microseconds.
-  public func stop() {
-    let wasReading = state.withLock { state in
-      defer { state.handler = nil }
-      return state.handler != nil
+  /// Gives the keys back, and with the last holder the terminal. Blocks for as long as the thread takes to notice: microseconds.
+  public func giveBack(_ holder: Holder) {
+    let hasThread = state.withLock { state in
+      state.counts[holder.rawValue] -= 1
+      return state.hasThread
     }
-    guard wasReading else { return }
+    guard hasThread else { return }
+    let number = seen.ask()
     wake.wake()
-    stopped.wait()
-    mode.leave(pastes: false)
+    seen.wait(for: number)
   }
 
-  /// ^Z where there is no prompt to go back to: the shell above takes over until it says go on.
+  /// ^Z where there is no prompt to go back to: the shell above takes over until it says go on. For the handler: on the keys' thread.
   public func suspend() {
     mode.leave(pastes: false)
     stopProcess()
@@ -63,32 +81,38 @@ public final class ForegroundKeys: Sendable {
   }
 
   private func run() {
+    defer {
+      mode.leave(pastes: false)
+      seen.leave()
+    }
     var keys = KeyReader()
-    var isReading = true
     while true {
+      let asked = seen.asked
       let handler = state.withLock { $0.handler }
-      if handler == nil, isReading {
-        isReading = false
+      if handler != nil {
+        mode.enter(pastes: false)
+      } else {
+        mode.leave(pastes: false)
         keys = KeyReader()
-        stopped.ring()
       }
-      if handler != nil { isReading = true }
+      seen.acknowledge(asked)
       var set = fd_set()
       withUnsafeMutableBytes(of: &set) { bits in
-        for descriptor in (isReading ? [0, wake.readEnd] : [wake.readEnd]).map(Int.init) {
+        for descriptor in (handler == nil ? [wake.readEnd] : [0, wake.readEnd]).map(Int.init) {
           bits[descriptor / 8] |= 1 << UInt8(descriptor % 8)
         }
       }
       var timeout = timeval(tv_sec: 0, tv_usec: 40_000)
-      let ready = keys.isEmpty ? select(wake.readEnd + 1, &set, nil, nil, nil) : select(wake.readEnd + 1, &set, nil, nil, &timeout)
+      let ready =
+        keys.awaitsMore ? select(wake.readEnd + 1, &set, nil, nil, &timeout) : select(wake.readEnd + 1, &set, nil, nil, nil)
       if ready < 0, errno != EINTR { return }
       if ready < 0 { continue }
       if ready == 0 { keys.becomeLate() }
       let isKey = ready > 0 && withUnsafeBytes(of: &set) { $0[0] & 1 != 0 }
       if ready > 0, withUnsafeBytes(of: &set, { $0[Int(wake.readEnd) / 8] & (1 << UInt8(wake.readEnd % 8)) != 0 }) {
         let signals = wake.clear()
-        if isReading, signals.contains(SIGTSTP) { suspend() }
-        if isReading, signals.contains(SIGCONT) { mode.renew(pastes: false) }
+        if handler != nil, signals.contains(SIGTSTP) { suspend() }
+        if handler != nil, signals.contains(SIGCONT) { mode.renew(pastes: false) }
         continue
       }
       if isKey {
@@ -96,9 +120,12 @@ public final class ForegroundKeys: Sendable {
         let count = readBytes(0, &bytes, bytes.count)
         if count > 0 { keys.append(bytes.prefix(count)) }
         // The terminal went away: the signal for that ends the program.
-        if count == 0 { return }
+        if count == 0 || count < 0 && errno != EINTR && errno != EAGAIN { return }
       }
-      while let key = keys.next() { handler?(key) }
+      while let key = keys.next() {
+        // Alone it means nothing here.
+        if key == .escape { keys.holdMeta() } else { handler?(key) }
+      }
     }
   }
 }

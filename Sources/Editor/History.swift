@@ -9,23 +9,16 @@ import Threads
 /// The lines typed before: one JSON-escaped text a line, appended at once (several shells may write), readable by nobody else. The
 /// newest of equal entries wins. Lines that look as if they held a key are not kept.
 public final class History: Sendable {
-  private let entries = Mutex<[String]>([])
-  private let path: String?
+  private let entries: Mutex<[String]>
+  private let file: HistoryFile?
   static let maximum = 10_000
 
   /// - Parameter path: nil keeps it in memory only.
   public init(path: String?) {
-    self.path = path
-    guard let path, let file = fopen(path, "re") else { return }
-    defer { fclose(file) }
-    var line: UnsafeMutablePointer<CChar>?
-    var capacity = 0
-    var read: [String] = []
-    while getline(&line, &capacity, file) > 0, let text = line.map({ String(cString: $0) }) {
-      if let entry = History.decode(text.last == "\n" ? String(text.dropLast()) : text) { read.append(entry) }
-    }
-    free(line)
-    entries.withLock { $0 = History.newestOnly(read) }
+    let file = path.map(HistoryFile.init)
+    let read = file?.read(lines: History.maximum) ?? []
+    self.file = file
+    entries = Mutex(History.newestOnly(read.compactMap(History.decode)))
   }
 
   /// The user's state folder, by XDG; made if it is not there.
@@ -58,12 +51,7 @@ public final class History: Sendable {
       if entries.count > History.maximum { entries.removeFirst() }
       return true
     }
-    guard isNew, let path else { return }
-    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { return }
-    let bytes = Array((History.encode(text) + "\n").utf8)
-    _ = write(descriptor, bytes, bytes.count)
-    close(descriptor)
+    if isNew { file?.append(History.encode(text)) }
   }
 
   private static func newestOnly(_ entries: [String]) -> [String] {
@@ -95,22 +83,30 @@ public final class History: Sendable {
     return out + "\""
   }
 
-  static func decode(_ line: String) -> String? {
-    guard line.count >= 2, line.first == "\"", line.last == "\"" else { return nil }
-    var out = ""
-    var rest = line.dropFirst().dropLast()
-    while let character = rest.popFirst() {
-      guard character == "\\", let escape = rest.popFirst() else {
-        out.append(character)
+  /// Nil where a line is none of ours.
+  static func decode(_ line: ArraySlice<UInt8>) -> String? {
+    guard line.count >= 2, line.first == UInt8(ascii: "\""), line.last == UInt8(ascii: "\"") else { return nil }
+    let rest = line.dropFirst().dropLast()
+    guard rest.contains(UInt8(ascii: "\\")) else { return String(validating: rest, as: UTF8.self) }
+    var out: [UInt8] = []
+    out.reserveCapacity(rest.count)
+    var index = rest.startIndex
+    while index < rest.endIndex {
+      let byte = rest[index]
+      index += 1
+      guard byte == UInt8(ascii: "\\"), index < rest.endIndex else {
+        out.append(byte)
         continue
       }
-      switch escape {
-      case "n": out += "\n"
-      case "t": out += "\t"
-      case "u": rest = rest.drop { $0 != "}" }.dropFirst()
-      default: out.append(escape)
+      switch rest[index] {
+      case UInt8(ascii: "n"): out.append(0x0A)
+      case UInt8(ascii: "t"): out.append(0x09)
+      // `\u{…}`: a control character that nobody wants back.
+      case UInt8(ascii: "u"): index = rest[index...].firstIndex(of: UInt8(ascii: "}")) ?? rest.endIndex - 1
+      case let other: out.append(other)
       }
+      index += 1
     }
-    return out
+    return String(validating: out, as: UTF8.self)
   }
 }

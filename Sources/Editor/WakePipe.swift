@@ -28,16 +28,18 @@ final class WakePipe: Sendable {
     close(writeEnd)
   }
 
-  /// Wakes once, however many call before it is seen.
+  /// Wakes once, however many call before it is seen. What it is about must have been posted before.
   func wake() {
     guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }
     var byte: UInt8 = 0
     _ = write(writeEnd, &byte, 1)
   }
 
-  /// The signals that came too.
+  /// Takes the wake-up back; the signals that came too. The caller looks for what was posted afterwards, not before.
   func clear() -> Set<Int32> {
-    isWoken.store(false, ordering: .releasing)
+    // Last of all: a wake-up whose byte is drained here must leave the next one free to write. An exchange, not a store: it sees
+    // what those have posted who found the pipe woken already.
+    defer { _ = isWoken.exchange(false, ordering: .acquiringAndReleasing) }
     var signals: Set<Int32> = []
     var bytes = [UInt8](repeating: 0, count: 64)
     while case let count = readBytes(readEnd, &bytes, 64), count > 0 {

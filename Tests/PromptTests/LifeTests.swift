@@ -122,6 +122,23 @@ import Testing
     await pane.close()
   }
 
+  /// Thousands of lines printed above the one that is typed: each of them wakes the editor, and none of its keys is lost.
+  @Test func wakeUpsWithoutEndLeaveThePromptAlive() async throws {
+    let pane = try await Pane()
+    try await pane.prompt()
+    await pane.enter("on end { log \"x\" }")
+    await pane.enter("let m = map 1..3000 \"x {it}\" --model sim/fast &")
+    for number in 1...5 { await pane.enter("print \(number) * 1001") }
+    try await pane.wait(for: "[1] done")
+    await pane.enter("print 6 * 7")
+    try await pane.wait(for: "42")
+    await pane.type("half")
+    await pane.press("C-c")
+    try await pane.prompt()
+    await pane.press("C-d")
+    await pane.close()
+  }
+
   /// A script on a terminal is steered by keys too.
   @Test func aScriptIsSteered() async throws {
     let pane = try await Pane(columns: 120, shell: true, files: ["long.psh": "let x = map 1..500 \"Tell {it}\"\nprint len(x)\n"])

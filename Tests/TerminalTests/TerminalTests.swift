@@ -71,12 +71,12 @@ import TextWidth
     #expect(lone.next() == nil)
     lone.becomeLate()
     #expect(lone.next() == .escape)
-    #expect(lone.isEmpty)
+    #expect(!lone.awaitsMore)
   }
 
   @Test func historyKeepsNoSecretsAndComesBack() {
     for text in ["let a = 1", "two\nlines \"q\" \\ \t", "é\u{1}"] {
-      #expect(History.decode(History.encode(text)) == text || text.contains("\u{1}"))
+      #expect(History.decode(ArraySlice(History.encode(text).utf8)) == text || text.contains("\u{1}"))
     }
     #expect(History.mayHoldSecret("use http://x --key sk-abcdefghijklmnop1234"))
     #expect(History.mayHoldSecret("let k = \"0123456789abcdef0123456789abcdef\""))

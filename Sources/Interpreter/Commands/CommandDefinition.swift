@@ -3,6 +3,17 @@ import Language
 /// A command: its name, signature, summary, examples and what it does. Help, completion, checks and the reference derive from
 /// this, and the examples are run as tests.
 public struct CommandDefinition: Sendable {
+  /// What of a command acts on what runs, or looks at it: such a line runs at once. Any other waits for its turn.
+  public enum Steering: Sendable {
+    case never
+    /// Whatever it is given.
+    case always
+    /// Where the setting is live, or is one job's.
+    case liveSettings
+    /// Behind a command that steers: it looks at the rows that come from there.
+    case behind
+  }
+
   public enum Group: String, Sendable, CaseIterable {
     case talk, concurrency, data, look, session
   }
@@ -24,6 +35,8 @@ public struct CommandDefinition: Sendable {
   public var showsItself = false
   /// Arguments in which a row's fields are names: they cannot be checked before there is a row.
   public var takesRowExpressions = false
+  /// Whether a line of it acts on what runs, and so may run beside it (see `Session.steers`).
+  public var steers = Steering.never
   /// Each can be run by itself against the simulator.
   public var examples: [String] = []
   var run: @Sendable (Invocation) async throws -> Flow
@@ -31,7 +44,8 @@ public struct CommandDefinition: Sendable {
   init(
     name: String, group: Group, summary: String, usage: [String], arguments: ClosedRange<Int> = 0...0, takesInput: Bool = false,
     flags: [FlagDefinition] = [], takesRequestFlags: Bool = false, takesWords: Bool = false, showsItself: Bool = false,
-    takesRowExpressions: Bool = false, examples: [String] = [], run: @escaping @Sendable (Invocation) async throws -> Flow
+    takesRowExpressions: Bool = false, steers: Steering = .never, examples: [String] = [],
+    run: @escaping @Sendable (Invocation) async throws -> Flow
   ) {
     self.name = name
     self.group = group
@@ -44,6 +58,7 @@ public struct CommandDefinition: Sendable {
     self.takesWords = takesWords
     self.showsItself = showsItself
     self.takesRowExpressions = takesRowExpressions
+    self.steers = steers
     self.examples = examples
     self.run = run
   }

@@ -33,6 +33,8 @@ public struct SettingDefinition: Sendable {
   public var kind: Kind
   /// Whether it is also a flag of commands that send prompts.
   public var isRequest: Bool
+  /// Holds for what runs already, too. The others shape an answer: a job keeps what it was launched with.
+  public var isLive = false
   var get: @Sendable (Settings) -> Value
   var put: @Sendable (inout Settings, Value) -> Void
 
@@ -91,27 +93,29 @@ public struct SettingDefinition: Sendable {
       get: { .text($0.model.description) }, put: { if let name = ModelName($1.text) { $0.model = name } }),
     SettingDefinition(
       name: "concurrency", summary: "calls at once in the session; `auto` finds it for each provider, and `why` tells how",
-      kind: .width, isRequest: false,
+      kind: .width, isRequest: false, isLive: true,
       get: {
         if case .fixed(let width) = $0.limits.width { .int(width) } else { .text($0.limits.width.words) }
       }, put: { if let width = SettingDefinition.width($1) { $0.limits.width = width } }),
     SettingDefinition(
-      name: "rps", summary: "requests a second at most, for each provider", kind: .whole(1...1_000_000), isRequest: false,
+      name: "rps", summary: "requests a second at most, for each provider", kind: .whole(1...1_000_000), isRequest: false, isLive: true,
       get: { $0.limits.requestsPerSecond.map(Value.int) ?? .nothing }, put: { $0.limits.requestsPerSecond = $1.asWhole }),
     SettingDefinition(
       name: "rpm", summary: "requests a minute at most, for each provider, evenly spread", kind: .whole(1...1_000_000), isRequest: false,
+      isLive: true,
       get: { $0.limits.requestsPerMinute.map(Value.int) ?? .nothing }, put: { $0.limits.requestsPerMinute = $1.asWhole }),
     SettingDefinition(
       name: "tpm", summary: "tokens a minute at most, for each provider; reckoned before a call, settled from its usage after",
-      kind: .whole(1...1_000_000_000), isRequest: false,
+      kind: .whole(1...1_000_000_000), isRequest: false, isLive: true,
       get: { $0.limits.tokensPerMinute.map(Value.int) ?? .nothing }, put: { $0.limits.tokensPerMinute = $1.asWhole }),
     SettingDefinition(
       name: "budget", summary: "tokens that the session may use in all; exact where `max-tokens` is set", kind: .budget, isRequest: false,
+      isLive: true,
       get: { $0.limits.tokenBudget.map { .text("tokens \($0)") } ?? .nothing },
       put: { $0.limits.tokenBudget = SettingDefinition.budget($1) }),
     SettingDefinition(
       name: "stop-after", summary: "errors of one kind in a row after which a job pauses (in a script: sends no more)",
-      kind: .whole(1...1_000_000), isRequest: false,
+      kind: .whole(1...1_000_000), isRequest: false, isLive: true,
       get: { $0.stopAfter.map(Value.int) ?? .nothing }, put: { $0.stopAfter = $1.asWhole }),
     SettingDefinition(
       name: "temperature", summary: "how freely the model samples", kind: .number(0...2), isRequest: true,
@@ -139,43 +143,44 @@ public struct SettingDefinition: Sendable {
       isRequest: true,
       get: { .bool($0.streaming) }, put: { if case .bool(let on) = $1 { $0.streaming = on } }),
     SettingDefinition(
-      name: "retries", summary: "further tries after a failure that may pass", kind: .whole(0...100), isRequest: true,
+      name: "retries", summary: "further tries after a failure that may pass", kind: .whole(0...100), isRequest: true, isLive: true,
       get: { .int($0.retry.retries) }, put: { if case .int(let n) = $1 { $0.retry.retries = n } }),
     SettingDefinition(
       name: "max-wait", summary: "the longest wait a server may ask for before a row fails instead", kind: .duration, isRequest: true,
+      isLive: true,
       get: { .duration($0.retry.maximumWait) },
       put: { if case .duration(let d) = $1 { $0.retry.maximumWait = d } else { $0.retry.maximumWait = .seconds(1_000_000_000) } }),
     SettingDefinition(
       name: "hedge", summary: "send a second call beside one whose first token is later than that of so many percent of its job's",
-      kind: .percentile, isRequest: true,
+      kind: .percentile, isRequest: true, isLive: true,
       get: { $0.hedge.map { .text("p\($0)") } ?? .nothing }, put: { $0.hedge = SettingDefinition.percentile($1) }),
     SettingDefinition(
-      name: "connect-timeout", summary: "time to reach the server", kind: .duration, isRequest: true,
+      name: "connect-timeout", summary: "time to reach the server", kind: .duration, isRequest: true, isLive: true,
       get: { $0.timeouts.connect.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.connect = d } else { $0.timeouts.connect = nil } }),
     SettingDefinition(
       name: "first-token-timeout",
       summary: "time from the request to the first token of its answer (of one that comes whole: its first byte)", kind: .duration,
-      isRequest: true,
+      isRequest: true, isLive: true,
       get: { $0.timeouts.firstToken.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.firstToken = d } else { $0.timeouts.firstToken = nil } }),
     SettingDefinition(
-      name: "idle-timeout", summary: "longest silence within an answer", kind: .duration, isRequest: true,
+      name: "idle-timeout", summary: "longest silence within an answer", kind: .duration, isRequest: true, isLive: true,
       get: { $0.timeouts.idle.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.idle = d } else { $0.timeouts.idle = nil } }),
     SettingDefinition(
-      name: "timeout", summary: "time for a whole call", kind: .duration, isRequest: true,
+      name: "timeout", summary: "time for a whole call", kind: .duration, isRequest: true, isLive: true,
       get: { $0.timeouts.total.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.total = d } else { $0.timeouts.total = nil } }),
     SettingDefinition(
-      name: "colour", summary: "colour on the terminal", kind: .onOff, isRequest: false,
+      name: "colour", summary: "colour on the terminal", kind: .onOff, isRequest: false, isLive: true,
       get: { .bool($0.colour) }, put: { if case .bool(let on) = $1 { $0.colour = on } }),
     SettingDefinition(
-      name: "tails", summary: "replies shown under the progress as they stream in", kind: .whole(0...20), isRequest: false,
+      name: "tails", summary: "replies shown under the progress as they stream in", kind: .whole(0...20), isRequest: false, isLive: true,
       get: { .int($0.tails) }, put: { if case .int(let n) = $1 { $0.tails = n } }),
     SettingDefinition(
       name: "prompt", summary: "what stands before a line being typed; {model} {concurrency} {jobs} are filled in", kind: .text,
-      isRequest: false,
+      isRequest: false, isLive: true,
       get: { $0.prompt.map(Value.text) ?? .nothing }, put: { $0.prompt = $1.asText }),
   ]
 

@@ -12,15 +12,16 @@ extension Console {
   private static let news: Duration = .seconds(8)
 
   func foreground(_ job: Job, showsProgress: Bool) {
-    let startsKeys = state.withLock { state -> Bool in
+    let handler = onKey.withLock { $0 }
+    let takesKeys = state.withLock { state -> Bool in
       state.foreground.append((job, showsProgress))
       state.lastPlainProgress = .zero
       startSampling(&state)
-      guard !state.hasKeys, outIsTerminal || errorIsTerminal else { return false }
+      guard !state.hasKeys, handler != nil, outIsTerminal || errorIsTerminal else { return false }
       state.hasKeys = true
       return true
     }
-    if startsKeys { startKeys() }
+    if takesKeys, let handler { terminalKeys?.take(.work, handler) }
   }
 
   func foregroundEnded(_ job: Job) {
@@ -42,20 +43,19 @@ extension Console {
       defer { state.hasKeys = false }
       return (wasThere, state.hasKeys)
     }
-    if stopsKeys { keys.withLock { $0 }?.stop() }
+    if stopsKeys { keys.withLock { $0 }?.giveBack(.work) }
     return wasThere
   }
 
   /// The job a key or a signal is meant for.
   var foregroundJob: Job? { state.withLock { $0.foreground.last?.job } }
 
-  private func startKeys() {
-    guard let handler = onKey.withLock({ $0 }) else { return }
-    let keys = keys.withLock { keys in
+  /// Made when they are first wanted; nil where standard input has none.
+  private var terminalKeys: ForegroundKeys? {
+    keys.withLock { keys in
       if keys == nil { keys = ForegroundKeys() }
       return keys
     }
-    keys?.start(handler)
   }
 
   private func startSampling(_ state: inout State) {
@@ -136,13 +136,10 @@ extension Console {
 
   func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws {
     guard outIsTerminal, errorIsTerminal, onKey.withLock({ $0 != nil }) else { return try await livePlain(isOver, sample) }
-    let keys = keys.withLock { keys in
-      if keys == nil { keys = ForegroundKeys() }
-      return keys
-    }
+    let keys = terminalKeys
     let pressed = AsyncStream<Void>.makeStream()
-    keys?.start { _ in pressed.continuation.yield() }
-    defer { keys?.stop() }
+    keys?.take(.screen) { _ in pressed.continuation.yield() }
+    defer { keys?.giveBack(.screen) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { for await _ in pressed.stream { break } }
       group.addTask {

@@ -66,7 +66,11 @@ final class Console: Output {
   /// Standard input is read by somebody else: its keys are not ours.
   func leaveStandardInput() {
     onKey.withLock { $0 = nil }
-    keys.withLock { $0 }?.stop()
+    let hadKeys = state.withLock { state in
+      defer { state.hasKeys = false }
+      return state.hasKeys
+    }
+    if hadKeys { keys.withLock { $0 }?.giveBack(.work) }
   }
 
   func setAbove(_ write: (@Sendable (String) -> Bool)?) { above.withLock { $0 = write } }

@@ -4,7 +4,7 @@ extension CommandDefinition {
   static let cancel = CommandDefinition(
     name: "cancel", group: .concurrency, summary: "ends a job now; what had finished is kept", usage: ["cancel job"], arguments: 1...99,
     showsItself: true,
-    examples: ["let facts = map 1..3 \"A fact about {it}.\" &\ncancel facts"]
+    steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\ncancel facts"]
   ) { call in
     for handle in try await call.jobs() {
       call.session.setPaused(false, handle.job)

@@ -5,7 +5,7 @@ extension CommandDefinition {
   static let jobs = CommandDefinition(
     name: "jobs", group: .concurrency, summary: "lists background work and how far it is", usage: ["jobs", "jobs --watch"],
     flags: [FlagDefinition(name: "watch", summary: "show it live, until a key or until all are done", isSwitch: true)],
-    examples: ["let facts = map 1..3 \"A fact about {it}.\" &\njobs\ngather facts"]
+    steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\njobs\ngather facts"]
   ) { call in
     let session = call.session
     guard call.has("watch") else { return .value(session.jobTable) }

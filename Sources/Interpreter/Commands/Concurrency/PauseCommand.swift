@@ -4,7 +4,7 @@ extension CommandDefinition {
   static let pause = CommandDefinition(
     name: "pause", group: .concurrency, summary: "starts nothing new in a job until `resume`", usage: ["pause job"], arguments: 1...99,
     showsItself: true,
-    examples: ["let facts = map 1..3 \"A fact about {it}.\" &\npause facts\nresume facts\ngather facts"]
+    steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\npause facts\nresume facts\ngather facts"]
   ) { call in
     for handle in try await call.jobs() { call.session.setPaused(true, handle.job) }
     return .value(.nothing)

@@ -4,7 +4,7 @@ extension CommandDefinition {
   static let peek = CommandDefinition(
     name: "peek", group: .concurrency, summary: "gives what a job has finished so far, without waiting", usage: ["peek job"],
     arguments: 1...1,
-    examples: ["let facts = map 1..3 \"A fact about {it}.\" &\npeek facts | take 2\ngather facts"]
+    steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\npeek facts | take 2\ngather facts"]
   ) { call in
     if case .name(let name) = call.command.arguments[0].node, let value = call.context.scope.lookup(name) {
       // Gathered meanwhile: all of it is there.

@@ -4,7 +4,7 @@ import Scheduling
 extension CommandDefinition {
   static let why = CommandDefinition(
     name: "why", group: .concurrency, summary: "tells what moved the limits, when and for what reason", usage: ["why", "why job"],
-    arguments: 0...1, showsItself: true, examples: ["set concurrency auto\nset concurrency 16\nwhy"]
+    arguments: 0...1, showsItself: true, steers: .always, examples: ["set concurrency auto\nset concurrency 16\nwhy"]
   ) { call in
     let limiter = call.world.engine.limiter
     var changes = limiter.history

@@ -4,7 +4,7 @@ extension CommandDefinition {
   static let help = CommandDefinition(
     name: "help", group: .session, summary: "tells about a command, a setting, a function or a topic",
     usage: ["help", "help map", "help settings", "help functions"], takesWords: true,
-    showsItself: true, examples: ["help map", "help functions"]
+    showsItself: true, steers: .always, examples: ["help map", "help functions"]
   ) { call in
     let text: String
     if let word = call.command.words.first {

@@ -8,7 +8,7 @@ extension CommandDefinition {
       "set model provider/name", "set system \"You are terse.\"",
     ],
     takesWords: true, showsItself: true,
-    examples: ["set concurrency 5\nset temperature 0.2\nset"]
+    steers: .liveSettings, examples: ["set concurrency 5\nset temperature 0.2\nset"]
   ) { call in
     let words = call.command.words
     guard let first = words.first else {

@@ -2,7 +2,8 @@ import Language
 
 extension CommandDefinition {
   static let vars = CommandDefinition(
-    name: "vars", group: .session, summary: "lists the variables", usage: ["vars"], showsItself: true, examples: ["let a = 1\nvars"]
+    name: "vars", group: .session, summary: "lists the variables", usage: ["vars"], showsItself: true, steers: .always,
+    examples: ["let a = 1\nvars"]
   ) { call in
     let rows = call.session.globals.own.filter { $0.name != "_" }.map { name, value -> Value in
       let size = value.elements.map { "\($0.count) elements" } ?? ""

@@ -1,0 +1,120 @@
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file of lines that grows at its end, of which only the last matter: however long it is, or whatever stands in its place, it is
+/// read in a moment. Only a plain file is ever opened for good: a pipe would keep the prompt waiting.
+struct HistoryFile: Sendable {
+  let path: String
+  /// A line longer than this is passed over: a paste of a whole file is no line that somebody looks for.
+  static let longestLine = 64 << 10
+  /// What is read at most, of lines however long.
+  static let mostBytes = 16 << 20
+
+  init(_ path: String) { self.path = path }
+
+  /// The last lines, oldest first, without their ends. A file that holds more than twice of that is rewritten with these alone, beside
+  /// the caller.
+  func read(lines most: Int) -> [ArraySlice<UInt8>] {
+    guard let (descriptor, size) = openPlain(O_RDONLY) else { return [] }
+    defer { close(descriptor) }
+    var tail: [UInt8] = []
+    var (lineEnds, isWhole) = (0, true)
+    var offset = size
+    var blocks: [[UInt8]] = []
+    var held = 0
+    while offset > 0 {
+      if lineEnds > most || held >= Self.mostBytes {
+        isWhole = false
+        break
+      }
+      let count = min(offset, 256 << 10)
+      guard let block = Self.read(descriptor, at: offset - count, count) else { return [] }
+      offset -= count
+      held += count
+      lineEnds += block.reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }
+      blocks.append(block)
+    }
+    tail.reserveCapacity(held)
+    for block in blocks.reversed() { tail += block }
+    var lines = tail.split(separator: 0x0A, omittingEmptySubsequences: true)
+    // What was cut at its front is no line.
+    if !isWhole, !lines.isEmpty { lines.removeFirst() }
+    lines.removeAll { $0.count > Self.longestLine }
+    lines = lines.suffix(most)
+    let kept = lines.reduce(0) { $0 + $1.count + 1 }
+    if size > 2 * kept, size > 1 << 16 {
+      let rewritten = lines
+      startThread { rewrite(rewritten, had: size) }
+    }
+    return lines
+  }
+
+  /// Adds a line, whole, with its end.
+  func append(_ line: String) {
+    // Once more where a rewriting has put another file in its place meanwhile.
+    for _ in 0..<3 {
+      guard let (descriptor, _) = openPlain(O_WRONLY | O_APPEND | O_CREAT) else { return }
+      defer { close(descriptor) }
+      for _ in 0..<50 where flock(descriptor, LOCK_SH | LOCK_NB) != 0 { usleep(1000) }
+      guard isStill(descriptor) else { continue }
+      let bytes = Array((line + "\n").utf8)
+      _ = write(descriptor, bytes, bytes.count)
+      return
+    }
+  }
+
+  /// Puts these lines, and whatever was appended meanwhile, in the file's place.
+  private func rewrite(_ lines: [ArraySlice<UInt8>], had size: Int) {
+    guard let (old, now) = openPlain(O_RDONLY) else { return }
+    defer { close(old) }
+    // Somebody else is at it, or has done it.
+    guard flock(old, LOCK_EX | LOCK_NB) == 0, isStill(old), now >= size, let added = Self.read(old, at: size, now - size) else { return }
+    let temporary = path + ".\(getpid()).part"
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return }
+    let bytes = Array(lines.joined(separator: [0x0A])) + (lines.isEmpty ? [] : [0x0A]) + added
+    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count
+    guard close(descriptor) == 0, isWritten, rename(temporary, path) == 0 else {
+      unlink(temporary)
+      return
+    }
+  }
+
+  private func isStill(_ descriptor: Int32) -> Bool {
+    var (opened, named) = (stat(), stat())
+    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
+  }
+
+  /// Nil where there is none, or where something else than a plain file stands in its place.
+  private func openPlain(_ flags: Int32) -> (descriptor: Int32, size: Int)? {
+    let descriptor = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { return nil }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      return nil
+    }
+    return (descriptor, Int(status.st_size))
+  }
+
+  private static func read(_ descriptor: Int32, at offset: Int, _ count: Int) -> [UInt8]? {
+    var failed = false
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      while filled < count, let base = buffer.baseAddress {
+        let got = pread(descriptor, base + filled, count - filled, off_t(offset + filled))
+        if got < 0, errno == EINTR { continue }
+        if got <= 0 {
+          failed = got < 0
+          break
+        }
+        filled += got
+      }
+    }
+    return failed ? nil : bytes
+  }
+}
