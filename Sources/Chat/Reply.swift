@@ -61,9 +61,8 @@ public struct Attempt: Sendable {
 
 /// What came back for one prompt, after all tries.
 public struct Reply: Sendable {
-  public var model: ModelName
-  /// What was sent; the last user turn reads as `reply.prompt`.
-  public var messages: [Message]
+  /// What was sent, as it was sent.
+  public var call: PreparedCall
   /// The last try's.
   public var attempt: Attempt
   /// How often it was sent.
@@ -75,14 +74,20 @@ public struct Reply: Sendable {
   /// Whether a second call was sent beside the first, which was late.
   public var hedged = false
 
-  public init(model: ModelName, messages: [Message], attempt: Attempt, attempts: Int, queued: Duration) {
-    self.model = model
-    self.messages = messages
+  public init(call: PreparedCall, attempt: Attempt, attempts: Int, queued: Duration) {
+    self.call = call
     self.attempt = attempt
     self.attempts = attempts
     self.queued = queued
   }
 
+  public init(model: ModelName, messages: [Message], attempt: Attempt, attempts: Int, queued: Duration) {
+    self.init(call: PreparedCall(ChatRequest(model: model, messages: messages)), attempt: attempt, attempts: attempts, queued: queued)
+  }
+
+  public var model: ModelName { call.request.model }
+  /// The last user turn reads as `prompt`.
+  public var messages: [Message] { call.request.messages }
   public var text: String { attempt.text }
   public var failure: Failure? { attempt.failure }
   /// Whether there is an answer, right or wrong.

@@ -66,9 +66,7 @@ extension ShellSession {
   /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too.
   func interrupt(_ count: Int, cancel: () -> Void) {
     if count == 1, let job = console.foregroundJob, (job.progress.total ?? 2) != 1 {
-      // In this order: what waits in a paused job must find that nothing more is launched.
       job.stopLaunching()
-      session.setPaused(false, job)
       let progress = job.progress
       let rest = progress.total.map { $0 - progress.succeeded - progress.inFlight - progress.waiting } ?? 0
       let keeps = rest > 0 ? "; `retry \(job.name)` will send the \(rest) left" : ""

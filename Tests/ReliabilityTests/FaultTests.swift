@@ -52,7 +52,7 @@ import Transport
       while let text = await feed.next() { shown.withLock { $0 += text } }
     }
     let job = Job(id: 1, name: "j", total: 1, time: time)
-    let reply = await engine.call(request, in: job, policy: policy, permit: nil, observer: observer)
+    let reply = await engine.call(PreparedCall(request), in: job, policy: policy, observer: observer)
     #expect(engine.limiter.inUse == 0, "a permit was kept")
     return Outcome(
       reply: reply, requests: requests.withLock { $0 }, waited: time.slept, shown: shown.withLock { $0 })

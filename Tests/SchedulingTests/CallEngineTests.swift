@@ -5,7 +5,7 @@ import Threads
 @testable import Scheduling
 
 @Suite struct CallEngineTests {
-  private static let request = ChatRequest(model: ModelName(provider: "p", name: "m"), messages: [Message(.user, "x")])
+  private static let request = PreparedCall(ChatRequest(model: ModelName(provider: "p", name: "m"), messages: [Message(.user, "x")]))
 
   private func engine(_ client: any ModelClient, _ time: any Timekeeper, width: Int = 8) -> CallEngine {
     CallEngine(limiter: Limiter(Limits(width: .fixed(width)), time: time), client: client, time: time, random: { 0.5 })
@@ -22,7 +22,7 @@ import Threads
     let client = Scripted { number in number == 1 ? Attempt(failure: Failure(.server, "no")) : Self.answer("yes") }
     let engine = engine(client, time)
     let job = Job(id: 1, name: "j", total: 1, time: time)
-    let call = Task { await engine.call(Self.request, in: job, policy: RetryPolicy(), permit: nil) }
+    let call = Task { await engine.call(Self.request, in: job, policy: RetryPolicy()) }
     await time.sleepers(1)
     #expect(engine.limiter.inUse == 0 && job.progress.waiting == 1 && job.progress.retried == 1)
     time.advance(by: .milliseconds(250))
@@ -44,8 +44,8 @@ import Threads
     let engine = engine(client, time)
     let job = Job(id: 1, name: "j", total: nil, time: time)
     // Too few are known to say what is late.
-    for _ in 0..<20 { #expect(await !engine.call(Self.request, in: job, policy: RetryPolicy(), hedge: 95, permit: nil).hedged) }
-    let call = Task { await engine.call(Self.request, in: job, policy: RetryPolicy(), hedge: 95, permit: nil) }
+    for _ in 0..<20 { #expect(await !engine.call(Self.request, in: job, policy: RetryPolicy(), hedge: 95).hedged) }
+    let call = Task { await engine.call(Self.request, in: job, policy: RetryPolicy(), hedge: 95) }
     await time.sleepers(1)
     #expect(client.calls == 21)
     time.advance(by: .milliseconds(11))
@@ -69,7 +69,7 @@ import Threads
     var policy = RetryPolicy()
     policy.retries = 0
     let calls = (0..<20).map { index in
-      Task { [policy] in await engine.call(Self.request, in: job, policy: policy, hedge: index % 2 == 0 ? 50 : nil, permit: nil) }
+      Task { [policy] in await engine.call(Self.request, in: job, policy: policy, hedge: index % 2 == 0 ? 50 : nil) }
     }
     for call in calls where random.below(2) == 0 {
       for _ in 0..<random.below(6) { await Task.yield() }
@@ -86,7 +86,7 @@ import Threads
     let client = Scripted { _ in Self.answer("yes") }
     let engine = CallEngine(limiter: Limiter(limits, time: time), client: client, time: time)
     let job = Job(id: 1, name: "j", total: 1, time: time)
-    let reply = await engine.call(Self.request, in: job, policy: RetryPolicy(), permit: nil)
+    let reply = await engine.call(Self.request, in: job, policy: RetryPolicy())
     #expect(reply.failure?.kind == .quota && client.calls == 0 && engine.limiter.inUse == 0)
   }
 

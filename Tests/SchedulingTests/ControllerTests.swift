@@ -83,7 +83,8 @@ import Testing
     var lane = Lane("p", Limits(width: .fixed(100)))
     func permit(at now: Duration) -> Permit {
       let taken = lane.take(0, now: now)
-      return Permit(job: 1, lane: "p", granted: now, tokens: 0, tokenEntry: taken.tokenEntry, isProbe: taken.isProbe, isBudgeted: false)
+      return Permit(
+        job: 1, lane: "p", granted: now, tokens: 0, input: 0, tokenEntry: taken.tokenEntry, isProbe: taken.isProbe, isBudgeted: false)
     }
     let first = permit(at: .zero)
     for _ in 0..<4 { _ = permit(at: .milliseconds(100)) }

@@ -35,7 +35,7 @@ import Threads
         switch limiter.acquire(job, lane: Self.lanes[random.below(2)], turn, now: now) {
         case .granted(let permit): held.append(permit)
         case .queued(let id): waiting[id] = job
-        case .spent: Issue.record("there is no budget")
+        case .spent, .stopped: Issue.record("there is no budget, and nothing was stopped")
         }
       case 4, 5: if let permit = held.popLast() { limiter.ended(permit, .unused, now: now) }
       case 6:
@@ -127,15 +127,10 @@ import Threads
     var (answered, refused) = (0, 0)
     for _ in 0..<500 {
       if random.below(2) == 0 {
-        switch limiter.acquire(1, lane: "a", .continuing, tokens: 60, now: .zero) {
-        case .granted(var permit):
-          if limiter.extend(&permit, input: 10 + random.below(20), output: 40, now: .zero) == nil {
-            held.append(permit)
-          } else {
-            limiter.ended(permit, .unused, now: .zero)
-          }
+        switch limiter.acquire(1, lane: "a", .continuing, CallAmount(input: 10 + random.below(20), output: 40), now: .zero) {
+        case .granted(let permit): held.append(permit)
         case .queued(let id): _ = limiter.cancel(id, of: 1)
-        case .spent: refused += 1
+        case .spent, .stopped: refused += 1
         }
       } else if let permit = held.popLast() {
         var attempt = Attempt()
@@ -161,7 +156,7 @@ import Threads
     await withDiscardingTaskGroup { group in
       for _ in 0..<400 {
         group.addTask {
-          guard case .granted(let permit) = await limiter.acquire(job, lane: "a", continuing: false) else { return }
+          guard case .granted(let permit) = await limiter.acquire(job, lane: "a") else { return }
           counter.enter()
           await Task.yield()
           counter.leave()
@@ -179,8 +174,8 @@ import Threads
     let limiter = Limiter(Limits(width: .fixed(1)), time: SystemTimekeeper())
     let job = job(1)
     for _ in 0..<200 {
-      guard case .granted(let permit) = await limiter.acquire(job, lane: "a", continuing: false) else { return #expect(Bool(false)) }
-      let waiting = Task { await limiter.acquire(job, lane: "a", continuing: false) }
+      guard case .granted(let permit) = await limiter.acquire(job, lane: "a") else { return #expect(Bool(false)) }
+      let waiting = Task { await limiter.acquire(job, lane: "a") }
       let other = Task {
         waiting.cancel()
         limiter.release(permit)
@@ -201,7 +196,7 @@ import Threads
     let granted = AsyncStream<Duration>.makeStream()
     let tasks = (0..<3).map { _ in
       Task {
-        guard case .granted = await limiter.acquire(job, lane: "a", continuing: false) else { return }
+        guard case .granted = await limiter.acquire(job, lane: "a") else { return }
         granted.continuation.yield(time.now)
       }
     }

@@ -31,6 +31,42 @@ import Testing
     #expect(bench.model.mostLive == 1)
   }
 
+  /// A permit is held by a call, never by a row: pipelines within rows end at any depth and any width.
+  @Test(arguments: [1, 2, 8, 64])
+  func pipelinesWithinRowsEnd(_ width: Int) async {
+    let bench = TestBench()
+    let failed = await bench.run(
+      """
+      set concurrency \(width)
+      def pair(x) { return map 1..2 "say {x}.{it}" }
+      def votes(x) { return map [x] "say {it}" --samples 3 }
+      def pure(x) { return len(each 1..3 pair) }
+      def deep(x) {
+        if x == 40 { return ask "say bottom" }
+        let inner = each [x + 1] deep
+        return inner[0]
+      }
+      print len(each 1..100 pair) len(each 1..20 votes) (each 1..20 pure)[19] (each [0] deep)[0].text
+      """)
+    #expect(failed == nil, "\(failed?.formatted() ?? "")")
+    #expect(bench.output.lines == ["100 20 3 bottom"])
+    #expect(bench.model.mostLive <= width)
+    #expect(bench.model.calls == 200 + 60 + 120 + 1)
+    #expect(bench.output.notes.count { $0.contains("3 samples") } == 1)
+    #expect(bench.session.world.engine.limiter.inUse == 0)
+  }
+
+  /// Rows whose prompt cannot be made send nothing and spend no rate: their kind says that it was the script's doing.
+  @Test func whatCannotBeMadeCostsNoRate() async {
+    let bench = TestBench()
+    let failed = await bench.run(
+      "set rpm 600\nset stop-after off\nlet r = 1..90 | map \"say {number('x') + it}\"\nprint len(r) r[0].error.kind\ndef f(x) = number('x') + x\nprint (each 1..90 f)[0].error.kind"
+    )
+    #expect(failed == nil, "\(failed?.formatted() ?? "")")
+    #expect(bench.output.lines == ["90 script", "script"])
+    #expect(bench.session.world.engine.time.now == .zero)
+  }
+
   @Test func resultsStandInTheOrderOfTheItems() async {
     let bench = TestBench()
     _ = await bench.run(

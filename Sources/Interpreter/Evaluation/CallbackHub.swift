@@ -40,7 +40,7 @@ final class CallbackHub: Sendable {
       throw context.error("there is no event `\(event.text)`", at: event.span, help: Suggestion.help(for: event.text, among: Self.events))
     }
     var inner = context
-    (inner.job, inner.grant, inner.tracker, inner.remarks, inner.showsValues) = (nil, nil, nil, nil, false)
+    (inner.jobScope, inner.row, inner.tracker, inner.remarks, inner.showsValues) = (nil, nil, nil, nil, false)
     state.withLock { state in
       state.blocks[event.text] = (block, inner)
       if state.queue == nil {

@@ -162,8 +162,7 @@ extension Context {
     let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
     var context = self
     context.tracker = Tracker(handle)
-    context.job = handle.job
-    context.grant = nil
+    context.jobScope = JobScope(background: handle, session)
     context.remarks = nil
     context.showsValues = showsValues && pipeline == nil
     let inner = context

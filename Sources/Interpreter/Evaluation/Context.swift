@@ -11,9 +11,9 @@ struct Context: Sendable {
   /// What `with` has set for the block around, over the session's settings.
   var overrides: [Override] = [] { didSet { resolved = nil } }
   /// The job whose share of the width calls take; nil at the top, where each command has a job of its own.
-  var job: Job?
-  /// A slot that was granted before this row's task began; the first call takes it.
-  var grant: SlotGrant?
+  var jobScope: JobScope?
+  /// The row that this runs for, or within.
+  var row: BegunRow?
   /// The job that a background statement or block gave to its first rows, for progress.
   var tracker: Tracker?
   /// Calls of user functions around this one.
@@ -26,6 +26,8 @@ struct Context: Sendable {
   var remarks: Remarks?
   /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.
   var showsValues = false
+
+  var job: Job? { jobScope?.job }
 
   struct Override: Sendable {
     var setting: SettingDefinition
@@ -60,31 +62,6 @@ struct Context: Sendable {
       diagnostic.cause = error.cause?.rawValue
       throw diagnostic
     }
-  }
-}
-
-/// A permit on its way to the first call that needs one: granted before its row's task existed, taken at most once by whatever call
-/// of the row comes first, given back if none does. That any call below the row may take it is what keeps a chain inside `each`
-/// from deadlocking at width 1.
-final class SlotGrant: Sendable {
-  private let limiter: Limiter
-  private let permit: Permit
-  private let queuedFor: Duration
-  private let isTaken = Atomic(false)
-
-  init(_ limiter: Limiter, _ permit: Permit, queued: Duration) {
-    self.limiter = limiter
-    self.permit = permit
-    queuedFor = queued
-  }
-
-  /// The permit, and how long the row waited for it; nil if somebody else has it.
-  func take() -> (permit: Permit, queued: Duration)? {
-    isTaken.exchange(true, ordering: .acquiringAndReleasing) ? nil : (permit, queuedFor)
-  }
-
-  func releaseIfUnused() {
-    if take() != nil { limiter.release(permit) }
   }
 }
 

@@ -31,8 +31,6 @@ struct MapStage: RowStage {
       }
   }
 
-  func lane(of row: Row, _ context: Context) -> String? { resolved[row.variant].settings(context.session).model.provider }
-
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
     for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
@@ -127,15 +125,14 @@ extension Context {
     request.sampling = settings.sampling
     request.timeouts = settings.timeouts
     request.streams = settings.streaming
-    let granted = grant?.take()
+    let call = PreparedCall(request)
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
     let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
     if let slot { observed = session.world.tails.observer(slot, observed) }
     defer { if let slot { session.world.tails.release(slot) } }
     let reply = await session.world.engine.call(
-      request, in: job, policy: settings.retry, hedge: settings.hedge, permit: granted?.permit, queuedBefore: granted?.queued ?? .zero,
-      observer: observed)
+      call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, budgetSpent: jobScope?.budgetSpent)
     if !session.callbacks.isEmpty { session.callbacks.ended(request, reply) }
     return reply
   }

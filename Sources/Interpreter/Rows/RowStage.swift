@@ -15,8 +15,6 @@ protocol RowStage: Sendable {
   var isLight: Bool { get }
   /// How many rows it makes of one, where that is known.
   var width: Int { get }
-  /// The provider whose leave a row needs first; nil where that is not known here.
-  func lane(of row: Row, _ context: Context) -> String?
   /// What can be known to be wrong before the first row runs, given the items that are there already.
   func check(_ visible: [Value], _ context: Context) async throws
   /// None where the row is dropped.
@@ -33,7 +31,6 @@ extension RowStage {
   var callsModels: Bool { false }
   var isLight: Bool { false }
   var width: Int { 1 }
-  func lane(of row: Row, _ context: Context) -> String? { nil }
   func check(_ visible: [Value], _ context: Context) async throws {}
   func finish(_ context: Context) throws {}
   func unsent(_ row: Row, _ context: Context) async -> Row? { nil }

@@ -132,14 +132,14 @@ struct RowStream: Sendable {
       }
       return
     }
-    let lead = JobLead(self, named: named)
-    lead.begin(partial: partial)
-    defer { lead.end() }
+    let scope = JobScope(context, named ?? "map", variable: named, total: total, hasRows: true)
+    scope.begin(partial: partial)
+    defer { scope.end() }
     // The work is a task of its own, so that a key or `cancel` can end it and what finished is still taken.
     let work = Task<(any Error)?, Never>(executorPreference: stages.allSatisfy(\.isLight) ? context.session.world.executor : nil) {
-      await launch(from: first, lead, room, finished)
+      await launch(from: first, scope, room, finished)
     }
-    lead.onCancel { work.cancel() }
+    scope.onCancel { work.cancel() }
     let error = await withTaskCancellationHandler {
       await work.value
     } onCancel: {
@@ -148,51 +148,57 @@ struct RowStream: Sendable {
     if let error { throw error }
   }
 
-  /// Launches a task for every row, each after its slot is granted; returns the first error that ended the run.
+  /// Rows in all, if that is known.
+  private var total: Int? {
+    source.count.flatMap { count in
+      let product = count.multipliedReportingOverflow(by: expansion)
+      return product.overflow ? nil : product.partialValue
+    }
+  }
+
+  /// Launches per item: what stages before and at the first model stage make of it, if that is known.
+  var expansion: Int { stages.prefix { !$0.callsModels }.reduce(1) { $0 * $1.width } }
+
+  /// Makes a task for every row, as soon as one may begin; returns the first error that ended the run.
   private func launch(
-    from first: Int, _ lead: JobLead, _ room: RowQueue?, _ finished: @escaping @Sendable ([Row], Int) -> Void
+    from first: Int, _ scope: JobScope, _ room: RowQueue?, _ finished: @escaping @Sendable ([Row], Int) -> Void
   ) async -> (any Error)? {
-    let job = lead.handle.job
     let limiter = context.session.world.engine.limiter
-    let time = context.session.world.engine.time
     let failure = FirstError()
     let (before, after) = (stages[..<first], stages[first...])
     let executor = stages.allSatisfy(\.isLight) ? context.session.world.executor : nil
+    let rowsBegun = RowGroup(scope.job, within: context.row)
     await withDiscardingTaskGroup { group in
       var (number, sequence) = (0, 0)
       var unbegun: [Row] = []
       do {
-        while lead.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
+        while scope.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
           let rows = try await Self.apply(before, Row(index: number, value: item), context)
           number += 1
           for row in rows {
             await room?.admit()
-            let asked = time.now
-            let lane = stages[first].lane(of: row, context) ?? context.settings.model.provider
-            guard let permit = await admit(lead, limiter, lane) else {
+            guard let begun = await limiter.begin(rowsBegun) else {
               unbegun.append(row)
               continue
             }
-            lead.launched()
-            let grant = SlotGrant(limiter, permit, queued: time.now - asked)
             let place = sequence
             sequence += 1
             group.addTask(executorPreference: executor) {
               var context = context
-              (context.job, context.grant, context.tracker) = (job, grant, nil)
+              (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
               var done: [Row] = []
               do {
                 done = try await Self.apply(after, row, context)
               } catch {
                 if !(error is CancellationError) { failure.note(error) }
               }
-              grant.releaseIfUnused()
-              lead.ended(done)
+              limiter.end(begun)
+              scope.ended(done.map(\.value), hasSent: begun.hasSent)
               finished(done, place)
             }
           }
         }
-        if room == nil, failure.error == nil, !lead.mayLaunch || Task.isCancelled {
+        if room == nil, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
           // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
           await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, sequence] in
             await keepUnsent(unbegun, from: first, number, sequence, finished)
@@ -207,21 +213,6 @@ struct RowStream: Sendable {
 }
 
 extension RowStream {
-  /// Leave for one row more; nil where there will be none.
-  private func admit(_ lead: JobLead, _ limiter: Limiter, _ lane: String) async -> Permit? {
-    while lead.mayLaunch {
-      switch await limiter.acquire(lead.handle.job, lane: lane, continuing: false) {
-      case .cancelled: return nil
-      // At the prompt the job is paused now, and asks again when it is resumed; in a script it launches no more.
-      case .spent: lead.budgetSpent()
-      case .granted(let permit):
-        if lead.mayLaunch { return permit }
-        limiter.release(permit)
-      }
-    }
-    return nil
-  }
-
   /// More than this is not kept: nobody retries by hand what was never begun.
   private static let maximumUnsent = 100_000
 

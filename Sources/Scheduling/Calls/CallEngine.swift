@@ -1,7 +1,7 @@
 import Chat
 
-/// Carries a call out from asking for leave to its reply: permit → send → perhaps wait and send again. A waiting retry holds no
-/// permit.
+/// Carries a prepared call out from asking for leave to its reply: permit → send → perhaps wait and send again. A permit is held from its
+/// grant to the end of the attempt, and by nobody else.
 public struct CallEngine: Sendable {
   public let limiter: Limiter
   public let client: any ModelClient
@@ -29,35 +29,39 @@ public struct CallEngine: Sendable {
   }
 
   /// - Parameters:
-  ///   - permit: leave that the caller has already; it is used for the first try, and given back either way.
+  ///   - row: the row whose call it is; nil for one that stands alone.
   ///   - hedge: sends a second call beside one whose first token is later than that of so many percent of the job's calls.
+  ///   - budgetSpent: told that the token budget has no room; returns whether to ask again.
   public func call(
-    _ request: ChatRequest, in job: Job, policy: RetryPolicy, hedge: Int? = nil, permit: Permit?, queuedBefore: Duration = .zero,
-    observer: Observer? = nil
+    _ call: PreparedCall, in job: Job, policy: RetryPolicy, hedge: Int? = nil, row: BegunRow? = nil, observer: Observer? = nil,
+    budgetSpent: (@Sendable () -> Bool)? = nil
   ) async -> Reply {
-    var held = permit
-    var reply = Reply(
-      model: request.model, messages: request.messages, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0,
-      queued: queuedBefore)
+    var reply = Reply(call: call, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0, queued: .zero)
     while true {
       let asked = time.now
-      switch await admit(request, job, held) {
-      case .granted(let permit): held = permit
-      case .cancelled: return reply
+      let permit: Permit
+      switch await admit(call, job, row) {
+      case .granted(let granted): permit = granted
+      case .cancelled:
+        if reply.attempts == 0, !Task.isCancelled { reply.attempt.failure = Failure(.notSent, "not sent") }
+        return reply
       case .spent:
-        reply.attempt = Attempt(failure: Failure(.quota, "the token budget is spent; `set budget` raises it"))
+        if budgetSpent?() ?? false { continue }
+        reply.attempt = Attempt(
+          failure: row?.isFresh ?? false && !job.mayLaunch
+            ? Failure(.notSent, "not sent: the token budget is spent")
+            : Failure(.quota, "the token budget is spent; `set budget` raises it"))
         return reply
       }
       reply.queued += time.now - asked
-      guard let permit = held else { return reply }
-      held = nil
+      row?.noteSent()
       reply.attempts += 1
       if let hedge, observer?.watch == nil {
-        let race = await sendHedged(request, job, permit, policy, percentile: hedge)
+        let race = await sendHedged(call, job, permit, policy, row, percentile: hedge)
         reply.attempt = race.attempt
         if race.isHedged { reply.hedged = true }
       } else {
-        reply.attempt = await send(request, permit, policy, observer, reply.attempts)
+        reply.attempt = await send(call.request, permit, policy, observer, reply.attempts)
       }
       guard let failure = reply.failure, !Task.isCancelled else { return reply }
       switch policy.decide(failure, attempts: reply.attempts, random: random()) {
@@ -80,24 +84,17 @@ public struct CallEngine: Sendable {
     }
   }
 
-  /// Leave for this very call: of its provider's lane, with room for its tokens.
-  private func admit(_ request: ChatRequest, _ job: Job, _ held: Permit?) async -> Limiter.Answer {
-    let lane = request.model.provider
-    var permit: Permit
-    if let held, held.lane == lane {
-      permit = held
-    } else {
-      // The row was let in for another provider than its function then turned to.
-      if let held { limiter.release(held) }
-      guard case .granted(let granted) = await limiter.acquire(job, lane: lane, continuing: true) else { return .cancelled }
-      permit = granted
+  /// Leave for this very call: of its provider's lane, with room for its tokens. A job that begins nothing new gives none to the first
+  /// call of a row.
+  private func admit(_ call: PreparedCall, _ job: Job, _ row: BegunRow?) async -> Limiter.Answer {
+    let isFresh = row?.isFresh ?? false
+    if isFresh, !job.mayLaunch { return .cancelled }
+    let answer = await limiter.acquire(job, lane: call.request.model.provider, call.amount, row: row)
+    if case .granted(let permit) = answer, isFresh, !job.mayLaunch {
+      limiter.release(permit)
+      return .cancelled
     }
-    while let missing = limiter.reserve(&permit, input: { request.estimatedTokens }, output: request.sampling.maxTokens) {
-      let answer = await limiter.acquire(job, lane: lane, continuing: true, tokens: missing)
-      guard case .granted(let granted) = answer else { return answer }
-      permit = granted
-    }
-    return .granted(permit)
+    return answer
   }
 
   private func send(
@@ -129,24 +126,24 @@ extension CallEngine {
 
   /// One call, and a second beside it if the first token is late. The first to be answered wins; the other's stream is closed.
   private func sendHedged(
-    _ request: ChatRequest, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, percentile: Int
+    _ call: PreparedCall, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, _ row: BegunRow?, percentile: Int
   ) async -> (attempt: Attempt, isHedged: Bool) {
     let late = job.ttft(percentile: percentile)
     let race = await withTaskGroup(of: Event.self) { group in
       let begun = FirstToken()
-      group.addTask { .ended(await self.sendWatched(request, permit, policy, begun)) }
+      group.addTask { .ended(await self.sendWatched(call.request, permit, policy, begun)) }
       if let late {
         group.addTask {
           do { try await time.sleep(for: late) } catch { return .notSent }
           guard !begun.hasCome else { return .notSent }
-          guard case .granted(let second) = await self.admit(request, job, nil) else { return .notSent }
+          guard case .granted(let second) = await self.admit(call, job, row) else { return .notSent }
           if begun.hasCome || Task.isCancelled {
             limiter.release(second)
             return .notSent
           }
           job.hedged()
           begun.noteHedge()
-          return .ended(await self.send(request, second, policy, nil, 2))
+          return .ended(await self.send(call.request, second, policy, nil, 2))
         }
       }
       var failed: Attempt?
@@ -170,9 +167,4 @@ extension CallEngine {
     observer.watch = { feed, _ in while await feed.next() != nil { begun.come() } }
     return await send(request, permit, policy, observer, 1)
   }
-}
-
-extension ChatRequest {
-  /// Tokens of the prompt, reckoned rather too high than too low: three bytes a token, and some for each turn.
-  var estimatedTokens: Int { messages.reduce(3) { $0 + $1.text.utf8.count / 3 + 5 } }
 }

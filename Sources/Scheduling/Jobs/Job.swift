@@ -48,8 +48,10 @@ public final class Job: Sendable {
     var firstTokens: Histogram<UInt32>?
     var brake = Brake()
     var cancel: (@Sendable () -> Void)?
+    var stop: (@Sendable () -> Void)?
     var stopLaunching = false
     var number: Int?
+    var said: Set<String> = []
   }
 
   /// Its own among all jobs of the session.
@@ -133,7 +135,7 @@ public final class Job: Sendable {
   public func finished(failed: Bool = false) {
     guarded.withLock { guarded in
       guarded.ended = time.now
-      guarded.cancel = nil
+      (guarded.cancel, guarded.stop) = (nil, nil)
       if guarded.progress.state != .cancelled { guarded.progress.state = failed ? .failed : .done }
     }
   }
@@ -151,6 +153,9 @@ public final class Job: Sendable {
       return progress
     }
   }
+
+  /// Whether a note is the first of its kind: what each of its rows would say is said once.
+  public func isNews(_ note: String) -> Bool { guarded.withLock { $0.said.insert(note).inserted } }
 
   /// What people call it (`%1`); nil while it is in nobody's list.
   public var number: Int? {
@@ -176,10 +181,21 @@ public final class Job: Sendable {
 
   /// Begins nothing new; what is in flight finishes.
   public func stopLaunching() {
-    guarded.withLock { guarded in
+    let stop = guarded.withLock { guarded in
       guarded.stopLaunching = true
       if guarded.ended == nil { guarded.progress.state = .stopping }
+      return guarded.stop
     }
+    stop?()
+  }
+
+  /// Who is told that nothing new begins, so that what waits to begin waits no longer. Told at once if it was stopped before.
+  public func onStop(_ stop: @escaping @Sendable () -> Void) {
+    let isLate = guarded.withLock { guarded in
+      if guarded.ended == nil { guarded.stop = stop }
+      return guarded.stopLaunching
+    }
+    if isLate { stop() }
   }
 
   /// How the work is cancelled. Runs at once if it was cancelled before.

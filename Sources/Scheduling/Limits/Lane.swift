@@ -57,18 +57,6 @@ struct Lane: Sendable {
     return (tokens.take(amount, now: now), refusals.took())
   }
 
-  /// Whether a call that holds a permit may have more tokens than were reserved for it, now.
-  mutating func extend(_ permit: Permit, to amount: Int, now: Duration) -> Bool {
-    let more = amount - permit.tokens
-    if more > 0 {
-      if tokens.limit != nil, tokens.opens(for: more, now: now) > now { return false }
-      if let statedTokens, statedTokens.opens(for: more, now: now) > now { return false }
-    }
-    tokens.settle(permit.tokenEntry, as: amount)
-    statedTokens?.take(more, now: now)
-    return true
-  }
-
   /// Takes the end of a call in; returns what it changed, in words.
   mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) -> [String] {
     if let used = outcome.tokens { tokens.settle(permit.tokenEntry, as: used) }

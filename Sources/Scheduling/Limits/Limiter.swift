@@ -1,3 +1,4 @@
+import Chat
 import Threads
 
 /// The session's limits, live. `LimiterState` decides; this resumes whom it grants a permit, after unlocking, and wakes it when a
@@ -6,19 +7,42 @@ public final class Limiter: Sendable {
   /// What came of asking for a permit.
   public enum Answer: Sendable {
     case granted(Permit)
-    /// The task was cancelled: there is nothing to give back.
+    /// The task was cancelled, or the job begins nothing new: there is nothing to give back.
     case cancelled
     /// The token budget has no room, and nothing in flight can give any back.
     case spent
   }
 
-  private typealias Waiting = UnsafeContinuation<Answer, Never>
+  /// Who is told what came of waiting.
+  private enum Waiting {
+    case permit(UnsafeContinuation<Answer, Never>)
+    case row(UnsafeContinuation<BegunRow?, Never>)
+  }
+
+  private enum Resumption {
+    case permit(UnsafeContinuation<Answer, Never>, Answer)
+    case row(UnsafeContinuation<BegunRow?, Never>, BegunRow?)
+
+    func perform() {
+      switch self {
+      case .permit(let continuation, let answer): continuation.resume(returning: answer)
+      case .row(let continuation, let row): continuation.resume(returning: row)
+      }
+    }
+  }
+
+  /// What came before its waiter waited.
+  private enum Early {
+    case permit(Answer)
+    case row(BegunRow?)
+    case withdrawn
+  }
 
   private struct Guarded {
     var state: LimiterState
     var waiting: [LimiterState.WaiterID: Waiting] = [:]
     /// Answered, or cancelled, between taking a place in the queue and waiting there.
-    var answeredEarly: [LimiterState.WaiterID: Answer] = [:]
+    var answeredEarly: [LimiterState.WaiterID: Early] = [:]
     var alarm: (at: Duration, task: Task<Void, Never>)?
   }
 
@@ -34,41 +58,39 @@ public final class Limiter: Sendable {
   ///
   /// - Parameters:
   ///   - lane: the provider it goes to.
-  ///   - continuing: the call goes on with a row that has begun, and comes before new rows of its job.
-  ///   - tokens: what it may take, where that is known.
-  public func acquire(_ job: Job, lane: String, continuing: Bool, tokens: Int? = nil) async -> Answer {
+  ///   - row: the row whose call it is. Calls of rows that have begun come before those of new rows of their job.
+  public func acquire(_ job: Job, lane: String, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil) async
+    -> Answer
+  {
     if Task.isCancelled { return .cancelled }
     let now = time.now
-    let request = guarded.withLock { guarded in
-      let request = guarded.state.acquire(job.id, lane: lane, continuing ? .continuing : .fresh, tokens: tokens, now: now)
-      // It may wait for a moment, not for a call's end.
-      if case .queued = request { return (request, settle(&guarded, now)) }
-      return (request, [])
+    let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : .continuing
+    let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
+      let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, now: now)
+      // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
+      if case .granted = request, row?.group.parent == nil { return (request, []) }
+      return (request, settle(&guarded, now))
     }
-    for (continuation, answer) in request.1 { continuation.resume(returning: answer) }
+    for resumption in resumptions { resumption.perform() }
     let waiter: LimiterState.WaiterID
-    switch request.0 {
+    switch request {
     case .granted(let permit): return .granted(permit)
     case .spent: return .spent
+    case .stopped: return .cancelled
     case .queued(let id): waiter = id
     }
     return await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
-        let answer = guarded.withLock { guarded -> Answer? in
+        let early = guarded.withLock { guarded -> Early? in
           if let early = guarded.answeredEarly.removeValue(forKey: waiter) { return early }
-          guarded.waiting[waiter] = continuation
+          guarded.waiting[waiter] = .permit(continuation)
           return nil
         }
-        if let answer { continuation.resume(returning: answer) }
+        guard let early else { return }
+        if case .permit(let answer) = early { continuation.resume(returning: answer) } else { continuation.resume(returning: .cancelled) }
       }
     } onCancel: {
-      let continuation = guarded.withLock { guarded -> Waiting? in
-        guard guarded.state.cancel(waiter, of: job.id) else { return nil }
-        if let continuation = guarded.waiting.removeValue(forKey: waiter) { return continuation }
-        guarded.answeredEarly[waiter] = .cancelled
-        return nil
-      }
-      continuation?.resume(returning: .cancelled)
+      withdraw(waiter, of: job)
     }
   }
 
@@ -77,22 +99,49 @@ public final class Limiter: Sendable {
     change { $0.ended(permit, outcome, now: $1) }
   }
 
-  /// The call of a permit is known now; it has `input` tokens, and its reply `output` at most (nil where nobody says).
-  ///
-  /// - Returns: nil where it may go. Else the tokens to ask a new permit for; this one is given back.
-  func reserve(_ permit: inout Permit, input: () -> Int, output: Int?) -> Int? {
-    guard guarded.withLock({ [permit] in $0.state.countsTokens(permit) }) else { return nil }
-    let tokens = input()
-    var copy = permit
-    let missing = change { [permit] state, now -> (Int?, Permit) in
-      var permit = permit
-      let missing = state.extend(&permit, input: tokens, output: output, now: now)
-      if missing != nil { state.ended(permit, .unused, now: now) }
-      return (missing, permit)
+  /// Waits until a row more of a pipeline may begin; nil where the task is cancelled or the job begins nothing new.
+  public func begin(_ group: RowGroup) async -> BegunRow? {
+    if Task.isCancelled { return nil }
+    let waiter: LimiterState.WaiterID
+    switch guarded.withLock({ $0.state.begin(group) }) {
+    case .begun(let row): return row
+    case .stopped: return nil
+    case .queued(let id): waiter = id
     }
-    copy = missing.1
-    permit = copy
-    return missing.0
+    return await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        let early = guarded.withLock { guarded -> Early? in
+          if let early = guarded.answeredEarly.removeValue(forKey: waiter) { return early }
+          guarded.waiting[waiter] = .row(continuation)
+          return nil
+        }
+        guard let early else { return }
+        if case .row(let row) = early { continuation.resume(returning: row) } else { continuation.resume(returning: nil) }
+      }
+    } onCancel: {
+      withdraw(waiter, of: group.job)
+    }
+  }
+
+  /// A row is over.
+  public func end(_ row: BegunRow) {
+    change { state, _ in state.ended(row) }
+  }
+
+  /// A job begins nothing new from now on: whoever waits for that is told.
+  public func stopFresh(_ job: Job) {
+    let resumptions = guarded.withLock { guarded in
+      guarded.state.withdrawFresh(of: job.id).compactMap { self.resumption(of: $0, as: .withdrawn, &guarded) }
+    }
+    for resumption in resumptions { resumption.perform() }
+  }
+
+  private func withdraw(_ waiter: LimiterState.WaiterID, of job: Job) {
+    let resumption = guarded.withLock { guarded -> Resumption? in
+      guard guarded.state.cancel(waiter, of: job.id) else { return nil }
+      return self.resumption(of: waiter, as: .withdrawn, &guarded)
+    }
+    resumption?.perform()
   }
 
   // MARK: live changes
@@ -130,28 +179,38 @@ public final class Limiter: Sendable {
 
   private func change<Result>(_ body: (inout LimiterState, Duration) -> Result) -> Result {
     let now = time.now
-    let (result, answers) = guarded.withLock { guarded in
+    let (result, resumptions) = guarded.withLock { guarded in
       let result = body(&guarded.state, now)
       return (result, settle(&guarded, now))
     }
-    for (continuation, answer) in answers { continuation.resume(returning: answer) }
+    for resumption in resumptions { resumption.perform() }
     return result
   }
 
-  private func settle(_ guarded: inout Guarded, _ now: Duration) -> [(Waiting, Answer)] {
+  private func settle(_ guarded: inout Guarded, _ now: Duration) -> [Resumption] {
     let effects = guarded.state.grantWaiting(now: now)
-    var answers: [(Waiting, Answer)] = []
-    func answer(_ waiter: LimiterState.WaiterID, _ answer: Answer) {
-      if let continuation = guarded.waiting.removeValue(forKey: waiter) {
-        answers.append((continuation, answer))
-      } else {
-        guarded.answeredEarly[waiter] = answer
-      }
+    var resumptions: [Resumption] = []
+    func tell(_ waiter: LimiterState.WaiterID, _ answer: Early) {
+      if let told = resumption(of: waiter, as: answer, &guarded) { resumptions.append(told) }
     }
-    for (waiter, permit) in effects.granted { answer(waiter, .granted(permit)) }
-    for waiter in effects.spent { answer(waiter, .spent) }
+    for (waiter, permit) in effects.granted { tell(waiter, .permit(.granted(permit))) }
+    for waiter in effects.spent { tell(waiter, .permit(.spent)) }
+    for (waiter, row) in effects.begun { tell(waiter, .row(row)) }
     if let opening = effects.opening { setAlarm(&guarded, opening, now) }
-    return answers
+    return resumptions
+  }
+
+  /// How a waiter is told; where it does not wait yet, it finds the answer when it begins to.
+  private func resumption(of waiter: LimiterState.WaiterID, as answer: Early, _ guarded: inout Guarded) -> Resumption? {
+    switch (guarded.waiting.removeValue(forKey: waiter), answer) {
+    case (.permit(let continuation)?, .permit(let answer)): return .permit(continuation, answer)
+    case (.permit(let continuation)?, _): return .permit(continuation, .cancelled)
+    case (.row(let continuation)?, .row(let row)): return .row(continuation, row)
+    case (.row(let continuation)?, _): return .row(continuation, nil)
+    case (nil, _):
+      guarded.answeredEarly[waiter] = answer
+      return nil
+    }
   }
 
   private func setAlarm(_ guarded: inout Guarded, _ opening: Duration, _ now: Duration) {

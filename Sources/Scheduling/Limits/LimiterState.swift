@@ -1,3 +1,4 @@
+import Chat
 import DequeModule
 
 /// Who may call now: a width for the session, shared by jobs, and the lane of each provider; all of it changeable at any moment. A
@@ -19,15 +20,19 @@ struct LimiterState: Sendable {
 
   private struct Waiter {
     var id: WaiterID
-    /// Tokens it may take, where the call is known already.
-    var tokens: Int?
+    var amount: CallAmount
+    /// The row whose call it is; nil for a call that stands alone.
+    var row: BegunRow?
   }
 
   /// Those of one job who wait for one lane.
   private struct Line {
     var fresh = Deque<Waiter>()
     var continuing = Deque<Waiter>()
+    /// Whether its head waits for its lane, not for the width: when last looked at.
+    var isShut = false
     var head: Waiter? { continuing.first ?? fresh.first }
+    var count: Int { fresh.count + continuing.count }
     mutating func pop() { if continuing.popFirst() == nil { fresh.removeFirst() } }
     mutating func remove(_ id: WaiterID) -> Bool {
       if let index = fresh.firstIndex(where: { $0.id == id }) {
@@ -45,17 +50,25 @@ struct LimiterState: Sendable {
     var inUse = 0
     var cap: Int?
     var isPaused = false
+    /// It begins nothing new.
+    var isStopped = false
     /// By lane; kept when empty, so that it is known which lanes a job uses.
     var lines: [String: Line] = [:]
     /// When it last got a permit: breaks ties in turn.
     var lastGrant = 0
-    /// The most tokens of a prompt and of a reply so far; nil until the first is known.
-    var largestInput: Int?
+    /// The most tokens of a reply so far.
     var largestOutput = LimiterState.firstOutput
+    /// Rows that have begun and have had no permit yet.
+    var unsent = 0
+    /// Pipelines that wait to begin a row, those within a row first.
+    var beginning = Deque<(id: WaiterID, group: RowGroup)>()
 
     var mayTake: Bool { !isPaused && inUse < cap ?? .max }
-    var isIdle: Bool { inUse == 0 && cap == nil && !isPaused && lines.values.allSatisfy { $0.head == nil } }
-    var tokens: Int? { largestInput.map { $0 + largestOutput } }
+    var isIdle: Bool {
+      inUse == 0 && cap == nil && !isPaused && unsent == 0 && beginning.isEmpty && lines.values.allSatisfy { $0.head == nil }
+    }
+    /// Rows that wait before a shut lane: they keep nobody else from beginning.
+    var shutOut: Int { lines.values.reduce(0) { $0 + ($1.isShut ? $1.count : 0) } }
   }
 
   /// What a reply is reckoned at until one has come, where `max-tokens` does not say.
@@ -84,28 +97,36 @@ struct LimiterState: Sendable {
     case queued(WaiterID)
     /// The budget has no room, and nothing in flight can give any back.
     case spent
+    /// The job begins nothing new.
+    case stopped
   }
 
   /// Whom a change concerns.
   struct Effects {
     var granted: [(WaiterID, Permit)] = []
     var spent: [WaiterID] = []
+    /// Who waited to begin a row, and does.
+    var begun: [(WaiterID, BegunRow)] = []
     /// When to look again, where somebody waits for a moment and nothing else.
     var opening: Duration?
   }
 
-  mutating func acquire(_ job: JobID, lane: String, _ turn: Turn, tokens: Int? = nil, now: Duration) -> Request {
+  mutating func acquire(
+    _ job: JobID, lane: String, _ turn: Turn, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil, now: Duration
+  ) -> Request {
+    if turn == .fresh, jobs[job]?.isStopped ?? false { return .stopped }
     let isFirstInLine = jobs[job]?.lines[lane]?.head == nil
+    var waiter = Waiter(id: 0, amount: amount, row: row)
     if isFirstInLine, inUse < width, jobs[job]?.mayTake ?? true {
       // Whoever else waits while there is width is paused, capped or before a shut lane: he is passed by.
-      switch opening(Waiter(id: 0, tokens: tokens), of: jobs[job] ?? Queue(), lane, now) {
-      case .at(let moment) where moment <= now: return .granted(grant(job, lane, tokens, now))
+      switch opening(waiter, of: jobs[job] ?? Queue(), lane, now) {
+      case .at(let moment) where moment <= now: return .granted(grant(job, lane, waiter, now))
       case .spent: return .spent
-      case .at, .later: break
+      case .at, .later: jobs[job, default: Queue()].lines[lane, default: Line()].isShut = true
       }
     }
     nextWaiter += 1
-    let waiter = Waiter(id: nextWaiter, tokens: tokens)
+    waiter.id = nextWaiter
     if turn == .fresh {
       jobs[job, default: Queue()].lines[lane, default: Line()].fresh.append(waiter)
     } else {
@@ -117,6 +138,10 @@ struct LimiterState: Sendable {
   /// Takes a waiter out of the queue; false if he has been answered already.
   mutating func cancel(_ waiter: WaiterID, of job: JobID) -> Bool {
     guard var queue = jobs[job] else { return false }
+    if let index = queue.beginning.firstIndex(where: { $0.id == waiter }) {
+      jobs[job]?.beginning.remove(at: index)
+      return true
+    }
     for lane in queue.lines.keys where queue.lines[lane]?.remove(waiter) == true {
       jobs[job] = queue
       return true
@@ -124,37 +149,84 @@ struct LimiterState: Sendable {
     return false
   }
 
-  // MARK: what a call tells
+  // MARK: rows that begin
 
-  /// Whether calls of a permit's lane must say how many tokens they may take.
-  func countsTokens(_ permit: Permit) -> Bool { limits.countTokens || lanes[permit.lane]?.countsTokens ?? false }
+  /// Rows that may have begun beyond the permits that are free: each is rendered while the one before it waits.
+  private static let ahead = 2
+  /// Rows before shut lanes that are left out of account, at most.
+  private static let mostShutOut = 1000
 
-  /// The call is known now: its prompt's tokens, and the most its reply may have.
-  ///
-  /// - Returns: nil where it may go; else what it must wait for, with a new permit.
-  mutating func extend(_ permit: inout Permit, input: Int, output: Int?, now: Duration) -> Int? {
-    var queue = jobs[permit.job] ?? Queue()
-    queue.largestInput = max(queue.largestInput ?? 0, input)
-    var amount = input + (output ?? queue.largestOutput)
-    // A guess at the reply's length does not keep a call from what is left: it takes all of that, and others wait to see.
-    if output == nil, let left = budget.left(besides: permit.isBudgeted ? permit.tokens : 0), amount > left, left > input { amount = left }
-    if let output { queue.largestOutput = max(queue.largestOutput == Self.firstOutput ? 0 : queue.largestOutput, output) }
-    jobs[permit.job] = queue
-    let more = amount - permit.tokens
-    if more > 0, budget.room(for: more) != .enough { return amount }
-    guard lanes[permit.lane]?.extend(permit, to: amount, now: now) ?? true else { return amount }
-    if permit.isBudgeted { budget.reserve(more) }
-    permit.tokens = amount
-    return nil
+  enum Beginning {
+    case begun(BegunRow)
+    case queued(WaiterID)
+    case stopped
   }
+
+  mutating func begin(_ group: RowGroup) -> Beginning {
+    if group.parent == nil, jobs[group.job.id]?.isStopped ?? false { return .stopped }
+    if mayBegin(group) { return .begun(admit(group)) }
+    nextWaiter += 1
+    if group.parent == nil {
+      jobs[group.job.id, default: Queue()].beginning.append((nextWaiter, group))
+    } else {
+      jobs[group.job.id, default: Queue()].beginning.prepend((nextWaiter, group))
+    }
+    return .queued(nextWaiter)
+  }
+
+  /// A row is over, or will send nothing more.
+  mutating func ended(_ row: BegunRow) {
+    row.group.underWay.wrappingSubtract(1, ordering: .relaxed)
+    uncount(row)
+  }
+
+  /// A job begins nothing new: those who wait for that.
+  mutating func withdrawFresh(of job: JobID) -> [WaiterID] {
+    var queue = jobs[job] ?? Queue()
+    queue.isStopped = true
+    var withdrawn = queue.beginning.filter { $0.group.parent == nil }.map(\.id)
+    queue.beginning.removeAll { $0.group.parent == nil }
+    for lane in queue.lines.keys {
+      withdrawn += queue.lines[lane]?.fresh.map(\.id) ?? []
+      queue.lines[lane]?.fresh.removeAll()
+    }
+    jobs[job] = queue
+    return withdrawn
+  }
+
+  /// A row begins where a permit is free. A pipeline with no row under way may always begin one: the rows around it wait for it.
+  private func mayBegin(_ group: RowGroup) -> Bool {
+    guard let queue = jobs[group.job.id] else { return true }
+    if queue.isPaused { return false }
+    if group.underWay.load(ordering: .relaxed) == 0 { return true }
+    let free = max(0, min(width - inUse, limit(of: group.job.id) - queue.inUse))
+    return queue.unsent - min(queue.shutOut, Self.mostShutOut) < Self.ahead + free
+  }
+
+  private mutating func admit(_ group: RowGroup) -> BegunRow {
+    group.underWay.wrappingAdd(1, ordering: .relaxed)
+    jobs[group.job.id, default: Queue()].unsent += 1
+    return BegunRow(group)
+  }
+
+  /// It, and the rows around it, count no more.
+  private mutating func uncount(_ row: BegunRow) {
+    var next: BegunRow? = row
+    while let row = next, row.counts.exchange(false, ordering: .relaxed) {
+      jobs[row.group.job.id]?.unsent -= 1
+      next = row.group.parent
+    }
+  }
+
+  // MARK: what a call tells
 
   mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) {
     inUse -= 1
     budget.settle(permit.isBudgeted ? permit.tokens : 0, used: outcome.tokens ?? 0)
     jobs[permit.job]?.inUse -= 1
-    if let used = outcome.tokens, let input = jobs[permit.job]?.largestInput {
+    if let used = outcome.tokens {
       // The first answer shows what replies are like; until then each is reckoned long.
-      let output = max(1, used - input)
+      let output = max(1, used - permit.input)
       let before = jobs[permit.job]?.largestOutput ?? Self.firstOutput
       jobs[permit.job]?.largestOutput = before == Self.firstOutput ? output : max(before, output)
     }
@@ -220,13 +292,7 @@ struct LimiterState: Sendable {
 
   private mutating func opening(_ waiter: Waiter, of queue: Queue, _ lane: String, _ now: Duration) -> Opening {
     if lanes[lane] == nil { lanes[lane] = Lane(lane, limits) }
-    var amount = waiter.tokens ?? queue.tokens ?? 1
-    if limits.countTokens || lanes[lane]?.countsTokens ?? false {
-      // What a job's calls take is not known before its first: that one goes alone until it has said so.
-      if waiter.tokens == nil, queue.tokens == nil, queue.inUse > 0 { return .later }
-    } else {
-      amount = 0
-    }
+    let amount = amount(waiter, of: queue, lane)
     switch budget.room(for: amount) {
     case .enough: break
     case .later: return .later
@@ -236,19 +302,34 @@ struct LimiterState: Sendable {
     return .at(moment)
   }
 
-  private mutating func grant(_ job: JobID, _ lane: String, _ tokens: Int?, _ now: Duration) -> Permit {
-    let counts = limits.countTokens || lanes[lane]?.countsTokens ?? false
-    let amount = counts ? tokens ?? jobs[job]?.tokens ?? 1 : 0
+  /// The tokens that are set aside for a call, where somebody counts them.
+  private func amount(_ waiter: Waiter, of queue: Queue, _ lane: String) -> Int {
+    guard limits.countTokens || lanes[lane]?.countsTokens ?? false else { return 0 }
+    let amount = waiter.amount
+    if let output = amount.output { return amount.input + output }
+    // A guess at the reply's length does not keep a call from what is left: it takes all of that, and others wait to see.
+    let guess = amount.input + queue.largestOutput
+    if let left = budget.left, guess > left, left > amount.input { return left }
+    return guess
+  }
+
+  private mutating func grant(_ job: JobID, _ lane: String, _ waiter: Waiter, _ now: Duration) -> Permit {
+    let amount = amount(waiter, of: jobs[job] ?? Queue(), lane)
     let taken = lanes[lane]?.take(amount, now: now)
     if limits.tokenBudget != nil { budget.reserve(amount) }
     inUse += 1
     grants += 1
     jobs[job, default: Queue()].inUse += 1
     jobs[job]?.lastGrant = grants
-    if jobs[job]?.lines[lane] == nil { jobs[job]?.lines[lane] = Line() }
+    if let output = waiter.amount.output, limits.countTokens {
+      let before = jobs[job]?.largestOutput ?? Self.firstOutput
+      jobs[job]?.largestOutput = max(before == Self.firstOutput ? 0 : before, output)
+    }
+    jobs[job]?.lines[lane, default: Line()].isShut = false
+    if let row = waiter.row { uncount(row) }
     return Permit(
-      job: job, lane: lane, granted: now, tokens: amount, tokenEntry: taken?.tokenEntry, isProbe: taken?.isProbe ?? false,
-      isBudgeted: limits.tokenBudget != nil)
+      job: job, lane: lane, granted: now, tokens: amount, input: waiter.amount.input, tokenEntry: taken?.tokenEntry,
+      isProbe: taken?.isProbe ?? false, isBudgeted: limits.tokenBudget != nil)
   }
 
   /// Grants whatever can be granted now.
@@ -263,7 +344,9 @@ struct LimiterState: Sendable {
         for (lane, line) in queue.lines {
           guard let head = line.head else { continue }
           switch opening(head, of: queue, lane, now) {
-          case .later: continue
+          case .later:
+            jobs[job]?.lines[lane]?.isShut = true
+            continue
           case .spent:
             jobs[job]?.lines[lane]?.pop()
             effects.spent.append(head.id)
@@ -271,6 +354,7 @@ struct LimiterState: Sendable {
             break search
           case .at(let moment) where moment > now:
             effects.opening = min(effects.opening ?? moment, moment)
+            jobs[job]?.lines[lane]?.isShut = true
             continue
           case .at: break
           }
@@ -281,7 +365,13 @@ struct LimiterState: Sendable {
       if isSpent { continue }
       guard let (job, lane, queue) = next, let head = queue.lines[lane]?.head else { break }
       jobs[job]?.lines[lane]?.pop()
-      effects.granted.append((head.id, grant(job, lane, head.tokens, now)))
+      effects.granted.append((head.id, grant(job, lane, head, now)))
+    }
+    for (job, queue) in jobs where !queue.beginning.isEmpty {
+      for (id, group) in queue.beginning where mayBegin(group) {
+        jobs[job]?.beginning.removeAll { $0.id == id }
+        effects.begun.append((id, admit(group)))
+      }
     }
     return effects
   }

@@ -6,14 +6,15 @@ public struct Permit: Sendable {
   /// The provider it is for.
   public let lane: String
   let granted: Duration
-  /// Tokens reserved for it.
-  var tokens: Int
+  /// Tokens reserved for it, and those of its prompt among them.
+  let tokens: Int
+  let input: Int
   /// Its entry in the lane's token rate.
-  var tokenEntry: Int?
+  let tokenEntry: Int?
   /// Whether it goes ahead to see if its provider answers again.
   let isProbe: Bool
   /// Whether its tokens are reserved in the budget.
-  var isBudgeted: Bool
+  let isBudgeted: Bool
 }
 
 /// What came of a call, as far as limits learn from it.

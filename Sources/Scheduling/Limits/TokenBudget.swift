@@ -20,8 +20,8 @@ struct TokenBudget: Sendable {
     return reserved > 0 ? .later : .spent
   }
 
-  /// What is left for a call that has reserved so much already; nil where there is no limit.
-  func left(besides reservation: Int) -> Int? { limit.map { $0 - used - (reserved - reservation) } }
+  /// What is neither used nor reserved; nil where there is no limit.
+  var left: Int? { limit.map { $0 - used - reserved } }
 
   mutating func reserve(_ amount: Int) { reserved += amount }
 

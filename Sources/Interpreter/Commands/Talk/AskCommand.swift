@@ -11,18 +11,17 @@ extension CommandDefinition {
     ], takesRequestFlags: true,
     examples: ["ask \"Name one river.\" --temperature 0 --max-tokens 20", "let a = ask \"Name one river.\"\nask \"Where is it? {a}\""]
   ) { call in
-    var context = try await call.callContext()
+    let context = try await call.callContext()
     let messages = try await call.singlePrompt(context)
     let form = try await call.replyForm()
     // A call at the top has a job, so that a key can end it; in a row it belongs to the row's.
-    let lead = SingleCall(call, &context)
-    let reply = await lead.run(context) { context in await context.call(messages) }
-    let formed = form?.read(reply)
-    let read = formed?.1 ?? reply
-    let row = ReplyRow(read, index: 0, item: .nothing, parsed: formed?.0)
-    lead.ended(row)
+    let row = await JobScope.single(call, context) { context in
+      let reply = await context.call(messages)
+      let formed = form?.read(reply)
+      return ReplyRow(formed?.1 ?? reply, index: 0, item: .nothing, parsed: formed?.0)
+    }
     if call.has("raw"), call.isLast, context.showsValues {
-      try call.world.output.print(read.text, raw: true)
+      try call.world.output.print(row.reply.text, raw: true)
       return .value(.nothing)
     }
     return .value(.reply(row))

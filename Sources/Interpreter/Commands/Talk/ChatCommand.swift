@@ -29,16 +29,14 @@ extension CommandDefinition {
       call.session.conversations.set(name, [])
       return .value(.nothing)
     }
-    var context = try await call.callContext()
+    let context = try await call.callContext()
     let said = try await call.text(0, "what you say")
     let turns = call.session.conversations.turns(name) + [Message(.user, said)]
     let row: ReplyRow
     if call.has("quiet") {
-      let lead = SingleCall(call, &context)
-      row = ReplyRow(await lead.run(context) { context in await context.call(turns) }, index: 0, item: .nothing)
-      lead.ended(row)
+      row = await JobScope.single(call, context) { context in ReplyRow(await context.call(turns), index: 0, item: .nothing) }
     } else {
-      row = try await call.streamed(turns, &context)
+      row = try await call.streamed(turns, context)
     }
     // A turn that got no answer is taken back, so that it can be said again.
     if row.reply.succeeded { call.session.conversations.set(name, turns + [Message(.assistant, row.reply.text)]) }

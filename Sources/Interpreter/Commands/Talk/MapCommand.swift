@@ -39,7 +39,9 @@ extension CommandDefinition {
     var rows = stream
     if let shape = sweep.shape {
       if let items = stream.source.count {
-        call.world.output.note("\((Double(items) * combinations).short) prompts: \(items) items × \(shape)")
+        let note = "\((Double(items) * combinations).short) prompts: \(items) items × \(shape)"
+        // Within rows it is said once, not for each.
+        if call.context.job?.isNews("\(call.span.start) \(note)") ?? true { call.world.output.note(note) }
       }
       rows = rows.adding(ExpandStage(width: sweep.variants.count))
     }

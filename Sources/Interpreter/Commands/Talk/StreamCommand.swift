@@ -17,9 +17,9 @@ extension CommandDefinition {
     ]
   ) { call in
     if let many = call.command.asManyStreams(in: call.context) { return .value(.list(try await call.streamedSideBySide(many))) }
-    var context = try await call.callContext()
+    let context = try await call.callContext()
     let messages = try await call.singlePrompt(context)
-    let row = try await call.streamed(messages, &context)
+    let row = try await call.streamed(messages, context)
     return .value(.reply(row))
   }
 }
@@ -28,14 +28,13 @@ extension Invocation {
   /// Sends messages and shows the reply's text as it comes.
   ///
   /// - Throws: where the text cannot be written (a closed pipe, a full disk); the call is cancelled then.
-  func streamed(_ messages: [Message], _ context: inout Context) async throws -> ReplyRow {
-    let lead = SingleCall(self, &context, showsProgress: false)
+  func streamed(_ messages: [Message], _ context: Context) async throws -> ReplyRow {
     let raw = has("raw")
     let output = world.output
     let callbacks = session.callbacks
     let problem = Mutex<(any Error)?>(nil)
     let shown = Mutex("")
-    let job = context.job
+    let job = Mutex<Job?>(nil)
     var observer = CallEngine.Observer()
     observer.watch = { feed, attempt in
       if attempt > 1, !shown.withLock({ $0.isEmpty }) {
@@ -52,18 +51,19 @@ extension Invocation {
           try output.token(text, raw: raw)
         } catch {
           problem.withLock { $0 = error }
-          job?.cancel()
+          job.withLock { $0 }?.cancel()
         }
       }
     }
     observer.willRetry = { failure, _, wait in output.note("\(failure.description); trying again in \(wait.short)") }
     let observed = observer
-    let reply = await lead.run(context) { context in await context.call(messages, observer: observed) }
-    let row = ReplyRow(reply, index: 0, item: .nothing)
-    lead.ended(row)
+    let row = await JobScope.single(self, context, showsProgress: false) { context in
+      job.withLock { $0 = context.job }
+      return ReplyRow(await context.call(messages, observer: observed), index: 0, item: .nothing)
+    }
     if let problem = problem.withLock({ $0 }) { throw error("\(problem)") }
     do { try output.endTokens() } catch { throw self.error("\(error)") }
-    if let failure = reply.failure {
+    if let failure = row.reply.failure {
       output.note(failure.kind == .cancelled ? "stopped; `_` keeps the text so far" : "\(failure.description)\n  = \(failure.kind.advice)")
     }
     session.globals.set("_", .reply(row))

@@ -1,0 +1,113 @@
+import Chat
+import Scheduling
+
+/// The job under which a command's calls run: whose it is, who is told, what it counts.
+///
+/// A command of a background statement reports to that statement's job. At the top it gets a job of its own in the foreground. Inside
+/// a row (of an `each` around) it runs under the row's job and is counted by nobody: the outer row counts.
+struct JobScope: Sendable {
+  let handle: JobHandle
+  let session: Session
+  private let isForeground: Bool
+  private let counts: Bool
+  /// Whether rows run under it: a spent budget holds those back, where it fails a call that stands alone.
+  private let hasRows: Bool
+
+  var job: Job { handle.job }
+
+  /// A background statement's: what runs first in it claims it.
+  init(background handle: JobHandle, _ session: Session) {
+    (self.handle, self.session) = (handle, session)
+    (isForeground, counts, hasRows) = (false, false, false)
+  }
+
+  init(_ context: Context, _ name: String, variable: String?, total: Int?, hasRows: Bool) {
+    session = context.session
+    if let claimed = context.tracker?.claim() {
+      handle = claimed
+      (isForeground, counts) = (false, true)
+      self.hasRows = hasRows
+      claimed.job.setTotal(total)
+    } else if let outer = context.jobScope {
+      handle = JobHandle(job: outer.job, variable: nil)
+      (isForeground, counts) = (false, false)
+      self.hasRows = hasRows || outer.hasRows
+    } else {
+      handle = session.makeJob(name, total: total, variable: variable, isListed: false)
+      (isForeground, counts) = (true, true)
+      self.hasRows = hasRows
+    }
+  }
+
+  func begin(showsProgress: Bool = true, partial: (@Sendable () -> [Value])? = nil) {
+    if counts, let partial { handle.setPartial(partial) }
+    if counts, hasRows {
+      let (limiter, job) = (session.world.engine.limiter, job)
+      job.onStop { limiter.stopFresh(job) }
+    }
+    guard isForeground else { return }
+    session.beginForeground(handle)
+    session.world.output.foreground(job, showsProgress: showsProgress)
+  }
+
+  func end() {
+    guard isForeground else { return }
+    job.finished()
+    session.endForeground(handle)
+    session.world.output.foregroundEnded(job)
+  }
+
+  /// How the work is cancelled. That of a background statement ends with its task, nested work with the row around it.
+  func onCancel(_ cancel: @escaping @Sendable () -> Void) {
+    if isForeground { job.onCancel(cancel) }
+  }
+
+  /// A job that stops launching lets the rows it has begun go on to their ends, whatever they still launch.
+  var mayLaunch: Bool { !counts || job.mayLaunch }
+
+  /// A row is over, with what it became. One that sent nothing is launched only now.
+  func ended(_ values: [Value], hasSent: Bool = true) {
+    guard counts else { return }
+    let replies = values.compactMap { value -> ReplyRow? in if case .reply(let reply) = value { reply } else { nil } }
+    let failure = replies.lazy.compactMap(\.reply.failure).first
+    if failure?.kind == .notSent { return }
+    if !hasSent { job.launched() }
+    if failure != nil, failure?.kind != .cancelled { session.notePrompts(failed: 1) }
+    let stopAfter = failure == nil || !hasRows ? nil : session.settings.stopAfter
+    if job.ended(replies.first?.reply, failure: failure, stopAfter: stopAfter), let failure, let stopAfter {
+      session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
+    }
+  }
+
+  /// The token budget has no room for another call. Rows are held back: at the prompt the job is paused now, and asks again when it is
+  /// resumed; in a script it sends no more.
+  ///
+  /// - Returns: whether to ask again.
+  func budgetSpent() -> Bool {
+    guard hasRows else { return false }
+    session.brake(job, "the token budget is spent (\(session.world.engine.limiter.tokensUsed) tokens used)")
+    return session.isAttended && job.mayLaunch
+  }
+
+  /// Runs one call, as a task that the job can cancel.
+  static func single(
+    _ call: Invocation, _ context: Context, showsProgress: Bool = true, _ body: @escaping @Sendable (Context) async -> ReplyRow
+  ) async -> ReplyRow {
+    let scope = JobScope(context, call.jobName ?? call.definition.name, variable: call.jobName, total: 1, hasRows: false)
+    var context = context
+    context.jobScope = scope
+    guard scope.counts else { return await body(context) }
+    scope.job.launched()
+    scope.begin(showsProgress: showsProgress)
+    let work = Task { [context] in await body(context) }
+    scope.job.onCancel { work.cancel() }
+    let row = await withTaskCancellationHandler {
+      await work.value
+    } onCancel: {
+      work.cancel()
+    }
+    scope.ended([.reply(row)])
+    scope.end()
+    return row
+  }
+}

@@ -1,0 +1,42 @@
+import Threads
+
+/// The rows of one pipeline that are under way, as the limiter sees them.
+public final class RowGroup: Sendable {
+  let job: Job
+  /// The row within which the pipeline runs (of an `each` around it); nil at the top.
+  let parent: BegunRow?
+  /// Written under the limiter's lock only.
+  let underWay = Atomic(0)
+
+  public init(_ job: Job, within parent: BegunRow?) {
+    (self.job, self.parent) = (job, parent)
+  }
+}
+
+/// A row that has begun. Until a call of its, or of a row within it, has its first permit, it counts against how many rows of its
+/// job may begin: that bounds rows that wait, and lets those go on that only compute.
+public final class BegunRow: Sendable {
+  let group: RowGroup
+  /// Whether it still counts. Written under the limiter's lock only.
+  let counts = Atomic(true)
+  private let sent = Atomic(false)
+
+  init(_ group: RowGroup) {
+    self.group = group
+  }
+
+  /// Whether a call was sent for it.
+  public var hasSent: Bool { sent.load(ordering: .acquiring) }
+
+  /// Whether its next call would be the first thing its job does for a new row: only such a call is held back by a stop.
+  var isFresh: Bool { group.parent == nil && !hasSent }
+
+  /// A call of its goes out. The rows around it have sent something with that, too.
+  func noteSent() {
+    var row: BegunRow? = self
+    while let next = row, !next.sent.exchange(true, ordering: .acquiringAndReleasing) {
+      if next.group.parent == nil { next.group.job.launched() }
+      row = next.group.parent
+    }
+  }
+}
