@@ -1,10 +1,11 @@
 /// A JSON document as a tree. Members keep the order in which they were written: rows become tables, and their columns
-/// should stand as the file has them. Numbers that are whole and fit stay whole (ids over 2^53 survive).
+/// should stand as the file has them. Numbers keep their digits (ids over 2^53 and over 2^63 survive, and `1.10` stays `1.10`).
 public indirect enum JSONValue: Sendable, Equatable {
   case null
   case bool(Bool)
   case int(Int)
   case number(Double)
+  case exact(ExactNumber)
   case string(String)
   case array([JSONValue])
   case object([(key: String, value: JSONValue)])
@@ -36,13 +37,8 @@ public indirect enum JSONValue: Sendable, Equatable {
     case .number:
       let start = cursor.offset
       let text = try cursor.numberText()
-      if let whole = Int(text) {
-        self = .int(whole)
-      } else if let value = Double(text), value.isFinite {
-        self = .number(value)
-      } else {
-        throw JSONError("the number \(text.prefix(40)) is out of range", at: start)
-      }
+      guard let number = JSONValue(number: text) else { throw JSONError("the number \(text.prefix(40)) is out of range", at: start) }
+      self = number
     case .array:
       var elements: [JSONValue] = []
       try cursor.array { (_, inner: inout JSONCursor) throws(JSONError) in elements.append(try JSONValue(&inner)) }
@@ -58,12 +54,28 @@ public indirect enum JSONValue: Sendable, Equatable {
     }
   }
 
+  /// A number as JSON spells it; nil where it is none, or too large for a double.
+  public init?(number text: Substring) {
+    if let whole = Int(text), whole != 0 || text == "0" {
+      self = .int(whole)
+    } else if let value = Double(text), value.isFinite {
+      // What is printed and what is written: both must be what was read.
+      self = value.shortest == text && "\(value)" == text ? .number(value) : .exact(ExactNumber(String(text), value))
+    } else {
+      return nil
+    }
+  }
+
   public static func == (a: JSONValue, b: JSONValue) -> Bool {
     switch (a, b) {
     case (.null, .null): true
     case (.bool(let x), .bool(let y)): x == y
     case (.int(let x), .int(let y)): x == y
     case (.number(let x), .number(let y)): x == y
+    case (.exact(let x), .exact(let y)): x == y
+    // The same number, spelled otherwise.
+    case (.exact(let x), .number(let y)), (.number(let y), .exact(let x)): x.value == y && !x.isLarge
+    case (.exact(let x), .int(let y)), (.int(let y), .exact(let x)): Int(exactly: x.value) == y && !x.isLarge
     case (.string(let x), .string(let y)): x == y
     case (.array(let x), .array(let y)): x == y
     case (.object(let x), .object(let y)): x.count == y.count && zip(x, y).allSatisfy { $0.key == $1.key && $0.value == $1.value }
@@ -88,6 +100,7 @@ public indirect enum JSONValue: Sendable, Equatable {
     case .int(let whole): out.append(contentsOf: String(whole).utf8)
     // JSON has no word for infinity or NaN.
     case .number(let number): out.append(contentsOf: (number.isFinite ? "\(number)" : "null").utf8)
+    case .exact(let number): out.append(contentsOf: number.text.utf8)
     case .string(let text): JSONString.encode(text, to: &out)
     case .array(let elements):
       out.append(UInt8(ascii: "["))

@@ -48,6 +48,8 @@ import Testing
       files: [
         "q.csv": "question,answer\n2 + 2?,4\n3 + 3?,6\n", "ragged.csv": "a,b\n1,2\n3\n", "bad.jsonl": "{\"a\":1}\n{\"a\":\n",
         "shadow.jsonl": "{\"text\":\"REVIEW\",\"error\":\"E\",\"index\":9,\"label\":\"pos\"}\n",
+        "numbers.jsonl":
+          "{\"id\":12345678901234567890,\"s\":9007199254740993,\"f\":1.10,\"e\":1E3,\"neg\":-0.0,\"n\":1.0,\"pi\":3.14159265358979,\"x\":0.000001234}\n",
         "names.txt": "Ada\nAlan\n", "note.md": "# Hi\n",
         "lib.psh": "def shout(x) = \"{upper(x)}!\"\nprompt told(x) = \"say {x}, told by lib\"\n", "lines.psh": "print \"sourced\"\n",
         "cycle.psh": "import \"cycle.psh\"\n",

@@ -115,7 +115,14 @@ struct Invocation: Sendable {
     case .record, .reply, .text: source = ListSource([value])
     default: throw error("`\(definition.name)` goes through a list, a range or rows, not \(value.kind): \(value.preview)", at: span)
     }
-    return RowStream(source: source, context: context)
+    return RowStream(source: source, context: context(for: source.visible ?? []))
+  }
+
+  /// Where expressions are evaluated for rows of which these are there already.
+  func context(for rows: [Value]) -> Context {
+    var context = context
+    context.rowFields = RowFields(rows)
+    return context
   }
 
   /// Everything that comes in, as a list.

@@ -1,4 +1,5 @@
 import Chat
+import JSON
 import Language
 
 extension Context {
@@ -38,7 +39,7 @@ extension Context {
     case .nothing: return .nothing
     case .bool(let flag): return .bool(flag)
     case .int(let whole): return .int(whole)
-    case .number(let number): return .number(number)
+    case .number(let number): return literal(number, expression.span)
     case .duration(let duration): return .duration(duration)
     case .text(let pieces): return .text(try await text(pieces))
     case .name(let name):
@@ -59,7 +60,10 @@ extension Context {
       var record = Record()
       for member in members { record[member.name] = try await value(member.value) }
       return .record(record)
-    case .field(let base, let name): return try field(name, of: try await value(base), at: expression.span)
+    case .field(let base, let name):
+      let value = try await value(base)
+      if case .name("it") = base.node, case .record(let record) = value, record[name] == nil, scope.isField(name) { return .nothing }
+      return try field(name, of: value, at: expression.span)
     case .index(let base, let index):
       return try self.index(try await value(base), try await value(index), at: expression.span)
     case .call(let callee, let arguments): return try await call(callee, arguments, at: expression.span)
@@ -70,6 +74,7 @@ extension Context {
         case .not: return .bool(try !value.truth())
         case .minus:
           if case .duration(let duration) = value { return .duration(.zero - duration) }
+          if case .exact(let number) = value { return .exact(number.negated) }
           return try Value.int(0).apply(.subtract, value)
         }
       }
@@ -79,10 +84,16 @@ extension Context {
     case .binary(.or, let left, let right):
       let first = try await truth(left)
       return .bool(first ? true : try await truth(right))
+    case .binary(let op, let left, let right) where op == .in || op == .notIn:
+      let value = try await value(left)
+      if value.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
+      return .bool(try await holds(value, in: right, at: expression.span) == (op == .in))
     case .binary(let op, let left, let right):
       let (a, b) = (try await value(left), try await value(right))
       if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
-      return try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
+      let result = try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
+      if a.losesDigits(op, b, result) { session.noteLostDigits() }
+      return result
     case .range(let low, let high):
       guard case .int(let a) = try await value(low), case .int(let b) = try await value(high) else {
         throw error("a range goes from one whole number to another", at: expression.span)
@@ -97,6 +108,13 @@ extension Context {
     }
   }
 
+  /// A number as it stands in the script; a whole one past 2^63 keeps its digits.
+  private func literal(_ number: Double, _ span: Span) -> Value {
+    guard number.magnitude >= 9_223_372_036_854_775_808 else { return .number(number) }
+    let digits = source.text(span).filter { !"_() \n".contains($0) }
+    return digits.allSatisfy { $0.isASCII && $0.isNumber } ? .exact(ExactNumber(digits, number)) : .number(number)
+  }
+
   func truth(_ expression: Expression) async throws -> Bool {
     let value = try await value(expression)
     return try located(expression.span) { () throws(OperationError) in try value.truth() }
@@ -109,7 +127,9 @@ extension Context {
     for piece in pieces {
       switch piece {
       case .plain(let text): out += text
-      case .hole(let expression): out += try text(of: try await value(expression), at: expression.span)
+      case .hole(let expression):
+        let value = try await value(expression)
+        out += value.failure == nil ? value.filling : try text(of: value, at: expression.span)
       }
     }
     return out
@@ -143,15 +163,24 @@ extension Context {
       if name == "count", elements.isEmpty { return .int(0) }
       var values: [Value] = []
       values.reserveCapacity(elements.count)
+      // A field that some of the rows have is nothing in the others.
+      var isKnown = false
       var missing = 0
       for element in elements {
         if case .reply(let row) = element, row.noAnswer(reading: name) != nil {
           missing += 1
+          isKnown = true
+          values.append(.nothing)
+        } else if let found = element.field(name) {
+          values.append(found)
+          isKnown = true
+        } else if case .record = element {
           values.append(.nothing)
         } else {
           values.append(try field(name, of: element, at: span))
         }
       }
+      if !isKnown, let first = elements.first { return .list([try field(name, of: first, at: span)]) }
       if missing > 0 { tellNoAnswer(missing, of: elements.count, instead: "their `\(name)` is nothing") }
       return .list(values)
     }

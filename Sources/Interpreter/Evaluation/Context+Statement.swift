@@ -68,6 +68,7 @@ extension Context {
       if showsValues { try await show(value, of: pipeline) }
       return .normal(value)
     case .binding(let name, let pipeline):
+      if try await grow(name, pipeline) { break }
       try bind(name, to: try await raw(pipeline, named: name.text))
     case .prompt(let definition):
       try bind(definition.name, to: .prompt(PromptValue(definition, scope: scope, source: source)))
@@ -87,6 +88,24 @@ extension Context {
       try session.callbacks.set(event, body, self)
     }
     return .normal(.nothing)
+  }
+
+  /// `let out = out + [x]`, without a copy of what `out` holds. False, with nothing evaluated, where the statement is not of this form.
+  private func grow(_ name: Name, _ pipeline: Pipeline) async throws -> Bool {
+    guard pipeline.stages.count == 1, case .expression(var rest)? = pipeline.stages.first, scope.grow(name.text, by: []) else {
+      return false
+    }
+    let whole = rest
+    var added: [Expression] = []
+    while case .binary(.add, let left, let right) = rest.node { (rest, added) = (left, [right] + added) }
+    guard case .name(name.text) = rest.node, !added.isEmpty else { return false }
+    var values: [Value] = []
+    for expression in added { values.append(try await value(expression)) }
+    if scope.grow(name.text, by: values) { return true }
+    var sum = try await value(rest)
+    for value in values { sum = try located(whole.span) { () throws(OperationError) in try sum.apply(.add, value) } }
+    try bind(name, to: sum)
+    return true
   }
 
   private func bind(_ name: Name, to value: Value) throws {

@@ -24,6 +24,8 @@ struct Context: Sendable {
   var board: (any Board)?
   /// What the statement around has to say when it is over; nil where none runs.
   var remarks: Remarks?
+  /// What the rows have among them that go through the stages here; nil outside of rows.
+  var rowFields: RowFields?
   /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.
   var showsValues = false
 

@@ -13,6 +13,8 @@ public final class Scope: Sendable {
   struct Row: Sendable {
     var it: Value
     var index: Int
+    /// What the other rows of the list have; nil where a row stands alone.
+    var others: RowFields?
   }
 
   init(parent: Scope?, row: Row? = nil) {
@@ -25,6 +27,7 @@ public final class Scope: Sendable {
       if name == "it" { return row.it }
       if name == "index" { return .int(row.index) }
       if let field = row.it.field(name) { return field }
+      if row.others?.contains(name) == true { return .nothing }
       if parent?.isRow == true, let found = parent?.lookup(name) { return found }
     }
     if let value = variables.withLock({ $0[name] }) { return value }
@@ -32,6 +35,9 @@ public final class Scope: Sendable {
     // What is no reply has not failed: `each xs f | where not failed` holds for whatever `f` returns.
     return row != nil && name == "failed" ? .bool(false) : nil
   }
+
+  /// Whether another row of the list has a field of this name.
+  func isField(_ name: String) -> Bool { row?.others?.contains(name) == true }
 
   private var isRow: Bool { row != nil }
 
@@ -52,6 +58,31 @@ public final class Scope: Sendable {
   func set(_ name: String, _ value: Value?) {
     if row != nil, let parent { return parent.set(name, value) }
     variables.withLock { $0[name] = value }
+  }
+
+  /// Adds to the end of a list or text in place: what a loop gathers is not copied for each step. False, with nothing done, where the
+  /// variable holds something else or the values do not fit.
+  func grow(_ name: String, by values: [Value]) -> Bool {
+    if row != nil, let parent { return parent.grow(name, by: values) }
+    return variables.withLock { variables in
+      switch variables[name] {
+      case .list? where values.allSatisfy({ if case .list = $0 { true } else { false } }): break
+      case .text? where values.allSatisfy({ $0.asText != nil }): break
+      default: return false
+      }
+      // Taken out while it grows, so that nobody shares its storage.
+      var held = variables.removeValue(forKey: name)
+      if case .list(var elements)? = held {
+        held = nil
+        for value in values { elements += value.elements ?? [] }
+        variables[name] = .list(elements)
+      } else if case .text(var text)? = held {
+        held = nil
+        for value in values { text += value.asText ?? "" }
+        variables[name] = .text(text)
+      }
+      return true
+    }
   }
 
   /// Every name that can be seen from here.

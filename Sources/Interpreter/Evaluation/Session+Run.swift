@@ -13,6 +13,7 @@ extension Session {
     var context = rootContext
     context.source = source
     context.showsValues = true
+    defer { memberships.forget() }
     let parsed = Parser.parse(source, vocabulary: vocabulary)
     if let first = parsed.diagnostics.first { return .failure(first) }
     do {
@@ -32,6 +33,7 @@ extension Session {
     var context = rootContext
     context.source = program.source
     context.showsValues = true
+    defer { memberships.forget() }
     do {
       _ = try await context.run(program.block)
       return .success(())

@@ -11,6 +11,7 @@ public final class Session: Sendable {
   let children = Children()
   let callbacks: CallbackHub
   let conversations = Conversations()
+  let memberships = Memberships()
 
   private struct State {
     var settings: Settings
@@ -164,6 +165,8 @@ public final class Session: Sendable {
   func noteOnce(_ text: String) {
     if state.withLock({ $0.said.insert(text).inserted }) { world.output.note(text) }
   }
+
+  func noteLostDigits() { noteOnce("whole numbers past 2^63 are computed with about 16 digits; as data they keep all") }
 
   func offer(draft: String) { state.withLock { $0.draft = draft } }
 

@@ -113,7 +113,7 @@ struct EachStage: RowStage {
 extension Context {
   func inRow(_ row: Row) -> Context {
     var context = self
-    context.scope = Scope(parent: scope, row: Scope.Row(it: row.value, index: row.index))
+    context.scope = Scope(parent: scope, row: Scope.Row(it: row.value, index: row.index, others: rowFields))
     return context
   }
 

@@ -198,7 +198,8 @@ public struct SettingDefinition: Sendable {
 
 extension SettingDefinition {
   /// Turns what was written into a value of this setting's kind.
-  func read(_ given: Value) throws(OperationError) -> Value {
+  func read(_ value: Value) throws(OperationError) -> Value {
+    let given = value.withoutSpelling
     if isOptional, isOff(given) { return .nothing }
     switch (kind, given) {
     case (.whole(let range), .int(let value)) where range.contains(value): return given

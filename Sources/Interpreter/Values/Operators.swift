@@ -37,6 +37,7 @@ extension Value {
     switch self {
     case .int(let whole): Double(whole)
     case .number(let number): number
+    case .exact(let number): number.value
     case .duration(let duration): duration.seconds
     default: nil
     }
@@ -66,7 +67,7 @@ extension Value {
     case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
     case (.record(let a), .record(let b)):
       return a.fields.count == b.fields.count && a.fields.allSatisfy { field in b[field.name].map { $0.equals(field.value) } ?? false }
-    case (.int, .number), (.number, .int), (.number, .number): return asNumber == other.asNumber
+    case (.number, _), (.exact, _), (_, .number), (_, .exact): return comparedAsNumber(to: other) == 0
     default:
       if let a = asText, let b = other.asText { return a == b }
       return false
@@ -76,13 +77,12 @@ extension Value {
   /// -1, 0 or 1; for values that have an order among each other.
   func compared(to other: Value) throws(OperationError) -> Int {
     switch (self, other) {
-    case (.int(let a), .int(let b)): return a < b ? -1 : a == b ? 0 : 1
     case (.duration(let a), .duration(let b)): return a < b ? -1 : a == b ? 0 : 1
     case (.bool(let a), .bool(let b)): return a == b ? 0 : a ? 1 : -1
-    case (.int, .number), (.number, .int), (.number, .number):
-      let (a, b) = (asNumber ?? 0, other.asNumber ?? 0)
-      return a < b ? -1 : a == b ? 0 : 1
-    case (.duration, .int), (.duration, .number), (.int, .duration), (.number, .duration):
+    case _ where isNumber && other.isNumber:
+      guard let order = comparedAsNumber(to: other) else { throw OperationError("what is not a number (NaN) cannot be compared") }
+      return order
+    case (.duration, _) where other.isNumber, (_, .duration) where isNumber:
       throw OperationError("a duration cannot be compared with a number", help: "write a unit: 2s, 500ms")
     default:
       if let a = asText, let b = other.asText { return a < b ? -1 : a == b ? 0 : 1 }
@@ -128,7 +128,9 @@ extension Value {
   private func holds(_ other: Value) throws(OperationError) -> Bool {
     switch self {
     case .list(let elements): return elements.contains { $0.equals(other) }
-    case .range(let low, let high): return other.asNumber.map { $0 >= Double(low) && $0 <= Double(high) } ?? false
+    case .range(let low, let high):
+      guard let least = other.comparedAsNumber(to: .int(low)), let most = other.comparedAsNumber(to: .int(high)) else { return false }
+      return least >= 0 && most <= 0
     case .record(let record): return other.asText.map { record[$0] != nil } ?? false
     case .nothing: return false
     default:
@@ -139,6 +141,32 @@ extension Value {
   }
 
   private func arithmetic(_ op: BinaryOperator, _ other: Value) throws(OperationError) -> Value {
+    let (left, right) = (operand, other.operand)
+    return try left.computed(op, right)
+  }
+
+  /// Without its spelling; true and false count as 1 and 0, as they do in `sum`.
+  private var operand: Value {
+    switch self {
+    case .exact: withoutSpelling
+    case .bool(let flag): .int(flag ? 1 : 0)
+    default: self
+    }
+  }
+
+  /// Whether the result has fewer digits than its operands: it was worked out by doubles, past 2^63.
+  func losesDigits(_ op: BinaryOperator, _ other: Value, _ result: Value) -> Bool {
+    switch op {
+    case .add, .subtract, .multiply, .divide, .remainder: break
+    default: return false
+    }
+    if case .exact(let number) = self, number.isLarge { return true }
+    if case .exact(let number) = other, number.isLarge { return true }
+    if case (.int, .int, .number) = (self, other, result), op != .divide { return true }
+    return false
+  }
+
+  private func computed(_ op: BinaryOperator, _ other: Value) throws(OperationError) -> Value {
     if case .int(let a) = self, case .int(let b) = other, let whole = try Value.whole(op, a, b) { return .int(whole) }
     if case .duration(let a) = self { return try Value.time(op, a, other) }
     if case .duration(let b) = other, op == .multiply, asNumber != nil { return try Value.time(op, b, self) }
@@ -215,6 +243,26 @@ struct Pattern: @unchecked Sendable {
     text.matches(of: regex).map { match in
       let range = match.output.count > 1 ? match.output[1].range : match.output[0].range
       return range.map { String(text[$0]) } ?? ""
+    }
+  }
+
+  /// The groups of the first match; those that have names as a record. Nil where nothing matches.
+  func groups(in text: String) -> Value? {
+    guard let output = (try? regex.firstMatch(in: text))??.output else { return nil }
+    let groups = output.dropFirst().map { group in
+      (name: group.name, value: group.range.map { Value.text(String(text[$0])) } ?? .nothing)
+    }
+    if groups.contains(where: { $0.name != nil }) {
+      return .record(Record(groups.compactMap { group in group.name.map { ($0, group.value) } }))
+    }
+    return .list(groups.map(\.value))
+  }
+
+  /// What matches just this text.
+  static func escaped(_ text: String) -> String {
+    text.reduce(into: "") { out, character in
+      if "\\^$.|?*+()[]{}-/#&~".contains(character) { out.append("\\") }
+      out.append(character)
     }
   }
 

@@ -1,4 +1,5 @@
 import Chat
+import JSON
 
 extension Value {
   /// The value as the language would print it: a text as it stands, anything else on one line.
@@ -14,9 +15,30 @@ extension Value {
     case .nothing: "nothing"
     case .bool(let flag): flag ? "true" : "false"
     case .int(let whole): String(whole)
-    case .number(let number): number.short
+    case .number(let number): number.shortest
+    case .exact(let number): number.text
     case .list(let elements): "[" + elements.map(\.quoted).joined(separator: ", ") + "]"
     case .record(let record): "{" + record.fields.map { "\($0.name): \($0.value.quoted)" }.joined(separator: ", ") + "}"
+    }
+  }
+
+  /// As a cell of a table shows it: the one place where numbers are rounded.
+  public var cell: String {
+    switch self {
+    case .number(let number): number.short
+    case .exact(let number): number.isLarge ? number.text : number.value.short
+    default: text
+    }
+  }
+
+  /// As it fills a hole: a record, or a list that holds one, is JSON, as models expect it.
+  var filling: String { holdsRecord ? json.text : text }
+
+  private var holdsRecord: Bool {
+    switch self {
+    case .record: true
+    case .list(let elements): elements.contains(where: \.holdsRecord)
+    default: false
     }
   }
 
@@ -51,7 +73,7 @@ extension String {
 }
 
 extension Double {
-  /// Without a fraction where it is whole, else at most six digits after the point.
+  /// For tables and messages: without a fraction where it is whole, else at most six digits after the point.
   public var short: String {
     if self == rounded(), magnitude < 1e15 { return String(Int(self)) }
     guard isFinite, magnitude < 1e15, magnitude > 1e-4 else { return String(self) }

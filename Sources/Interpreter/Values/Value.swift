@@ -1,4 +1,5 @@
 import Chat
+import JSON
 import Language
 import Scheduling
 
@@ -9,6 +10,8 @@ public enum Value: Sendable {
   /// Numbers that are whole and fit stay whole; to the language both are "number".
   case int(Int)
   case number(Double)
+  /// A number of data that neither of them gives back digit for digit.
+  case exact(ExactNumber)
   case text(String)
   case duration(Duration)
   case list([Value])
@@ -34,7 +37,7 @@ public enum Value: Sendable {
     switch self {
     case .nothing: "nothing"
     case .bool: "true or false"
-    case .int, .number: "a number"
+    case .int, .number, .exact: "a number"
     case .text: "a text"
     case .duration: "a duration"
     case .list: "a list"
@@ -44,6 +47,26 @@ public enum Value: Sendable {
     case .job: "a job"
     case .prompt: "a prompt"
     case .function: "a function"
+    }
+  }
+}
+
+extension Value {
+  /// What `type(x)` gives.
+  var typeName: String {
+    switch self {
+    case .nothing: "nothing"
+    case .bool: "bool"
+    case .int, .number, .exact: "number"
+    case .text: "text"
+    case .duration: "duration"
+    case .list: "list"
+    case .record: "record"
+    case .range: "range"
+    case .reply: "reply"
+    case .job: "job"
+    case .prompt: "prompt"
+    case .function: "function"
     }
   }
 }

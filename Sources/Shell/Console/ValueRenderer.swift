@@ -70,7 +70,7 @@ struct ValueRenderer: Sendable {
       guard case .reply(let row) = elements[place] else { return nil }
       var cells = [String(place), input(row)]
       if models.count > 1 { cells.append(row.reply.model.description) }
-      cells += names.map { name in row.columns.last { $0.name == name }?.value.text ?? "" }
+      cells += names.map { name in row.columns.last { $0.name == name }?.value.cell ?? "" }
       cells.append(String(reply(row.reply).prefix(2000)))
       cells.append(row.reply.attempt.usage.map { String($0.output) } ?? "")
       cells.append(row.reply.attempt.latency.short)
@@ -89,7 +89,7 @@ struct ValueRenderer: Sendable {
   private func input(_ row: ReplyRow) -> String {
     switch row.item {
     case .nothing: row.reply.prompt
-    case .record(let record): record.fields.map(\.value.text).joined(separator: " · ")
+    case .record(let record): record.fields.map(\.value.cell).joined(separator: " · ")
     default: row.item.text
     }
   }
@@ -106,7 +106,7 @@ struct ValueRenderer: Sendable {
         isNumber: elements.prefix(200).allSatisfy { element in
           guard case .record(let record) = element else { return false }
           switch record[name] {
-          case .int, .number, .duration, .nothing, nil: return true
+          case .int, .number, .exact, .duration, .nothing, nil: return true
           default: return false
           }
         })
@@ -114,7 +114,7 @@ struct ValueRenderer: Sendable {
     let rows = places.compactMap { place -> [String]? in
       guard case .record(let record) = elements[place] else { return nil }
       return [String(place)]
-        + names.map { name in record[name].map { if case .nothing = $0 { "" } else { String($0.text.prefix(2000)) } } ?? "" }
+        + names.map { name in record[name].map { if case .nothing = $0 { "" } else { String($0.cell.prefix(2000)) } } ?? "" }
     }
     return Table(columns: [Table.Column("#", isNumber: true)] + columns, rows: rows)
   }

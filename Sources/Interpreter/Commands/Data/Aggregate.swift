@@ -39,7 +39,7 @@ extension Invocation {
   }
 
   /// - Parameter group: what the rows have in common, for telling of those that were left out.
-  func apply(_ aggregate: Aggregate, _ rows: [Value], group: String) async throws -> Value {
+  func apply(_ aggregate: Aggregate, _ rows: [Value], group: String, _ context: Context) async throws -> Value {
     guard let argument = aggregate.argument else { return .int(rows.count) }
     let tally = RuleTally()
     var values: [Value] = []

@@ -8,21 +8,22 @@ extension CommandDefinition {
     examples: ["[{a: 1, b: 2}, {a: 1, b: 3}] | group a | summarize sum(b)"]
   ) { call in
     let (values, rest) = try await call.values()
+    let context = call.context(for: values)
     let names = rest.map { expression -> String in
       if case .name(let name) = expression.node { return name }
       if case .field(_, let name) = expression.node { return name }
       return call.context.source.text(expression.span)
     }
-    var places: [String: Int] = [:]
+    var places: [[ValueKey]: Int] = [:]
     var groups: [(keys: [Value], rows: [Value])] = []
     let tallies = rest.map { _ in RuleTally() }
     for (index, value) in values.enumerated() {
-      let inner = call.context.inRow(Row(index: index, value: value))
+      let inner = context.inRow(Row(index: index, value: value))
       var keys: [Value] = []
       for (expression, tally) in zip(rest, tallies) {
         keys.append(try await tally.value(for: value) { try await inner.value(expression) })
       }
-      let label = keys.map(\.quoted).joined(separator: "\u{0}")
+      let label = keys.map(ValueKey.init)
       if let place = places[label] {
         groups[place].rows.append(value)
       } else {

@@ -31,7 +31,7 @@ extension CommandDefinition {
     if file.isPlainFile { try source.begin() }
     // A markdown file is one text, not a list of one.
     if format == .md { return .value(try source.next() ?? .text("")) }
-    return .rows(RowStream(source: source, context: call.context))
+    return .rows(RowStream(source: source, context: call.context(for: source.visible ?? [])))
   }
 }
 

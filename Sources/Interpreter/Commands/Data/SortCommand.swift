@@ -8,6 +8,7 @@ extension CommandDefinition {
     examples: ["[3, 1, 2] | sort", "[{n: 1}, {n: 2}] | sort -n"]
   ) { call in
     let (values, rest) = try await call.values()
+    let context = call.context(for: values)
     var keyed: [(keys: [Value], value: Value)] = []
     var keys: [(expression: Expression, isDescending: Bool)] = []
     for expression in rest {
@@ -16,7 +17,7 @@ extension CommandDefinition {
     let tallies = keys.map { _ in RuleTally() }
     for (index, value) in values.enumerated() {
       var row: [Value] = keys.isEmpty ? [value.failure == nil ? value : .nothing] : []
-      let inner = call.context.inRow(Row(index: index, value: value))
+      let inner = context.inRow(Row(index: index, value: value))
       for (key, tally) in zip(keys, tallies) { row.append(try await tally.value(for: value) { try await inner.value(key.expression) }) }
       keyed.append((row, value))
     }

@@ -21,12 +21,13 @@ extension CommandDefinition {
       groups.append((record, rows))
     }
     let isGrouped = !groups.isEmpty
+    let context = call.context(for: isGrouped ? groups.flatMap(\.rows) : values)
     if !isGrouped { groups = [(Record(), values)] }
     var results: [Value] = []
     for (keys, rows) in groups {
       var record = keys
       let group = keys.fields.map(\.value.text).joined(separator: " ")
-      for aggregate in aggregates { record[aggregate.name] = try await call.apply(aggregate, rows, group: group) }
+      for aggregate in aggregates { record[aggregate.name] = try await call.apply(aggregate, rows, group: group, context) }
       results.append(.record(record))
     }
     for aggregate in aggregates { try aggregate.tally.finish(aggregate, call.context) }

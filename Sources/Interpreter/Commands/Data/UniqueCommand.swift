@@ -7,20 +7,21 @@ extension CommandDefinition {
     takesRowExpressions: true, examples: ["[1, 2, 1] | unique"]
   ) { call in
     let (values, rest) = try await call.values()
-    var seen: Set<String> = []
+    let context = call.context(for: values)
+    var seen: Set<ValueKey> = []
     var kept: [Value] = []
     let tally = RuleTally()
     for (index, value) in values.enumerated() {
       var key = value
       if let expression = rest.first {
-        key = try await tally.value(for: value) { try await call.context.inRow(Row(index: index, value: value)).value(expression) }
+        key = try await tally.value(for: value) { try await context.inRow(Row(index: index, value: value)).value(expression) }
         // Rows that have no key are not alike.
         if key.isNothing {
           kept.append(value)
           continue
         }
       }
-      if seen.insert(key.quoted).inserted { kept.append(value) }
+      if seen.insert(ValueKey(key)).inserted { kept.append(value) }
     }
     try tally.finish("unique", "all kept", call.context)
     return .value(.list(kept))

@@ -9,7 +9,7 @@ extension CommandDefinition {
       let size = value.elements.map { "\($0.count) elements" } ?? ""
       return .record(
         Record([
-          ("name", .text(name)), ("kind", .text(value.kind.replacing("a ", with: ""))),
+          ("name", .text(name)), ("kind", .text(value.typeName)),
           ("value", .text(size.isEmpty ? value.preview : size)),
         ]))
     }

@@ -1,0 +1,87 @@
+extension Functions {
+  /// The numbers of a list: booleans count as 0 and 1, `nothing` is left out.
+  private static func sample(_ value: Value, _ function: String) throws(OperationError) -> (numbers: [Double], isTime: Bool) {
+    var numbers: [Double] = []
+    var isTime = false
+    for element in try list(value, function) {
+      switch element {
+      case .nothing: continue
+      case .bool(let flag): numbers.append(flag ? 1 : 0)
+      default:
+        guard let number = element.asNumber else {
+          throw OperationError("`\(function)` takes numbers, not \(element.kind): \(element.preview)")
+        }
+        if case .duration = element { isTime = true }
+        numbers.append(number)
+      }
+    }
+    return (numbers, isTime)
+  }
+
+  private static func aggregate(_ name: String, _ summary: String, _ body: @escaping @Sendable ([Double]) -> Double) -> Function {
+    make("\(name)(list)", summary, 1...1) { (values) throws(OperationError) in
+      let (numbers, isTime) = try sample(values[0], name)
+      if numbers.isEmpty { return name == "sum" ? .int(0) : .nothing }
+      if !isTime, let exact = exactly(name, values[0]) { return exact }
+      let result = body(numbers)
+      if isTime { return .duration(.microseconds(Int64((result * 1e6).rounded()))) }
+      return result == result.rounded() && result.magnitude < 1e15 ? .int(Int(result)) : .number(result)
+    }
+  }
+
+  /// Sums of whole numbers that fit, and the least and greatest of any, without a detour over doubles.
+  private static func exactly(_ name: String, _ list: Value) -> Value? {
+    let numbers = (list.elements ?? []).compactMap { element -> Value? in
+      switch element {
+      case .nothing: nil
+      case .bool(let flag): .int(flag ? 1 : 0)
+      default: element
+      }
+    }
+    switch name {
+    case "sum":
+      var sum = 0
+      for number in numbers {
+        guard case .int(let whole) = number else { return nil }
+        let (next, overflow) = sum.addingReportingOverflow(whole)
+        if overflow { return nil }
+        sum = next
+      }
+      return .int(sum)
+    case "min", "max":
+      let wanted = name == "min" ? -1 : 1
+      return numbers.dropFirst().reduce(numbers.first) { best, number in
+        best.map { number.comparedAsNumber(to: $0) == wanted ? number : $0 }
+      }
+    default: return nil
+    }
+  }
+
+  /// Linear between the two nearest ranks.
+  private static func percentile(_ numbers: [Double], _ share: Double) -> Double {
+    let sorted = numbers.sorted()
+    let position = share * Double(sorted.count - 1)
+    let low = Int(position.rounded(.down))
+    let high = min(low + 1, sorted.count - 1)
+    return sorted[low] + (sorted[high] - sorted[low]) * (position - Double(low))
+  }
+
+  static let aggregateNames: Set<String> = ["count", "sum", "mean", "median", "min", "max", "p50", "p95", "p99", "stdev"]
+
+  static let aggregates: [Function] = [
+    make("count(list)", "how many elements", 1...1) { (values) throws(OperationError) in .int(try list(values[0], "count").count) },
+    aggregate("sum", "their sum") { $0.reduce(0, +) },
+    aggregate("mean", "their mean; of true and false, the share of true") { $0.reduce(0, +) / Double($0.count) },
+    aggregate("median", "the middle one") { percentile($0, 0.5) },
+    aggregate("min", "the least") { $0.min() ?? 0 },
+    aggregate("max", "the greatest") { $0.max() ?? 0 },
+    aggregate("p50", "the 50th percentile") { percentile($0, 0.5) },
+    aggregate("p95", "the 95th percentile") { percentile($0, 0.95) },
+    aggregate("p99", "the 99th percentile") { percentile($0, 0.99) },
+    aggregate("stdev", "the standard deviation of a sample") { numbers in
+      let mean = numbers.reduce(0, +) / Double(numbers.count)
+      if numbers.count < 2 { return 0 }
+      return (numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(numbers.count - 1)).squareRoot()
+    },
+  ]
+}
