@@ -15,6 +15,9 @@
     private var shards: [Shard] = []
     private var sockets: [Socket?] = []
     private var ready = [cc_ready](repeating: cc_ready(), count: 512)
+    /// Who opened a socket that has yet to carry a request.
+    private var openers: [Int32: Transfer] = [:]
+    private var opening: [cc_ready] = []
 
     /// One multi, its timer and how many transfers it carries.
     private final class Shard {
@@ -36,9 +39,9 @@
         _ = cc_multi_set_long(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX)
         _ = cc_multi_set_callbacks(
           multi,
-          { _, socket, what, context, _ in
+          { easy, socket, what, context, _ in
             let shard = Unmanaged<Shard>.fromOpaque(context!).takeUnretainedValue()
-            shard.driver.want(what == CURL_POLL_REMOVE ? 0 : what, of: socket, shard: shard.index)
+            shard.driver.want(what == CURL_POLL_REMOVE ? 0 : what, of: socket, shard: shard.index, for: easy)
             return 0
           },
           { _, milliseconds, context in
@@ -53,6 +56,8 @@
       var registered: Int32
       var wanted: Int32
       var shard: Int
+      /// Still connecting or shaking hands: what happens on it costs up to a millisecond (TLS), and nobody reads of it.
+      var isOpening: Bool
     }
 
     init?() {
@@ -83,11 +88,10 @@
     }
 
     /// Keep-alive takes a socket out and puts it back for every request; registering lazily saves two system calls each time.
-    private func want(_ events: Int32, of fd: Int32, shard: Int) {
+    private func want(_ events: Int32, of fd: Int32, shard: Int, for easy: Easy?) {
       let index = Int(fd)
       while sockets.count <= index { sockets.append(nil) }
-      let old = sockets[index]
-      var socket = old ?? Socket(registered: 0, wanted: 0, shard: shard)
+      var socket = sockets[index] ?? opened(fd, shard, easy)
       socket.wanted = events
       socket.shard = shard
       if events != 0, socket.registered != events {
@@ -96,9 +100,25 @@
       sockets[index] = socket
     }
 
+    private func opened(_ fd: Int32, _ shard: Int, _ easy: Easy?) -> Socket {
+      if let context = easy.flatMap({ cc_easy_get_ptr($0, CURLINFO_PRIVATE) }) {
+        openers[fd] = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+      }
+      return Socket(registered: 0, wanted: 0, shard: shard, isOpening: true)
+    }
+
+    /// The request is on its way, or nobody waits for it any more.
+    private func settle(_ fd: Int32) {
+      if let easy = openers[fd]?.easy, cc_easy_get_off(easy.handle, CURLINFO_PRETRANSFER_TIME_T) == 0 { return }
+      openers[fd] = nil
+      if Int(fd) < sockets.count { sockets[Int(fd)]?.isOpening = false }
+    }
+
     func didClose(fd: Int32) {
       // The kernel forgets a closed descriptor by itself; the number may come back as another socket at once.
-      if fd >= 0, Int(fd) < sockets.count { sockets[Int(fd)] = nil }
+      guard fd >= 0, Int(fd) < sockets.count, let socket = sockets[Int(fd)] else { return }
+      if socket.isOpening { openers[fd] = nil }
+      sockets[Int(fd)] = nil
     }
 
     func turn(timeout: Int64?) {
@@ -113,18 +133,44 @@
           _ = read(eventfd, &value, 8)
           continue
         }
-        guard Int(fd) < sockets.count, let socket = sockets[Int(fd)] else { continue }
-        if socket.wanted == 0 {
-          _ = cc_epoll_set(epoll, fd, 0, 1)
-          sockets[Int(fd)]?.registered = 0
-          continue
+        if Int(fd) < sockets.count, sockets[Int(fd)]?.isOpening == true {
+          opening.append(ready[index])
+        } else {
+          act(on: fd, events)
         }
-        shards[socket.shard].ran = true
-        _ = cc_multi_socket_action(shards[socket.shard].multi, fd, events)
       }
-      let after = monotonicNow()
+      openSome()
+      runDue()
+    }
+
+    /// What arrives on a stream goes before the handshakes of a thousand others, which take the time that is theirs: what is left over
+    /// is told of again by the next wait.
+    private func openSome() {
+      if opening.isEmpty { return }
+      let end = monotonicNow() + CurlLoop.slice
+      for event in opening {
+        act(on: event.fd, event.events)
+        settle(event.fd)
+        if monotonicNow() >= end { break }
+      }
+      opening.removeAll(keepingCapacity: true)
+    }
+
+    private func act(on fd: Int32, _ events: Int32) {
+      guard Int(fd) < sockets.count, let socket = sockets[Int(fd)] else { return }
+      if socket.wanted == 0 {
+        _ = cc_epoll_set(epoll, fd, 0, 1)
+        sockets[Int(fd)]?.registered = 0
+        return
+      }
+      shards[socket.shard].ran = true
+      _ = cc_multi_socket_action(shards[socket.shard].multi, fd, events)
+    }
+
+    func runDue() {
+      let now = monotonicNow()
       for shard in shards {
-        if let deadline = shard.deadline, deadline <= after { kick(shard: shard.index) }
+        if let deadline = shard.deadline, deadline <= now { kick(shard: shard.index) }
       }
     }
 
@@ -147,6 +193,7 @@
     func close() {
       for shard in shards { _ = cc_multi_cleanup(shard.multi) }
       shards = []
+      openers = [:]
       _ = Glibc.close(eventfd)
       _ = Glibc.close(epoll)
     }

@@ -12,6 +12,8 @@ protocol MultiDriver: AnyObject {
   func remove(_ easy: Easy, shard: Int)
   /// Waits until something is ready, `wake` is called or the time is over (nil: for ever), then lets libcurl work.
   func turn(timeout: Int64?)
+  /// Lets libcurl do what is due now, without waiting.
+  func runDue()
   func nextDone() -> (easy: Easy, code: CURLcode)?
   /// Lets libcurl look at a transfer that was just unpaused.
   func kick(shard: Int)
@@ -46,6 +48,8 @@ final class PollDriver: MultiDriver {
     _ = cc_multi_poll(multi, milliseconds)
     _ = cc_multi_perform(multi)
   }
+
+  func runDue() { _ = cc_multi_perform(multi) }
 
   func nextDone() -> (easy: Easy, code: CURLcode)? {
     var code = CURLE_OK
