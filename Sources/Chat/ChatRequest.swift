@@ -45,6 +45,8 @@ public struct ChatRequest: Sendable, Equatable {
   public var timeouts = Timeouts()
   /// Whether the answer comes as a stream of deltas or whole.
   public var streams = true
+  /// Which of a provider's addresses and keys it goes by, where they were changed meanwhile; nil for today's.
+  public var directory: Int?
 
   public init(model: ModelName, messages: [Message]) {
     self.model = model

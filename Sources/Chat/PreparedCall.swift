@@ -2,14 +2,20 @@
 /// just as it was.
 public final class PreparedCall: Sendable {
   public let request: ChatRequest
+  /// What the request was made from, for whoever made it.
+  public let settings: (any CallSettings)?
   /// What it may take of rates and budgets.
   public let amount: CallAmount
 
-  public init(_ request: ChatRequest) {
+  public init(_ request: ChatRequest, settings: (any CallSettings)? = nil) {
     self.request = request
+    self.settings = settings
     amount = CallAmount(input: request.estimatedTokens, output: request.sampling.maxTokens)
   }
 }
+
+/// The settings of a call, in whatever form its maker keeps them.
+public protocol CallSettings: AnyObject, Sendable {}
 
 /// What a call may take, in tokens.
 public struct CallAmount: Sendable, Equatable {

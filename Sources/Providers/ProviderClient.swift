@@ -13,7 +13,7 @@ public final class ProviderClient: ModelClient {
   }
 
   public func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
-    guard let endpoint = registry.endpoint(request.model.provider) else {
+    guard let endpoint = registry.endpoint(request.model.provider, at: request.directory) else {
       feed?.finish()
       return Attempt(failure: Failure(.notFound, "there is no provider `\(request.model.provider)`"))
     }

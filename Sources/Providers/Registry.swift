@@ -22,6 +22,10 @@ public final class Registry: Sendable {
     var endpoints: [String: Endpoint] = [:]
     /// Keys given for this session, by provider.
     var keys: [String: Secret] = [:]
+    /// Changes with every move of a provider.
+    var version = 0
+    /// Where moved providers were, up to a version: what was launched then still goes there.
+    var past: [(id: String, before: Int, endpoint: Endpoint)] = []
   }
 
   private let state: Mutex<State>
@@ -45,8 +49,15 @@ public final class Registry: Sendable {
 
   /// Adds a provider, or moves a known one to another address. The environment's key of a moved provider does not move along: it
   /// was meant for the old host.
-  public func use(id: String, baseURL: String, key: Secret?) {
+  ///
+  /// - Parameter isMove: whether calls that were launched before still go to the old address.
+  public func use(id: String, baseURL: String, key: Secret?, isMove: Bool = true) {
+    let old = isMove ? endpoint(id) : nil
     state.withLock { state in
+      if let old {
+        state.version += 1
+        state.past.append((id, state.version, old))
+      }
       let url = Registry.trimmed(baseURL)
       if let index = state.providers.firstIndex(where: { $0.id == id }) {
         if state.providers[index].baseURL != url { state.providers[index].keyVariable = nil }
@@ -70,6 +81,15 @@ public final class Registry: Sendable {
   private func key(of provider: Provider) -> Secret? {
     if let key = state.withLock({ $0.keys[provider.id] }) { return key }
     return provider.keyVariable.flatMap(environment).flatMap { $0.isEmpty ? nil : Secret($0) }
+  }
+
+  /// The present one of the versions that `use` makes.
+  public var version: Int { state.withLock { $0.version } }
+
+  /// Where requests went to a provider at a version.
+  func endpoint(_ id: String, at version: Int?) -> Endpoint? {
+    if let version, let past = state.withLock({ state in state.past.first { $0.id == id && $0.before > version } }) { return past.endpoint }
+    return endpoint(id)
   }
 
   /// Where requests to a provider go. Made once, for it loads libcurl: a session that sends nothing starts without it.

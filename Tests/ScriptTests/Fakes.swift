@@ -8,10 +8,12 @@ import Threads
 @testable import Shell
 
 /// A model that does what its prompt says, at once:
-/// `say X` answers X, `fail KIND` fails (`fail KIND!X` after X had come), `refuse X` and `empty` are wrong answers, `cut X` is cut at
-/// max-tokens, `hang` waits until it is cancelled, anything else comes back in «».
+/// `say X` answers X, `fail KIND` fails (`fail KIND!X` after X had come), `once KIND X` fails the first time and then answers X,
+/// `refuse X` and `empty` are wrong answers, `cut X` is cut at max-tokens, `hang` waits until it is cancelled, anything else comes back
+/// in «».
 final class ScriptedModel: ModelClient {
   private let state = Mutex((calls: 0, cancelled: 0, live: 0, mostLive: 0))
+  private let seen = Mutex<Set<String>>([])
   var calls: Int { state.withLock { $0.calls } }
   var cancelled: Int { state.withLock { $0.cancelled } }
   var mostLive: Int { state.withLock { $0.mostLive } }
@@ -38,12 +40,19 @@ final class ScriptedModel: ModelClient {
       failed.text = String(prompt.drop { $0 != "!" }.dropFirst())
       return failed
     }
+    var words = prompt.split(separator: " ", maxSplits: 2).map(String.init)
+    if words.first == "once", words.count == 3, let kind = FailureKind(rawValue: words.remove(at: 1)),
+      seen.withLock({ $0.insert(prompt).inserted })
+    {
+      feed?.finish()
+      return Attempt(failure: Failure(kind, "the first time"))
+    }
     var attempt = Attempt()
     for (word, kind) in [("refuse", FailureKind.refused), ("empty", .empty)] where prompt.hasPrefix(word) {
       attempt.wrong = Failure(kind, "as asked")
     }
-    let words = ["say ", "refuse ", "cut ", "empty"].first { prompt.hasPrefix($0) }
-    attempt.text = words.map { String(prompt.dropFirst($0.count)) } ?? "«\(prompt)»"
+    let word = ["say ", "refuse ", "cut ", "empty"].first { prompt.hasPrefix($0) }
+    attempt.text = prompt.hasPrefix("once ") ? words[1] : word.map { String(prompt.dropFirst($0.count)) } ?? "«\(prompt)»"
     if let system = request.messages.first, system.role == .system { attempt.text += " (\(system.text))" }
     if request.messages.count > 2 { attempt.text += " [\(request.messages.count) turns]" }
     attempt.finish = prompt.hasPrefix("cut ") ? .length : .stop
@@ -178,6 +187,7 @@ struct AnyModel: ModelDirectory {
   }
   func models(of provider: String) async -> Result<[String], Failure> { .success(["fast", "story"]) }
   func use(provider: String, url: String, key: Secret?) -> String? { nil }
+  var version: Int { 0 }
 }
 
 struct NoSystem: SystemAccess {

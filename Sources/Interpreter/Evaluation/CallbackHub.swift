@@ -41,6 +41,9 @@ final class CallbackHub: Sendable {
     }
     var inner = context
     (inner.jobScope, inner.row, inner.tracker, inner.remarks, inner.showsValues) = (nil, nil, nil, nil, false)
+    // Callbacks run on the session's variables and settings as they are then.
+    (inner.launch, inner.begun, inner.launchedOverrides, inner.isCallback) = (nil, nil, nil, true)
+    inner.scope = context.scope.live
     state.withLock { state in
       state.blocks[event.text] = (block, inner)
       if state.queue == nil {
@@ -62,12 +65,13 @@ final class CallbackHub: Sendable {
   }
 
   /// Waits until the events so far have been dealt with.
-  func drain() async {
+  ///
+  /// - Throws: `CancellationError` where the task was cancelled first.
+  func drain() async throws {
     if isEmpty { return }
-    await withCheckedContinuation { continuation in
-      let queue = state.withLock { $0.queue }
-      if queue?.yield(.mark { continuation.resume() }) == nil { continuation.resume() }
-    }
+    let wait = Wait()
+    if state.withLock({ $0.queue })?.yield(.mark { wait.end() }) == nil { return }
+    try await wait.value()
   }
 
   // MARK: told of calls
@@ -117,8 +121,8 @@ final class CallbackHub: Sendable {
     case .event(let event, let record):
       guard let (block, context) = state.withLock({ $0.blocks[event] }) else { return }
       var inner = context
-      inner.scope = Scope(parent: context.scope)
-      inner.scope.set("event", .record(record))
+      // What a block sets, it sets where it was written.
+      inner.scope = Scope(parent: context.scope, fixed: ["event": .record(record)])
       do {
         _ = try await inner.run(block)
       } catch let diagnostic as Diagnostic {

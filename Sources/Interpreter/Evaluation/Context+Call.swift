@@ -54,7 +54,7 @@ extension Context {
   func invoke(_ value: Value, _ positional: [Value], _ named: [(Name, Value)], at span: Span, calleeSpan: Span) async throws -> Value {
     switch value {
     case .function(let function):
-      let scope = Scope(parent: function.scope)
+      let scope = Scope(parent: launch?.frozen(function.scope) ?? function.scope)
       try await bind(
         function.definition.parameters, of: function.name, positional, named, in: scope, at: span,
         definition: (function.scope, function.source))

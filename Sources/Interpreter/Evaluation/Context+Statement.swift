@@ -64,12 +64,15 @@ extension Context {
   private func runHere(_ statement: Statement) async throws -> Completion {
     switch statement.node {
     case .pipeline(let pipeline):
-      let value = try await raw(pipeline)
+      let value = try await beginning(pipeline).raw(pipeline)
+      try await endCallbacks(of: pipeline)
       if showsValues { try await show(value, of: pipeline) }
       return .normal(value)
     case .binding(let name, let pipeline):
       if try await grow(name, pipeline) { break }
-      try bind(name, to: try await raw(pipeline, named: name.text))
+      let value = try await beginning(pipeline).raw(pipeline, named: name.text)
+      try await endCallbacks(of: pipeline)
+      try bind(name, to: value)
     case .prompt(let definition):
       try bind(definition.name, to: .prompt(PromptValue(definition, scope: scope, source: source)))
     case .function(let definition):
@@ -83,7 +86,9 @@ extension Context {
       return try await attempt(body, name, handler)
     case .return(let pipeline):
       guard let pipeline else { return .returned(.nothing) }
-      return .returned(try await raw(pipeline))
+      let value = try await beginning(pipeline).raw(pipeline)
+      try await endCallbacks(of: pipeline)
+      return .returned(value)
     case .on(let event, let body):
       try session.callbacks.set(event, body, self)
     }
@@ -106,6 +111,19 @@ extension Context {
     for value in values { sum = try located(whole.span) { () throws(OperationError) in try sum.apply(.add, value) } }
     try bind(name, to: sum)
     return true
+  }
+
+  /// The context of a statement that may launch rows: it knows what it was when it began.
+  private func beginning(_ pipeline: Pipeline) -> Context {
+    if launch != nil || pipeline.isPlain { return self }
+    var context = self
+    context.begun = Launch(session, scope, within: nil)
+    return context
+  }
+
+  /// A statement in the foreground ends after the callbacks of its calls.
+  private func endCallbacks(of pipeline: Pipeline) async throws {
+    if launch == nil, !isCallback, !session.callbacks.isEmpty, !pipeline.isPlain { try await session.callbacks.drain() }
   }
 
   private func bind(_ name: Name, to value: Value) throws {
@@ -181,8 +199,14 @@ extension Context {
     let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
     var context = self
     context.tracker = Tracker(handle)
-    context.jobScope = JobScope(background: handle, session)
     context.remarks = nil
+    let launch = Launch(session, scope, within: launch)
+    if let pipeline { launch.note(axes: pipeline.writtenAxes) }
+    handle.launch = launch
+    context.launch = launch
+    context.launchedOverrides = overrides.count
+    context.scope = launch.frozen(scope)
+    context.jobScope = JobScope(background: handle, session)
     context.showsValues = showsValues && pipeline == nil
     let inner = context
     let task = Task {
@@ -212,8 +236,14 @@ extension Context {
   /// Waits for what was started with `&` here. The first error among it is thrown, when all is over.
   func gatherChildren() async throws {
     var first: (any Error)?
-    for handle in children.takeAll() {
+    let handles = children.takeAll()
+    for handle in handles {
       do { _ = try await handle.value() } catch { first = first ?? error }
+      if Task.isCancelled {
+        // Whoever waits is cancelled: what belongs to it ends too.
+        for handle in handles { handle.job.cancel() }
+        throw CancellationError()
+      }
     }
     if let first, !(first is CancellationError) { throw first }
   }

@@ -10,6 +10,12 @@ struct Context: Sendable {
   var source: Source
   /// What `with` has set for the block around, over the session's settings.
   var overrides: [Override] = [] { didSet { resolved = nil } }
+  /// How many of them were there when the statement's rows were launched: what `set … for JOB` says comes after these.
+  var launchedOverrides: Int?
+  /// What the statement was that this belongs to: in a row or in the background all keeps to it.
+  var launch: Launch?
+  /// What the statement was when it began, for the rows that it may yet launch.
+  var begun: Launch?
   /// The job whose share of the width calls take; nil at the top, where each command has a job of its own.
   var jobScope: JobScope?
   /// The row that this runs for, or within.
@@ -28,6 +34,8 @@ struct Context: Sendable {
   var rowFields: RowFields?
   /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.
   var showsValues = false
+  /// Whether this is the block of an `on`.
+  var isCallback = false
 
   var job: Job? { jobScope?.job }
 
@@ -36,19 +44,27 @@ struct Context: Sendable {
     var value: Value
   }
 
-  /// The overrides worked out already, for the many rows of one stage.
+  /// Settings that a retry names: they come over all that the call had.
+  var retried: [Override] = [] { didSet { resolved = nil } }
+
+  /// The settings worked out already, for the many rows of one stage.
   var resolved: ResolvedSettings?
 
   /// The settings a call made here has.
-  var settings: Settings {
-    if let resolved { return resolved.settings(session) }
-    return unresolvedSettings
-  }
+  var settings: Settings { sent.settings }
 
-  private var unresolvedSettings: Settings {
-    var settings = session.settings
-    for override in overrides { override.setting.put(&settings, override.value) }
-    return settings
+  /// The same, as a reply keeps them.
+  var sent: AnswerSettings { (resolved ?? ResolvedSettings(self)).settings(session) }
+
+  /// This context for rows: they keep to what the statement was when it began.
+  var launched: Context {
+    if launch != nil { return self }
+    var context = self
+    let launch = begun ?? Launch(session, scope, within: nil)
+    context.launch = launch
+    context.launchedOverrides = overrides.count
+    context.scope = launch.frozen(scope)
+    return context
   }
 
   func error(_ message: String, at span: Span?, help: String? = nil) -> Diagnostic {
@@ -94,25 +110,5 @@ final class Children: Sendable {
       defer { handles = [] }
       return handles
     }
-  }
-}
-
-/// A stage's settings: the session's with overrides over them, worked out anew only when the session's change.
-final class ResolvedSettings: Sendable {
-  private let overrides: [Context.Override]
-  private let cached = Mutex<(version: Int, settings: Settings)?>(nil)
-
-  init(_ overrides: [Context.Override]) {
-    self.overrides = overrides
-  }
-
-  func settings(_ session: Session) -> Settings {
-    let version = session.settingsVersion
-    if let settings = cached.withLock({ $0?.version == version ? $0?.settings : nil }) { return settings }
-    var settings = session.settings
-    for override in overrides { override.setting.put(&settings, override.value) }
-    let worked = settings
-    cached.withLock { $0 = (version, worked) }
-    return worked
   }
 }

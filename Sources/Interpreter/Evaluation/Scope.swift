@@ -6,9 +6,15 @@ import Threads
 ///
 /// A row's scope is fixed: the item as `it`, its place as `index`, and the item's fields under their own names.
 public final class Scope: Sendable {
-  private let parent: Scope?
+  let parent: Scope?
   private let row: Row?
-  private let variables = Mutex<[String: Value]>([:])
+  /// Names that cannot be set here: what is set goes to the scope around.
+  private let fixed: [String: Value]
+  /// The launch that it belongs to: frozen by it, or made within it. Nil for the session's own.
+  let launch: Int?
+  /// What a frozen scope is a copy of: what is set here is set there too.
+  private let original: Scope?
+  private let variables: Mutex<[String: Value]>
 
   struct Row: Sendable {
     var it: Value
@@ -17,10 +23,27 @@ public final class Scope: Sendable {
     var others: RowFields?
   }
 
-  init(parent: Scope?, row: Row? = nil) {
+  init(parent: Scope?, row: Row? = nil, fixed: [String: Value] = [:]) {
     self.parent = parent
     self.row = row
+    self.fixed = fixed
+    launch = parent?.launch
+    original = nil
+    variables = Mutex([:])
   }
+
+  /// A scope as it is now, for a launch. Values never change, so this copies a reference.
+  init(freezing scope: Scope, parent: Scope?, launch: Int) {
+    self.parent = parent
+    row = scope.row
+    fixed = scope.fixed
+    self.launch = launch
+    original = scope
+    variables = Mutex(scope.variables.withLock { $0 })
+  }
+
+  /// The session's own variables behind a frozen scope.
+  var live: Scope { original?.live ?? self }
 
   func lookup(_ name: String) -> Value? {
     if let row {
@@ -30,6 +53,7 @@ public final class Scope: Sendable {
       if row.others?.contains(name) == true { return .nothing }
       if parent?.isRow == true, let found = parent?.lookup(name) { return found }
     }
+    if !fixed.isEmpty, let value = fixed[name] { return value }
     if let value = variables.withLock({ $0[name] }) { return value }
     if let value = parent?.lookup(name) { return value }
     // What is no reply has not failed: `each xs f | where not failed` holds for whatever `f` returns.
@@ -56,14 +80,17 @@ public final class Scope: Sendable {
 
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {
-    if row != nil, let parent { return parent.set(name, value) }
+    if row != nil || !fixed.isEmpty, let parent { return parent.set(name, value) }
     variables.withLock { $0[name] = value }
+    original?.set(name, value)
   }
 
   /// Adds to the end of a list or text in place: what a loop gathers is not copied for each step. False, with nothing done, where the
   /// variable holds something else or the values do not fit.
   func grow(_ name: String, by values: [Value]) -> Bool {
-    if row != nil, let parent { return parent.grow(name, by: values) }
+    if row != nil || !fixed.isEmpty, let parent { return parent.grow(name, by: values) }
+    // What is set in a frozen scope is set twice.
+    if original != nil { return false }
     return variables.withLock { variables in
       switch variables[name] {
       case .list? where values.allSatisfy({ if case .list = $0 { true } else { false } }): break
@@ -89,6 +116,7 @@ public final class Scope: Sendable {
   var names: Set<String> {
     var names = parent?.names ?? []
     if let row { names.formUnion(["it", "index"] + row.it.fieldNames) }
+    names.formUnion(fixed.keys)
     names.formUnion(variables.withLock { Array($0.keys) })
     return names
   }

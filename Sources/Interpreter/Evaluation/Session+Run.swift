@@ -19,11 +19,11 @@ extension Session {
     do {
       do { _ = try await context.run(parsed.program.block) } catch is ReturnSignal {}
       try await context.gatherChildren()
-      await callbacks.drain()
+      try await callbacks.drain()
       return .success(())
     } catch {
       context.cancelChildren()
-      await callbacks.drain()
+      try? await callbacks.drain()
       return .failure((error as? Diagnostic)?.located(in: source) ?? error)
     }
   }

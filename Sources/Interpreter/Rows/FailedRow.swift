@@ -5,7 +5,7 @@ import Language
 enum FailedRow {
   static func make(_ diagnostic: Diagnostic, _ row: Row, _ context: Context) -> ReplyRow {
     let attempt = Attempt(failure: Failure(diagnostic.cause.flatMap(FailureKind.init) ?? .script, diagnostic.message))
-    let reply = Reply(model: context.settings.model, messages: [], attempt: attempt, attempts: 0, queued: .zero)
+    let reply = Reply(call: context.prepared([]), attempt: attempt, attempts: 0, queued: .zero)
     return ReplyRow(reply, index: row.index, item: row.value)
   }
 }

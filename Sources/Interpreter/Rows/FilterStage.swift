@@ -97,11 +97,7 @@ struct EachStage: RowStage {
       let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
       // A chain's last reply is the row's; the item it was made for comes along.
       if case .reply(let reply) = value {
-        return [
-          Row(
-            index: row.index,
-            value: .reply(ReplyRow(reply.reply, index: row.index, item: row.value, columns: reply.columns, parsed: reply.parsed)))
-        ]
+        return [Row(index: row.index, value: .reply(reply.with(origin: nil).with(index: row.index, item: row.value)))]
       }
       return [Row(index: row.index, value: value, variant: row.variant)]
     } catch let diagnostic as Diagnostic {

@@ -36,6 +36,7 @@ struct JobScope: Sendable {
       handle = session.makeJob(name, total: total, variable: variable, isListed: false)
       (isForeground, counts) = (true, true)
       self.hasRows = hasRows
+      handle.launch = context.launch
     }
   }
 

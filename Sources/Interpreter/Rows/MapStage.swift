@@ -14,7 +14,9 @@ struct MapStage: RowStage {
     self.sweep = sweep
     self.form = form
     self.span = span
-    resolved = sweep.variants.map { ResolvedSettings(context.overrides + $0.overrides) }
+    let context = context.launched
+    resolved = sweep.variants.map { ResolvedSettings(context.adding($0.overrides, isLaunched: context.row == nil)) }
+    if context.row == nil { context.launch?.note(axes: sweep.axes) }
   }
 
   var callsModels: Bool { true }
@@ -44,14 +46,10 @@ struct MapStage: RowStage {
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     // A row that failed before goes no further, and keeps its error.
     if row.value.failure != nil { return [row] }
-    let variant = sweep.variants[row.variant]
-    var context = context
-    context.overrides += variant.overrides
-    context.resolved = resolved[row.variant]
-    context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
+    let context = self.context(for: row, context)
     let reply: Reply
     do {
-      let messages = try await sweep.prompts[variant.prompt].messages(for: row, at: span, context)
+      let messages = try await sweep.prompts[sweep.variants[row.variant].prompt].messages(for: row, at: span, context)
       let board = context.board
       reply = await context.call(messages, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
       board?.end(row.index, note: reply.failure?.description)
@@ -59,13 +57,33 @@ struct MapStage: RowStage {
       // One row whose prompt cannot be made is that row's failure; a failed reply in it passes its kind on.
       let kind = diagnostic.cause.flatMap(FailureKind.init) ?? .script
       let attempt = Attempt(failure: Failure(kind, "the prompt could not be made: \(diagnostic.message)"))
-      reply = Reply(model: context.settings.model, messages: [], attempt: attempt, attempts: 0, queued: .zero)
+      reply = Reply(call: context.prepared([]), attempt: attempt, attempts: 0, queued: .zero)
     }
+    return [made(of: row, reply)]
+  }
+
+  /// Sends what was prepared for the row just as it was, with what the retry itself says over it.
+  func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] {
+    if old.reply.messages.isEmpty { return try await apply(row, context) }
+    return [made(of: row, await self.context(for: row, context).call(again: old.reply.call))]
+  }
+
+  private func context(for row: Row, _ context: Context) -> Context {
+    var context = context.adding(sweep.variants[row.variant].overrides, isLaunched: context.row?.isWithinRow == false)
+    if context.retried.isEmpty { context.resolved = resolved[row.variant] }
+    context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
+    return context
+  }
+
+  private func made(of row: Row, _ reply: Reply) -> Row {
     let read = form?.read(reply)
     let (parsed, finished) = (read?.0, read?.1 ?? reply)
-    return [
-      Row(index: row.index, value: .reply(ReplyRow(finished, index: row.index, item: row.value, columns: variant.columns, parsed: parsed)))
-    ]
+    var columns = sweep.variants[row.variant].columns
+    if let sent = reply.call.settings as? AnswerSettings, !sent.changes.isEmpty {
+      columns = columns.filter { column in !sent.changes.contains { $0.name == column.name } } + sent.changes
+    }
+    return Row(
+      index: row.index, value: .reply(ReplyRow(finished, index: row.index, item: row.value, columns: columns, parsed: parsed)))
   }
 }
 
@@ -84,14 +102,11 @@ extension MapStage {
 
   /// A reply that is all question: its messages are made, and were not sent.
   func unsent(_ row: Row, _ context: Context) async -> Row? {
-    let variant = sweep.variants[row.variant]
-    var context = context
-    context.overrides += variant.overrides
-    context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
-    guard let messages = try? await sweep.prompts[variant.prompt].messages(for: row, at: span, context) else { return nil }
+    let context = self.context(for: row, context)
+    let messages = try? await sweep.prompts[sweep.variants[row.variant].prompt].messages(for: row, at: span, context)
+    guard let messages else { return nil }
     let attempt = Attempt(failure: Failure(.notSent, "not sent"))
-    let reply = Reply(model: context.settings.model, messages: messages, attempt: attempt, attempts: 0, queued: .zero)
-    return Row(index: row.index, value: .reply(ReplyRow(reply, index: row.index, item: row.value, columns: variant.columns)))
+    return made(of: row, Reply(call: context.prepared(messages), attempt: attempt, attempts: 0, queued: .zero))
   }
 }
 
@@ -114,27 +129,6 @@ extension Context {
     if let problem = session.world.directory.problem(with: model) {
       throw error("\(model) cannot be used: \(problem)", at: span, help: "`models` lists what there is; `set model provider/name` chooses")
     }
-  }
-
-  /// Sends messages with the settings that hold here. Never throws: a failure is a reply with an error.
-  func call(_ messages: [Message], observer: CallEngine.Observer? = nil) async -> Reply {
-    let settings = settings
-    var messages = messages
-    if let system = settings.system, !messages.contains(where: { $0.role == .system }) { messages.insert(Message(.system, system), at: 0) }
-    var request = ChatRequest(model: settings.model, messages: messages)
-    request.sampling = settings.sampling
-    request.timeouts = settings.timeouts
-    request.streams = settings.streaming
-    let call = PreparedCall(request)
-    let job = job ?? session.makeJob("call", total: 1, isListed: false).job
-    var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(request, observer)
-    let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
-    if let slot { observed = session.world.tails.observer(slot, observed) }
-    defer { if let slot { session.world.tails.release(slot) } }
-    let reply = await session.world.engine.call(
-      call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, budgetSpent: jobScope?.budgetSpent)
-    if !session.callbacks.isEmpty { session.callbacks.ended(request, reply) }
-    return reply
   }
 }
 

@@ -96,7 +96,7 @@ enum PromptPlan: Sendable {
 extension Context {
   /// The turns of a named prompt, its parameters filled.
   func messages(of prompt: PromptValue, _ positional: [Value], _ named: [(Name, Value)], at span: Span) async throws -> [Message] {
-    let scope = Scope(parent: prompt.scope)
+    let scope = Scope(parent: launch?.frozen(prompt.scope) ?? prompt.scope)
     try await bind(
       prompt.definition.parameters, of: prompt.name, positional, named, in: scope, at: span, definition: (prompt.scope, prompt.source))
     var inner = self

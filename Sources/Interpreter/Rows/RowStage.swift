@@ -23,6 +23,8 @@ protocol RowStage: Sendable {
   ///
   /// - Throws: what is wrong with the stage itself, where that shows only now.
   func finish(_ context: Context) throws
+  /// The same for a row that failed here before, and is tried once more.
+  func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row]
   /// What stands in the result for a row that was never begun, so that `retry` can send it.
   func unsent(_ row: Row, _ context: Context) async -> Row?
 }
@@ -33,5 +35,6 @@ extension RowStage {
   var width: Int { 1 }
   func check(_ visible: [Value], _ context: Context) async throws {}
   func finish(_ context: Context) throws {}
+  func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] { try await apply(row, context) }
   func unsent(_ row: Row, _ context: Context) async -> Row? { nil }
 }

@@ -11,7 +11,14 @@ import Threads
 struct RowStream: Sendable {
   let source: any ItemSource
   var stages: [any RowStage] = []
+  /// As it was when the statement was launched.
   let context: Context
+
+  init(source: any ItemSource, stages: [any RowStage] = [], context: Context) {
+    self.source = source
+    self.stages = stages
+    self.context = context.launched
+  }
 
   func adding(_ stage: any RowStage) -> RowStream {
     var copy = self
@@ -24,7 +31,10 @@ struct RowStream: Sendable {
   // MARK: taking the rows
 
   /// All rows as a list, in order. A cancelled run gives what had finished.
-  func collect(named: String?) async throws -> [Value] {
+  func collect(named: String?) async throws -> [Value] { try await collectRows(named: named).map(\.value) }
+
+  /// The same, each with its place.
+  func collectRows(named: String?) async throws -> [Row] {
     try await check()
     let rows = Mutex<[Row]>([])
     try await run(named: named, room: nil) { (finished: [Row], _: Int) in
@@ -35,25 +45,25 @@ struct RowStream: Sendable {
     var all = rows.withLock { $0 }
     // Rows mostly finish nearly in order; sorting what is sorted is cheap.
     if !zip(all, all.dropFirst()).allSatisfy({ $0.index <= $1.index }) { all.sort { $0.index < $1.index } }
-    let values = all.map(\.value)
     do {
       try finish()
     } catch {
       // What came of the rows was paid for, whatever is wrong with a rule behind them.
-      if firstModelStage != nil, context.depth == 0 { context.session.globals.set("_", .list(values)) }
+      if firstModelStage != nil, context.depth == 0 { context.session.globals.set("_", .list(all.map(\.value))) }
       throw error
     }
-    return values
+    return all
   }
 
   /// Hands every row to `body`, in order, holding only a window of them in memory.
   func forEach(named: String?, _ body: (Value) async throws -> Void) async throws {
     try await check()
     guard firstModelStage != nil else {
+      let program = RowProgram(stages, context)
       var number = 0
       while let item = try await source.next() {
         if number % 256 == 0 { try Task.checkCancellation() }
-        for row in try await Self.apply(stages[...], Row(index: number, value: item), context) { try await body(row.value) }
+        for row in try await program.apply(from: 0, Row(index: number, value: item), context) { try await body(row.value) }
         number += 1
       }
       return try finish()
@@ -98,24 +108,6 @@ struct RowStream: Sendable {
   /// Each stage says what it left out.
   private func finish() throws { for stage in stages { try stage.finish(context) } }
 
-  private static func apply(_ stages: ArraySlice<any RowStage>, _ row: Row, _ context: Context) async throws -> [Row] {
-    guard let stage = stages.first else { return [row] }
-    let made = try await stage.apply(row, context)
-    let rest = stages.dropFirst()
-    guard made.count > 1, rest.contains(where: \.callsModels) else {
-      var done: [Row] = []
-      for row in made { done += try await apply(rest, row, context) }
-      return done
-    }
-    // What one row became in the middle of a chain goes on side by side.
-    return try await withThrowingTaskGroup(of: [Row].self) { group in
-      for row in made { group.addTask { try await apply(rest, row, context) } }
-      var done: [Row] = []
-      for try await rows in group { done += rows }
-      return done.sorted { $0.index < $1.index }
-    }
-  }
-
   // MARK: running
 
   /// - Parameter finished: takes each item's rows, as soon as they are done, from any thread.
@@ -124,10 +116,11 @@ struct RowStream: Sendable {
     partial: @escaping @Sendable () -> [Value]
   ) async throws {
     guard let first = firstModelStage else {
+      let program = RowProgram(stages, context)
       var number = 0
       while let item = try await source.next() {
         if number % 256 == 0 { try Task.checkCancellation() }
-        finished(try await Self.apply(stages[...], Row(index: number, value: item), context), number)
+        finished(try await program.apply(from: 0, Row(index: number, value: item), context), number)
         number += 1
       }
       return
@@ -165,7 +158,8 @@ struct RowStream: Sendable {
   ) async -> (any Error)? {
     let limiter = context.session.world.engine.limiter
     let failure = FirstError()
-    let (before, after) = (stages[..<first], stages[first...])
+    let before = RowProgram(Array(stages[..<first]), context)
+    let after = RowProgram(Array(stages[first...]), context)
     let executor = stages.allSatisfy(\.isLight) ? context.session.world.executor : nil
     let rowsBegun = RowGroup(scope.job, within: context.row)
     await withDiscardingTaskGroup { group in
@@ -173,7 +167,7 @@ struct RowStream: Sendable {
       var unbegun: [Row] = []
       do {
         while scope.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
-          let rows = try await Self.apply(before, Row(index: number, value: item), context)
+          let rows = try await before.apply(from: 0, Row(index: number, value: item), context)
           number += 1
           for row in rows {
             await room?.admit()
@@ -188,7 +182,7 @@ struct RowStream: Sendable {
               (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
               var done: [Row] = []
               do {
-                done = try await Self.apply(after, row, context)
+                done = try await after.apply(from: 0, row, context)
               } catch {
                 if !(error is CancellationError) { failure.note(error) }
               }
@@ -201,7 +195,7 @@ struct RowStream: Sendable {
         if room == nil, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
           // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
           await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, sequence] in
-            await keepUnsent(unbegun, from: first, number, sequence, finished)
+            await keepUnsent(unbegun, before, after, number, sequence, finished)
           }
         }
       } catch {
@@ -218,16 +212,17 @@ extension RowStream {
 
   /// A run that was stopped keeps a row for every prompt it did not send: `retry` finds them there.
   fileprivate func keepUnsent(
-    _ unbegun: [Row], from first: Int, _ number: Int, _ sequence: Int, _ finished: @escaping @Sendable ([Row], Int) -> Void
+    _ unbegun: [Row], _ before: RowProgram, _ after: RowProgram, _ number: Int, _ sequence: Int,
+    _ finished: @escaping @Sendable ([Row], Int) -> Void
   ) async {
     var (number, sequence) = (number, sequence)
     var rows = unbegun
     while rows.count < Self.maximumUnsent, let item = try? await source.next() {
-      rows += (try? await Self.apply(stages[..<first], Row(index: number, value: item), context)) ?? []
+      rows += (try? await before.apply(from: 0, Row(index: number, value: item), context)) ?? []
       number += 1
     }
     for row in rows {
-      guard let unsent = await stages[first].unsent(row, context) else { continue }
+      guard let unsent = await after.unsent(row, context) else { continue }
       finished([unsent], sequence)
       sequence += 1
     }

@@ -18,6 +18,9 @@ struct Sweep: Sendable {
   /// The column that tells the prompts of a sweep apart; `prompt` is the text that was sent.
   static let promptName = "prompt_name"
 
+  /// The settings that it tries several values of.
+  let axes: [String]
+
   /// Refuses what nobody means to pay for.
   static let maximumVariants = 100_000
 
@@ -51,6 +54,7 @@ struct Sweep: Sendable {
       }
     }
     self.variants = variants
+    axes = flags.filter { $0.values.count > 1 }.map(\.setting.name)
     self.shape = shape.isEmpty ? nil : shape.joined(separator: " × ")
   }
 }

@@ -10,7 +10,8 @@ public final class JobHandle: Sendable {
 
   private struct State {
     var result: Result<Value, any Error>?
-    var waiters: [CheckedContinuation<Void, Never>] = []
+    var waiters: [Wait] = []
+    var launch: Launch?
     /// What has finished so far, for `peek`.
     var partial: (@Sendable () -> [Value])?
   }
@@ -29,7 +30,7 @@ public final class JobHandle: Sendable {
       defer { state.waiters = [] }
       return state.waiters
     }
-    for waiter in waiters { waiter.resume() }
+    for waiter in waiters { waiter.end() }
   }
 
   func setPartial(_ partial: @escaping @Sendable () -> [Value]) {
@@ -38,18 +39,28 @@ public final class JobHandle: Sendable {
 
   /// What the work gave, waiting for its end.
   ///
-  /// - Throws: what it threw. Cancelling the waiting task does not cancel the job; the wait goes on until the job is over.
+  /// - Throws: what it threw. Cancelling the waiting task ends the wait with a `CancellationError`; the job goes on.
   func value() async throws -> Value {
-    await withCheckedContinuation { continuation in
-      let isReady = state.withLock { state in
-        if state.result != nil { return true }
-        state.waiters.append(continuation)
-        return false
-      }
-      if isReady { continuation.resume() }
+    let wait = Wait()
+    let isWaiting = state.withLock { state in
+      if state.result != nil { return false }
+      state.waiters.append(wait)
+      return true
     }
-    guard let result = state.withLock({ $0.result }) else { return .nothing }
-    return try result.get()
+    if isWaiting {
+      do { try await wait.value() } catch {
+        state.withLock { state in state.waiters.removeAll { $0 === wait } }
+        // What came at the same moment counts.
+        if finished == nil { throw error }
+      }
+    }
+    return try finished?.get() ?? .nothing
+  }
+
+  /// What its statement was when it began.
+  var launch: Launch? {
+    get { state.withLock { $0.launch } }
+    set { state.withLock { $0.launch = newValue } }
   }
 
   var finished: Result<Value, any Error>? { state.withLock { $0.result } }

@@ -46,7 +46,9 @@ public struct ReplyField: Sendable {
     ReplyField("prompt", "the last user turn, as it was sent") { .text($0.reply.prompt) },
     ReplyField("messages", "all turns as they were sent: `{role, text}`", saved: .onlyJSON) { .list($0.reply.messages.map(\.value)) },
     ReplyField("model", "provider/name") { .text($0.reply.model.description) },
-    ReplyField("settings", "the settings it was sent with", saved: .ifAny) { _ in .record(Record()) },
+    ReplyField("settings", "the settings it was sent with", saved: .ifAny) {
+      .record(($0.reply.call.settings as? AnswerSettings)?.record ?? Record())
+    },
     ReplyField("finish", "why the model stopped: stop, length …") { $0.reply.attempt.finish.map { .text($0.text) } ?? .nothing },
     ReplyField("tokens", "tokens of the answer, as the server counted them") { $0.reply.attempt.usage.map { .int($0.output) } ?? .nothing },
     ReplyField("usage", "all that the server counted: `usage.input`, `usage.output`") { row in

@@ -155,8 +155,10 @@ private struct SavedReply {
     } else if flag("failed") {
       attempt.failure = Failure(.malformed, "the file does not say why it failed")
     }
-    var reply = Reply(
-      model: model, messages: messages, attempt: attempt, attempts: whole("attempts") ?? 1, queued: duration("queued") ?? .zero)
+    var settings: AnswerSettings?
+    if case .record(let record) = value("settings") { settings = AnswerSettings(record, model: model) }
+    let call = PreparedCall(ChatRequest(model: model, messages: messages), settings: settings)
+    var reply = Reply(call: call, attempt: attempt, attempts: whole("attempts") ?? 1, queued: duration("queued") ?? .zero)
     reply.waited = duration("waited") ?? .zero
     reply.hedged = flag("hedged")
     return reply

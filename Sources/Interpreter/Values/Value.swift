@@ -100,17 +100,33 @@ public final class ReplyRow: Sendable {
   public let columns: [(name: String, value: Value)]
   /// What `--as` made of the text: nothing where it is not in the form; nil where no form was asked for.
   public let parsed: Value?
+  /// How it is made again, where something is wrong with it.
+  let origin: RowOrigin?
 
-  public init(_ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)] = [], parsed: Value? = nil) {
-    self.reply = reply
-    self.index = index
-    self.item = item
-    self.columns = columns
-    self.parsed = parsed
+  public convenience init(
+    _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)] = [], parsed: Value? = nil
+  ) {
+    self.init(reply, index: index, item: item, columns: columns, parsed: parsed, origin: nil)
+  }
+
+  init(
+    _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)], parsed: Value?, origin: RowOrigin?
+  ) {
+    (self.reply, self.index, self.item, self.columns, self.parsed, self.origin) = (reply, index, item, columns, parsed, origin)
   }
 
   func adding(_ column: (name: String, value: Value)) -> ReplyRow {
-    ReplyRow(reply, index: index, item: item, columns: columns.filter { $0.name != column.name } + [column], parsed: parsed)
+    ReplyRow(
+      reply, index: index, item: item, columns: columns.filter { $0.name != column.name } + [column], parsed: parsed, origin: origin)
+  }
+
+  /// The same reply as another row.
+  func with(index: Int, item: Value) -> ReplyRow {
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin)
+  }
+
+  func with(origin: RowOrigin?) -> ReplyRow {
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin)
   }
 }
 

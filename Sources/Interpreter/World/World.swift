@@ -100,6 +100,8 @@ public protocol ModelDirectory: Sendable {
   func models(of provider: String) async -> Result<[String], Failure>
   /// Sends a provider's requests to another address from now on. Returns what a person should be warned of.
   func use(provider: String, url: String, key: Secret?) -> String?
+  /// Changes with every `use`: a request that names it goes where its provider was then.
+  var version: Int { get }
 }
 
 public struct ProviderInfo: Sendable {

@@ -31,11 +31,13 @@ public struct CallEngine: Sendable {
   /// - Parameters:
   ///   - row: the row whose call it is; nil for one that stands alone.
   ///   - hedge: sends a second call beside one whose first token is later than that of so many percent of the job's calls.
+  ///   - revised: asked when leave is there and nothing was sent yet: the call that goes instead, if it changed meanwhile.
   ///   - budgetSpent: told that the token budget has no room; returns whether to ask again.
   public func call(
-    _ call: PreparedCall, in job: Job, policy: RetryPolicy, hedge: Int? = nil, row: BegunRow? = nil, observer: Observer? = nil,
-    budgetSpent: (@Sendable () -> Bool)? = nil
+    _ prepared: PreparedCall, in job: Job, policy: RetryPolicy, hedge: Int? = nil, row: BegunRow? = nil, observer: Observer? = nil,
+    revised: (@Sendable () -> PreparedCall?)? = nil, budgetSpent: (@Sendable () -> Bool)? = nil
   ) async -> Reply {
+    var call = prepared
     var reply = Reply(call: call, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0, queued: .zero)
     while true {
       let asked = time.now
@@ -54,6 +56,14 @@ public struct CallEngine: Sendable {
         return reply
       }
       reply.queued += time.now - asked
+      if reply.attempts == 0, let revised, let other = revised() {
+        call = other
+        reply.call = other
+        if other.lane != permit.lane {
+          limiter.release(permit)
+          continue
+        }
+      }
       row?.noteSent()
       reply.attempts += 1
       if let hedge, observer?.watch == nil {
@@ -89,7 +99,7 @@ public struct CallEngine: Sendable {
   private func admit(_ call: PreparedCall, _ job: Job, _ row: BegunRow?) async -> Limiter.Answer {
     let isFresh = row?.isFresh ?? false
     if isFresh, !job.mayLaunch { return .cancelled }
-    let answer = await limiter.acquire(job, lane: call.request.model.provider, call.amount, row: row)
+    let answer = await limiter.acquire(job, lane: call.lane, call.amount, row: row)
     if case .granted(let permit) = answer, isFresh, !job.mayLaunch {
       limiter.release(permit)
       return .cancelled
@@ -167,4 +177,9 @@ extension CallEngine {
     observer.watch = { feed, _ in while await feed.next() != nil { begun.come() } }
     return await send(request, permit, policy, observer, 1)
   }
+}
+
+extension PreparedCall {
+  /// Whose leave it needs.
+  var lane: String { request.model.provider }
 }

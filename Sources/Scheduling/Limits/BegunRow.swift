@@ -28,6 +28,9 @@ public final class BegunRow: Sendable {
   /// Whether a call was sent for it.
   public var hasSent: Bool { sent.load(ordering: .acquiring) }
 
+  /// Whether it is a row of a pipeline that itself runs for a row.
+  public var isWithinRow: Bool { group.parent != nil }
+
   /// Whether its next call would be the first thing its job does for a new row: only such a call is held back by a stop.
   var isFresh: Bool { group.parent == nil && !hasSent }
 

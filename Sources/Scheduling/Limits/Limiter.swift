@@ -175,6 +175,12 @@ public final class Limiter: Sendable {
   /// What moved the limits, oldest first.
   public var history: [LimitChange] { guarded.withLock { $0.state.history.changes } }
 
+  /// Writes down a change of something else, for `why`.
+  public func note(_ text: String, of job: Job? = nil) {
+    let now = time.now
+    guarded.withLock { $0.state.note(LimitChange(at: now, job: job?.id, text: text)) }
+  }
+
   // MARK: resuming
 
   private func change<Result>(_ body: (inout LimiterState, Duration) -> Result) -> Result {

@@ -268,6 +268,8 @@ struct LimiterState: Sendable {
     history.note(LimitChange(at: now, job: job, text: reason))
   }
 
+  mutating func note(_ change: LimitChange) { history.note(change) }
+
   // MARK: asked by those who watch
 
   /// The limit that holds for a job now: of the session or, where it finds itself, of the lanes that the job uses; at most its cap.

@@ -51,6 +51,8 @@ final class Backend: ModelClient, ModelDirectory {
     return await client.models(of: provider)
   }
 
+  var version: Int { registry.version }
+
   func use(provider: String, url: String, key: Secret?) -> String? {
     registry.use(id: provider, baseURL: url, key: key)
     guard isPlainRemote(url: url) else { return nil }
@@ -61,7 +63,7 @@ final class Backend: ModelClient, ModelDirectory {
     guard provider == "sim", !simulator.isRunning else { return nil }
     switch await simulator.start(faults) {
     case .success(let server):
-      registry.use(id: "sim", baseURL: server.baseURL, key: nil)
+      registry.use(id: "sim", baseURL: server.baseURL, key: nil, isMove: false)
       simulator.markRunning()
       return nil
     case .failure(let failure): return failure

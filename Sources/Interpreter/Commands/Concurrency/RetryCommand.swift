@@ -3,10 +3,11 @@ import Language
 
 extension CommandDefinition {
   static let retry = CommandDefinition(
-    name: "retry", group: .concurrency, summary: "sends again what failed in a variable's rows, and puts the answers in their places",
-    usage: ["retry name", "retry name --wrong"],
+    name: "retry", group: .concurrency,
+    summary: "makes the rows of a variable again that failed, with the settings they had, and puts them in their places",
+    usage: ["retry name", "retry name --wrong", "retry name --model provider/name"],
     arguments: 1...1,
-    flags: [FlagDefinition(name: "wrong", summary: "send wrong answers again too: not in the form, refused, empty", isSwitch: true)],
+    flags: [FlagDefinition(name: "wrong", summary: "make wrong answers again too: not in the form, refused, empty", isSwitch: true)],
     takesRequestFlags: true, showsItself: true,
     examples: ["let facts = map 1..3 \"A fact about {it}.\"\nretry facts"]
   ) { call in
@@ -14,9 +15,9 @@ extension CommandDefinition {
     guard case .name(let name) = argument.node else { throw call.error("`retry` takes the name of a variable", at: argument.span) }
     let value = try await call.context.value(argument)
     guard let rows = value.elements else { throw call.error("`\(name)` holds no rows but \(value.kind)", at: argument.span) }
-    let again = rows.filter { $0.isSentAgain(wrong: call.has("wrong")) }
-    if again.isEmpty {
-      let wrong = rows.count { $0.isSentAgain(wrong: true) }
+    let failed = rows.indices.filter { rows[$0].isMadeAgain(wrong: call.has("wrong")) }
+    if failed.isEmpty {
+      let wrong = rows.count { $0.isMadeAgain(wrong: true) }
       let advice =
         wrong == 0
         ? ""
@@ -24,42 +25,63 @@ extension CommandDefinition {
       call.world.output.note("nothing in `\(name)` failed\(advice)")
       return .value(.nothing)
     }
-    var context = try await call.callContext()
-    context.tracker = call.context.tracker
-    let stage = ResendStage(keepsModel: call.flag("model") == nil)
-    let answered = try await RowStream(source: ListSource(again), stages: [stage], context: context).collect(named: name)
-    var byIndex: [Int: Value] = [:]
-    for case .reply(let row) in answered { byIndex[row.index] = .reply(row) }
-    let mended = rows.map { row -> Value in
-      guard case .reply(let reply) = row, row.isSentAgain(wrong: call.has("wrong")), let new = byIndex[reply.index] else { return row }
-      return new
+    let again = failed.filter { rows[$0].canBeMadeAgain }
+    if again.count < failed.count {
+      let first = failed.first { !rows[$0].canBeMadeAgain } ?? 0
+      let missing = "row \(first) of `\(name)` does not say what was sent: it has no `messages`"
+      if again.isEmpty { throw call.error(missing, at: argument.span, help: "`save` to .jsonl or .json keeps them") }
+      call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
     }
+    var context = call.context
+    context.retried = try await call.overrides()
+    for change in context.retried where change.setting.name == "model" { try call.checkModelName(change.value.text, at: call.span) }
+    let stage = RetryStage()
+    var made: [Int: [Value]] = [:]
+    let stream = RowStream(source: ListSource(again.map { rows[$0] }), stages: [stage], context: context)
+    for row in try await stream.collectRows(named: name) { made[again[row.index], default: []].append(row.value) }
+    var mended: [Value] = []
+    for (index, row) in rows.enumerated() { mended += made[index] ?? [row] }
     call.context.scope.set(name, .list(mended))
     return .value(.nothing)
   }
 }
 
 extension Value {
-  /// Whether `retry` sends it: a reply without an answer, or with `--wrong` one that is not as asked.
-  fileprivate func isSentAgain(wrong: Bool) -> Bool {
-    guard case .reply(let row) = self, !row.reply.messages.isEmpty else { return false }
+  /// A reply without an answer, or with `--wrong` one that is not as asked.
+  fileprivate func isMadeAgain(wrong: Bool) -> Bool {
+    guard case .reply(let row) = self else { return false }
     return !row.reply.succeeded || wrong && row.reply.attempt.wrong != nil
+  }
+
+  fileprivate var canBeMadeAgain: Bool {
+    guard case .reply(let row) = self else { return false }
+    return row.origin != nil || !row.reply.messages.isEmpty
   }
 }
 
-/// Sends a failed row's messages once more.
-private struct ResendStage: RowStage {
-  let keepsModel: Bool
+/// Makes a row again that failed: the stage that failed it, and those behind it, in the pipeline that it comes from; what comes from
+/// elsewhere (a file) is sent with the messages and settings that it kept.
+private struct RetryStage: RowStage {
   var callsModels: Bool { true }
-  var isLight: Bool { true }
+  var isLight: Bool { false }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     guard case .reply(let old) = row.value else { return [row] }
-    var context = context
-    if keepsModel, let model = SettingDefinition.named("model") {
-      context.overrides.insert(Context.Override(setting: model, value: .text(old.reply.model.description)), at: 0)
+    guard let origin = old.origin else {
+      let reply = await context.call(again: old.reply.call)
+      return [
+        Row(
+          index: row.index,
+          value: .reply(ReplyRow(reply, index: old.index, item: old.item, columns: old.columns)))
+      ]
     }
-    let reply = await context.call(old.reply.messages)
-    return [Row(index: row.index, value: .reply(ReplyRow(reply, index: old.index, item: old.item, columns: old.columns)))]
+    var inner = origin.program.context
+    (inner.jobScope, inner.row, inner.tracker, inner.board) = (context.jobScope, context.row, nil, nil)
+    inner.retried = context.retried
+    return try await origin.program.again(origin, old, inner).map { made in
+      var made = made
+      made.index = row.index
+      return made
+    }
   }
 }

@@ -12,7 +12,7 @@ extension CommandDefinition {
       throw call.error(
         "there is no event `\(event)`", at: call.command.words[0].span, help: Suggestion.help(for: event, among: CallbackHub.events))
     }
-    await call.session.callbacks.drain()
+    try await call.session.callbacks.drain()
     if !call.session.callbacks.remove(event) { call.world.output.note("`on \(event)` was not set") }
     return .value(.nothing)
   }

@@ -26,6 +26,8 @@ extension CommandDefinition {
       }
       return .value(.nothing)
     }
+    if try await call.setForJob() { return .value(.nothing) }
+    try call.refuseInLaunched(setting)
     var values = words.dropFirst()
     var handle: JobHandle?
     if values.count >= 3, case .word("for") = values[values.endIndex - 2].node, let last = values.last {
@@ -49,7 +51,7 @@ extension CommandDefinition {
     }
     let value = try call.context.located(span) { () throws(OperationError) in try setting.read(given) }
     if setting.name == "model", let name = value.asText { try call.checkModelName(name, at: span) }
-    call.session.change { setting.put(&$0, value) }
+    call.change(setting, to: value)
     return .value(.nothing)
   }
 }

@@ -11,8 +11,8 @@ extension CommandDefinition {
     }
     for word in call.command.words {
       let setting = try call.setting(word)
-      let fallback = setting.get(Settings(model: call.session.initialModel))
-      call.session.change { setting.put(&$0, fallback) }
+      try call.refuseInLaunched(setting)
+      call.change(setting, to: setting.get(Settings(model: call.session.initialModel)))
     }
     return .value(.nothing)
   }

@@ -29,7 +29,10 @@ extension CommandDefinition {
         throw call.error("an address (http://…) or provider/name was expected, not `\(target)`", at: word.span)
       }
       try call.checkModelName(target, at: word.span)
-      call.session.change { $0.model = model }
+      if let setting = SettingDefinition.named("model") {
+        try call.refuseInLaunched(setting)
+        call.change(setting, to: .text(model.description))
+      }
       return .value(.nothing)
     }
     let id = try await call.flagValue("as")?.text ?? "openai"

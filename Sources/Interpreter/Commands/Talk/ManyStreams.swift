@@ -39,8 +39,7 @@ extension Invocation {
     if titles.isEmpty { return [] }
     let board = world.output.board(titles)
     context.board = board
-    var stream = RowStream(source: ListSource(items), context: context)
-    stream.stages = rows.stages
+    let stream = RowStream(source: ListSource(items), stages: rows.stages, context: context)
     let replies: [Value]
     do {
       replies = try await stream.collect(named: jobName ?? "stream")

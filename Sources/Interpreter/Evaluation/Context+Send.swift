@@ -1,0 +1,93 @@
+import Chat
+import Language
+import Scheduling
+import Threads
+
+extension Context {
+  /// Flags of a command, over what holds already.
+  ///
+  /// - Parameter isLaunched: whether they belong to the launch, so that `set … for JOB` comes over them.
+  func adding(_ flags: [Override], isLaunched: Bool) -> Context {
+    if flags.isEmpty { return self }
+    var context = self
+    context.overrides += flags
+    if isLaunched, launchedOverrides == overrides.count { context.launchedOverrides = context.overrides.count }
+    return context
+  }
+
+  /// A call with the settings that hold here, as it would be sent now.
+  func prepared(_ messages: [Message]) -> PreparedCall { prepared(messages, sent) }
+
+  private func prepared(_ messages: [Message], _ sent: AnswerSettings) -> PreparedCall {
+    let settings = sent.settings
+    var messages = messages
+    if let system = settings.system, !messages.isEmpty, !messages.contains(where: { $0.role == .system }) {
+      messages.insert(Message(.system, system), at: 0)
+    }
+    var request = ChatRequest(model: settings.model, messages: messages)
+    request.sampling = settings.sampling
+    request.timeouts = settings.timeouts
+    request.streams = settings.streaming
+    request.directory = (launch ?? begun)?.directory
+    return PreparedCall(request, settings: sent)
+  }
+
+  /// Sends messages with the settings that hold here. Never throws: a failure is a reply with an error.
+  func call(_ messages: [Message], observer: CallEngine.Observer? = nil) async -> Reply {
+    guard let launch else { return await send(prepared(messages), observer, revised: nil) }
+    // What `set … for JOB` says while the call waits for leave holds for it already.
+    let version = Mutex(launch.version)
+    return await send(prepared(messages), observer) {
+      let now = launch.version
+      guard
+        version.withLock({
+          if $0 == now {
+            return false
+          } else {
+            $0 = now
+            return true
+          }
+        })
+      else { return nil }
+      return prepared(messages)
+    }
+  }
+
+  /// Sends a call again with the settings it had. Those that a retry names come over them; what is live is as it is now.
+  func call(again old: PreparedCall) async -> Reply {
+    let before = (old.settings as? AnswerSettings)?.settings ?? Settings(of: old.request)
+    var settings = session.settings
+    for setting in SettingDefinition.all where setting.shapesAnswers { setting.put(&settings, setting.get(before)) }
+    for override in overrides where !override.setting.shapesAnswers { override.setting.put(&settings, override.value) }
+    for override in retried { override.setting.put(&settings, override.value) }
+    var messages = old.request.messages
+    // Its system message is put there anew, where the setting made it.
+    if let system = before.system, messages.first == Message(.system, system) { messages.removeFirst() }
+    return await send(prepared(messages, AnswerSettings(settings)), nil, revised: nil)
+  }
+
+  private func send(
+    _ call: PreparedCall, _ observer: CallEngine.Observer?, revised: (@Sendable () -> PreparedCall?)?
+  ) async -> Reply {
+    let settings = (call.settings as? AnswerSettings)?.settings ?? settings
+    let job = job ?? session.makeJob("call", total: 1, isListed: false).job
+    var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(call.request, observer)
+    let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
+    if let slot { observed = session.world.tails.observer(slot, observed) }
+    defer { if let slot { session.world.tails.release(slot) } }
+    let reply = await session.world.engine.call(
+      call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, revised: revised,
+      budgetSpent: jobScope?.budgetSpent)
+    if !session.callbacks.isEmpty { session.callbacks.ended(reply.call.request, reply) }
+    return reply
+  }
+}
+
+extension Settings {
+  /// What a request tells of the settings it was made with.
+  fileprivate init(of request: ChatRequest) {
+    self.init(model: request.model)
+    sampling = request.sampling
+    streaming = request.streams
+  }
+}

@@ -1,0 +1,121 @@
+import Language
+import Threads
+
+/// What a statement was when it began: the settings that shape an answer, the values of the names it could see, the providers'
+/// addresses and keys. Its rows keep to that, whatever the session is told meanwhile. What decides *when* a call goes (widths, rates,
+/// budgets, time-outs, retries, hedging) is not in it: that stays live.
+final class Launch: Sendable {
+  private static let count = Atomic(0)
+
+  let id: Int
+  /// The session's, with an outer launch's over them.
+  private let settings: Settings
+  /// Where providers were then (`ModelDirectory.version`).
+  let directory: Int
+  private let outer: Launch?
+
+  private struct State {
+    /// Frozen copies by the scope they are of. A copy keeps its scope alive, so its address is not given to another.
+    var scopes: [ObjectIdentifier: Scope] = [:]
+    /// What `set … for JOB` changed, in order.
+    var changes: [Context.Override] = []
+    var version = 0
+    /// Settings that a sweep of it tries several values of.
+    var axes: Set<String> = []
+    var merged: (version: Int, settings: Settings)?
+  }
+
+  private let state = Mutex(State())
+
+  /// Freezes what can be seen from a scope now.
+  init(_ session: Session, _ scope: Scope, within outer: Launch?) {
+    id = Self.count.add(1, ordering: .relaxed).newValue
+    self.outer = outer
+    settings = outer?.settings(session) ?? session.settings
+    directory = outer?.directory ?? session.world.directory.version
+    _ = frozen(scope)
+  }
+
+  // MARK: scopes
+
+  /// The scope as it was at the launch. One that was made since belongs to the launch and stays as it is.
+  func frozen(_ scope: Scope) -> Scope {
+    if scope.launch == id { return scope }
+    let scope = outer?.frozen(scope) ?? scope
+    if let known = state.withLock({ $0.scopes[ObjectIdentifier(scope)] }) { return known }
+    let copy = Scope(freezing: scope, parent: scope.parent.map(frozen), launch: id)
+    return state.withLock { state in
+      if let known = state.scopes[ObjectIdentifier(scope)] { return known }
+      state.scopes[ObjectIdentifier(scope)] = copy
+      return copy
+    }
+  }
+
+  // MARK: settings
+
+  /// Changes with every `set … for JOB`.
+  var version: Int { state.withLock { $0.version } }
+
+  /// What was fixed at the launch, with what is live as it stands now.
+  func settings(_ session: Session) -> Settings {
+    let now = session.settingsVersion
+    if let known = state.withLock({ $0.merged }), known.version == now { return known.settings }
+    var merged = settings
+    let live = session.settings
+    for setting in SettingDefinition.all where setting.isLive { setting.put(&merged, setting.get(live)) }
+    state.withLock { [merged] in $0.merged = (now, merged) }
+    return merged
+  }
+
+  /// What `set … for JOB` has changed so far, the later over the earlier.
+  var changes: [Context.Override] { state.withLock { $0.changes } }
+
+  /// An answer setting of the rows that are not sent yet.
+  func change(_ settings: [Context.Override]) {
+    state.withLock { state in
+      for change in settings {
+        state.changes.removeAll { $0.setting.name == change.setting.name }
+        state.changes.append(change)
+      }
+      state.version += 1
+    }
+  }
+
+  func note(axes: some Sequence<String>) { state.withLock { $0.axes.formUnion(axes) } }
+  func isAxis(_ setting: String) -> Bool { state.withLock { $0.axes.contains(setting) } }
+}
+
+extension Pipeline {
+  /// The settings that its commands are given lists of, as far as they stand there in words.
+  var writtenAxes: [String] {
+    stages.flatMap { stage -> [String] in
+      guard case .command(let command) = stage else { return [] }
+      return command.flags.compactMap { flag in
+        guard case .list(let values)? = flag.value?.node, values.count > 1 else { return nil }
+        return SettingDefinition.named(flag.name.text)?.name
+      }
+    }
+  }
+
+  /// Whether it can launch nothing: no command runs for it, and functions that it calls launch for themselves.
+  var isPlain: Bool {
+    stages.allSatisfy { if case .expression(let expression) = $0 { expression.isPlain } else { false } }
+  }
+}
+
+extension Expression {
+  fileprivate var isPlain: Bool {
+    switch node {
+    case .nothing, .bool, .int, .number, .duration, .name, .job: true
+    case .pipeline, .block: false
+    case .text(let pieces): pieces.allSatisfy { if case .hole(let inner) = $0 { inner.isPlain } else { true } }
+    case .list(let elements): elements.allSatisfy(\.isPlain)
+    case .record(let members): members.allSatisfy(\.value.isPlain)
+    case .field(let base, _): base.isPlain
+    case .index(let base, let index): base.isPlain && index.isPlain
+    case .call(let callee, let arguments): callee.isPlain && arguments.allSatisfy(\.value.isPlain)
+    case .unary(_, let operand): operand.isPlain
+    case .binary(_, let left, let right), .range(let left, let right): left.isPlain && right.isPlain
+    }
+  }
+}

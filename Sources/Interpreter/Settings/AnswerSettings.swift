@@ -1,0 +1,78 @@
+import Chat
+import Language
+import Threads
+
+/// The settings that a call was sent with. All replies of a stage share one.
+final class AnswerSettings: CallSettings {
+  let settings: Settings
+  /// What `set … for JOB` had changed, as columns.
+  let changes: [(name: String, value: Value)]
+
+  init(_ settings: Settings, changes: [(name: String, value: Value)] = []) {
+    (self.settings, self.changes) = (settings, changes)
+  }
+
+  /// As `reply.settings` reads them: those that shape an answer and are set, `model` first.
+  var record: Record {
+    let usual = Settings(model: settings.model)
+    var record = Record()
+    for setting in SettingDefinition.all where setting.shapesAnswers {
+      let value = setting.get(settings)
+      if setting.name != "model", value.quoted == setting.get(usual).quoted { continue }
+      record[setting.columnName] = value
+    }
+    return record
+  }
+
+  /// Back from a record, as a file has it.
+  convenience init(_ record: Record, model: ModelName) {
+    var settings = Settings(model: model)
+    for field in record.fields {
+      guard let setting = SettingDefinition.named(field.name.replacing("_", with: "-")), setting.shapesAnswers,
+        let value = try? setting.read(field.value)
+      else { continue }
+      setting.put(&settings, value)
+    }
+    self.init(settings)
+  }
+}
+
+extension SettingDefinition {
+  /// Whether it goes into the request, and a job keeps what it was launched with.
+  var shapesAnswers: Bool { isRequest && !isLive }
+
+  /// Its name where hyphens cannot stand.
+  var columnName: String { name.replacing("-", with: "_") }
+}
+
+/// A stage's settings: what was fixed at the launch, what is live, and overrides over them; worked out anew only when one changes.
+final class ResolvedSettings: Sendable {
+  private let overrides: [Context.Override]
+  private let launchedOverrides: Int
+  private let retried: [Context.Override]
+  private let launch: Launch?
+  private let begun: Launch?
+  private let cached = Mutex<(session: Int, launch: Int, settings: AnswerSettings)?>(nil)
+
+  init(_ context: Context) {
+    overrides = context.overrides
+    launchedOverrides = context.launchedOverrides ?? context.overrides.count
+    retried = context.retried
+    launch = context.launch
+    begun = context.begun
+  }
+
+  func settings(_ session: Session) -> AnswerSettings {
+    let (version, changed) = (session.settingsVersion, launch?.version ?? 0)
+    if let known = cached.withLock({ $0 }), known.session == version, known.launch == changed { return known.settings }
+    var settings = (launch ?? begun)?.settings(session) ?? session.settings
+    for override in overrides.prefix(launchedOverrides) { override.setting.put(&settings, override.value) }
+    let changes = launch?.changes ?? []
+    for change in changes { change.setting.put(&settings, change.value) }
+    for override in overrides.dropFirst(launchedOverrides) + retried { override.setting.put(&settings, override.value) }
+    let worked = AnswerSettings(
+      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) })
+    cached.withLock { $0 = (version, changed, worked) }
+    return worked
+  }
+}
