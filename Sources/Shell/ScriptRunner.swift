@@ -68,8 +68,8 @@ extension ShellSession {
     if count == 1, let job = console.foregroundJob, (job.progress.total ?? 2) != 1 {
       job.stopLaunching()
       let progress = job.progress
-      let rest = progress.total.map { $0 - progress.succeeded - progress.inFlight - progress.waiting } ?? 0
-      let keeps = rest > 0 ? "; `retry \(job.name)` will send the \(rest) left" : ""
+      let rest = progress.total.map { $0 - progress.succeeded - progress.skipped - progress.inFlight - progress.waiting } ?? 0
+      let keeps = rest > 0 ? "; `retry \(job.variable ?? "_")` will send the \(rest) left" : ""
       console.note("letting \(progress.inFlight) in flight finish; ^C once more cancels them\(keeps)")
     } else {
       console.foregroundJob?.cancel()
@@ -90,7 +90,7 @@ extension ShellSession {
       console.note("error: \(error)")
       return ExitStatus.scriptFailed
     }
-    return session.failedPrompts > 0 ? ExitStatus.promptsFailed : ExitStatus.fine
+    return session.unansweredPrompts > 0 ? ExitStatus.promptsFailed : ExitStatus.fine
   }
 
   private func finished(_ status: Int32) -> Int32 {

@@ -28,7 +28,7 @@ import Testing
     let lines = result.output.split(separator: "\n").map(String.init)
     #expect(lines.prefix(2) == ["100 false", "Tell me a fact about number 7"])
     #expect(lines.last?.hasPrefix("[simulated]") == true)
-    #expect(result.errors.contains("facts: 100 prompts, 100 ok"))
+    #expect(result.errors.contains("facts: 100 prompts, 100 answered"))
     // The same prompts get the same words, every time.
     #expect(try await Program.run(["-e", script]).output == result.output)
   }

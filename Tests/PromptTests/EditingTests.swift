@@ -55,7 +55,7 @@ import Testing
     let before = await pane.cursor()
     _ = await Pane.run("echo one > \(pane.folder)/in.txt")
     let lines = try await pane.wait("the job's end above the line") { lines in
-      guard let done = lines.firstIndex(where: { $0.hasPrefix("[1] done  j: 1 prompt, 1 ok") }),
+      guard let done = lines.firstIndex(where: { $0.hasPrefix("[1] done  j: 1 prompt, 1 answered") }),
         let prompt = lines.lastIndex(where: { $0.hasPrefix("psh ") })
       else { return false }
       return done < prompt && lines[prompt...].joined().contains(text)

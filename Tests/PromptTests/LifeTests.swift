@@ -85,7 +85,7 @@ import Testing
       await pane.enter("print 1 + 1")
       try await pane.wait("2") { $0.contains("2") }
       await pane.enter("let x = map 1..3 \"hi {it}\" --model sim/fast")
-      try await pane.wait(for: "x: 3 prompts, 3 ok")
+      try await pane.wait(for: "x: 3 prompts, 3 answered")
       #expect(await !pane.coloured().contains("\u{1B}[2m"))
       await pane.close()
     }

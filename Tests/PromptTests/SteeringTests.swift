@@ -48,7 +48,7 @@ import Testing
     try await pane.wait(for: "[1] stream goes on in the background")
     await pane.type("print 'mine'")
     let lines = try await pane.wait("its end, above the line") { lines in
-      lines.contains { $0.hasPrefix("[1] done  stream: 1 prompt, 1 ok") } && lines.last == "psh sim/story ×8> print 'mine'"
+      lines.contains { $0.hasPrefix("[1] done  stream: 1 prompt, 1 answered") } && lines.last == "psh sim/story ×8> print 'mine'"
     }
     // What came after the key is a line of its own, whole.
     let note = try #require(lines.firstIndex { $0.hasPrefix("[1] stream goes on") })

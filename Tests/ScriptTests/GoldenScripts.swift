@@ -10,7 +10,7 @@ import Testing
 
 /// Runs every `Tests/Scripts/<feature>/<case>.psh` and compares with what stands in it:
 /// `# expect: line` is a line of standard output, `# note: line` one of standard error, `# error: message` how the script ends, and
-/// `# at: line:column` where that error points.
+/// `# at: line:column` where that error points. `# calls: N` is how many were sent, `# unanswered: N` what the exit status goes by.
 @Suite struct GoldenScripts {
   static let folder = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Scripts"
 
@@ -65,6 +65,9 @@ import Testing
     }
     for help in marked("help") { #expect(diagnostic?.help?.contains(help) == true, "\(diagnostic?.help ?? "no help")") }
     if let calls = marked("calls").first { #expect(bench.model.calls == Int(calls)) }
+    if let unanswered = marked("unanswered").first {
+      #expect(Int(unanswered).map { $0 == bench.session.unansweredPrompts } ?? (bench.session.unansweredPrompts > 0))
+    }
     if let cancelled = marked("cancelled").first { #expect(bench.model.cancelled == Int(cancelled)) }
   }
 

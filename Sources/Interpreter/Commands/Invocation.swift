@@ -11,6 +11,8 @@ struct Invocation: Sendable {
   let isLast: Bool
   /// What a job of it is called: the variable that gets the result.
   let jobName: String?
+  /// Its value is shown as it is.
+  var isShown = false
 
   var session: Session { context.session }
   var world: World { context.session.world }

@@ -98,8 +98,8 @@ final class CallbackHub: Sendable {
     post("token", [("text", .text(text))])
   }
 
-  func ended(_ request: ChatRequest, _ reply: Reply) {
-    let row = Value.reply(ReplyRow(reply, index: 0, item: .nothing))
+  func ended(_ answer: ReplyRow) {
+    let (reply, row) = (answer.reply, Value.reply(answer))
     let prompt = Value.text(reply.prompt)
     if let failure = reply.failure {
       post("error", [("prompt", prompt), ("error", failure.value), ("reply", row)])

@@ -1,3 +1,4 @@
+import Chat
 import Language
 
 extension Context {
@@ -28,12 +29,25 @@ extension Context {
     guard function.accepts.contains(values.count) else {
       throw error("`\(name)` takes \(function.arity), not \(values.count)", at: span, help: function.usage)
     }
+    // A function of the user's that asks for failures deals with them.
+    if depth > 0, ["get", "failed", "errors"].contains(name), let first = values.first { settle(first) }
     if function.leavesNothingOut, let elements = values.first?.elements {
       let missing = elements.count { $0.isNothing || $0.failure != nil }
       if missing > 0 { tell("\(name): \(missing) of \(elements.count) left out: \(missing == 1 ? "it is" : "they are") nothing") }
     }
     // A built-in function is given the session, for `env` and the like.
     return try located(span) { () throws(OperationError) in try function.run(values, session) }
+  }
+
+  /// The replies without an answer in a value, or among its elements.
+  private func forEachFailure(of value: Value, _ body: (Reply) -> Void) {
+    for case .reply(let row) in [value] + (value.elements ?? []) where !row.reply.succeeded { body(row.reply) }
+  }
+
+  /// A function has looked at what became of a reply.
+  func settle(_ value: Value) {
+    guard depth > 0 else { return }
+    forEachFailure(of: value) { session.unanswered.settle($0) }
   }
 
   private func call(_ value: Value, _ arguments: [CallArgument], at span: Span, calleeSpan: Span) async throws -> Value {
@@ -87,9 +101,11 @@ extension Context {
     }
     // What was started with `&` in a function ends before the function does.
     try await inner.gatherChildren()
-    if case .returned(let value) = completion {
+    if case .returned(var value) = completion {
       // A job that is returned is waited for: its work belonged to the function.
-      if case .job(let handle) = value { return try await result(of: handle, at: span) }
+      if case .job(let handle) = value { value = try await result(of: handle, at: span) }
+      // A failure that it hands out is one, whatever it looked at.
+      if depth == 0 { forEachFailure(of: value) { session.unanswered.add($0, isFinal: true) } }
       return value
     }
     return .nothing

@@ -45,6 +45,7 @@ extension Context {
     case .name(let name):
       if let value = scope.lookup(name) {
         if value.isNothing, let failure = scope.noAnswer(reading: name) { throw noAnswer(failure, at: expression.span) }
+        if depth > 0, Self.namesOfFailure.contains(name), let row = scope.lookup("it") { settle(row) }
         return value
       }
       throw unknownName(name, at: expression.span)
@@ -91,6 +92,8 @@ extension Context {
     case .binary(let op, let left, let right):
       let (a, b) = (try await value(left), try await value(right))
       if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
+      if a.failure != nil { settle(a) }
+      if b.failure != nil { settle(b) }
       let result = try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
       if a.losesDigits(op, b, result) { session.noteLostDigits() }
       return result
@@ -136,7 +139,11 @@ extension Context {
   }
 
   func text(of value: Value, at span: Span) throws -> String {
-    if let failure = value.failure { throw noAnswer(failure, at: span) }
+    if let failure = value.failure {
+      // The error goes on from here: it ends the function, or is caught in it.
+      settle(value)
+      throw noAnswer(failure, at: span)
+    }
     if value.failures > 0 { tellNoAnswer(value.failures, of: value.elements?.count ?? 0, instead: "`nothing` stands for them") }
     return value.text
   }
@@ -158,7 +165,11 @@ extension Context {
     return error("there is no `\(name)`", at: span, help: help ?? "`vars` lists the variables; a text is written in quotes")
   }
 
+  /// What a function reads of a reply to deal with its failure.
+  private static let namesOfFailure: Set<String> = ["failed", "error", "partial"]
+
   func field(_ name: String, of value: Value, at span: Span) throws -> Value {
+    if depth > 0, Self.namesOfFailure.contains(name) { settle(value) }
     if case .list(let elements) = value {
       if name == "count", elements.isEmpty { return .int(0) }
       var values: [Value] = []
@@ -185,7 +196,10 @@ extension Context {
       return .list(values)
     }
     if let field = value.field(name) {
-      if field.isNothing, case .reply(let row) = value, let failure = row.noAnswer(reading: name) { throw noAnswer(failure, at: span) }
+      if field.isNothing, case .reply(let row) = value, let failure = row.noAnswer(reading: name) {
+        settle(value)
+        throw noAnswer(failure, at: span)
+      }
       return field
     }
     switch value {

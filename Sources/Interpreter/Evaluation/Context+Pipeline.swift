@@ -18,8 +18,10 @@ extension Context {
 
   /// Runs a pipeline to its end. Rows that the last stage leaves are collected into a list.
   ///
-  /// - Parameter named: what a job that runs here is called.
-  func raw(_ pipeline: Pipeline, named: String? = nil) async throws -> Value {
+  /// - Parameters:
+  ///   - named: what a job that runs here is called.
+  ///   - isShown: whether its value is shown as it is.
+  func raw(_ pipeline: Pipeline, named: String? = nil, isShown: Bool = false) async throws -> Value {
     // Names, flags and settings of every stage are checked before the first runs: nothing may be sent for a line with a typo.
     for case .command(let command) in pipeline.stages { try check(command) }
     var flow = Flow.start
@@ -32,7 +34,8 @@ extension Context {
         }
         flow = .value(pipeline.stages.count > 1 ? try await value(expression) : try await raw(expression))
       case .command(let command):
-        flow = try await run(command, input: flow, isLast: stage.span == pipeline.stages.last?.span, named: named)
+        let isLast = stage.span == pipeline.stages.last?.span
+        flow = try await run(command, input: flow, isLast: isLast, isShown: isLast && isShown, named: named)
       }
     }
     switch flow {
@@ -60,9 +63,10 @@ extension Context {
     return error("there is no command `\(command.name.text)`", at: command.name.span, help: help ?? "`help` lists the commands")
   }
 
-  private func run(_ command: Command, input: Flow, isLast: Bool, named: String?) async throws -> Flow {
+  private func run(_ command: Command, input: Flow, isLast: Bool, isShown: Bool, named: String?) async throws -> Flow {
     guard let definition = CommandRegistry.named(command.name.text) else { return .value(try await callAsCommand(command, input)) }
-    let invocation = Invocation(command: command, definition: definition, context: self, input: input, isLast: isLast, jobName: named)
+    var invocation = Invocation(command: command, definition: definition, context: self, input: input, isLast: isLast, jobName: named)
+    invocation.isShown = isShown
     return try await definition.run(invocation)
   }
 

@@ -32,12 +32,14 @@ extension Context {
     return PreparedCall(request, settings: sent)
   }
 
-  /// Sends messages with the settings that hold here. Never throws: a failure is a reply with an error.
-  func call(_ messages: [Message], observer: CallEngine.Observer? = nil) async -> Reply {
-    guard let launch else { return await send(prepared(messages), observer, revised: nil) }
+  /// Sends messages with the settings that hold here, and reads the answer in the form asked for. Never throws: a failure is a reply
+  /// with an error.
+  func call(_ messages: [Message], as form: ReplyForm? = nil, observer: CallEngine.Observer? = nil) async -> (reply: Reply, parsed: Value?)
+  {
+    guard let launch else { return await send(prepared(messages), form, observer, revised: nil) }
     // What `set … for JOB` says while the call waits for leave holds for it already.
     let version = Mutex(launch.version)
-    return await send(prepared(messages), observer) {
+    return await send(prepared(messages), form, observer) {
       let now = launch.version
       guard
         version.withLock({
@@ -54,7 +56,7 @@ extension Context {
   }
 
   /// Sends a call again with the settings it had. Those that a retry names come over them; what is live is as it is now.
-  func call(again old: PreparedCall) async -> Reply {
+  func call(again old: PreparedCall, as form: ReplyForm? = nil) async -> (reply: Reply, parsed: Value?) {
     let before = (old.settings as? AnswerSettings)?.settings ?? Settings(of: old.request)
     var settings = session.settings
     for setting in SettingDefinition.all where setting.shapesAnswers { setting.put(&settings, setting.get(before)) }
@@ -63,23 +65,32 @@ extension Context {
     var messages = old.request.messages
     // Its system message is put there anew, where the setting made it.
     if let system = before.system, messages.first == Message(.system, system) { messages.removeFirst() }
-    return await send(prepared(messages, AnswerSettings(settings)), nil, revised: nil)
+    return await send(prepared(messages, AnswerSettings(settings)), form, nil, revised: nil)
   }
 
   private func send(
-    _ call: PreparedCall, _ observer: CallEngine.Observer?, revised: (@Sendable () -> PreparedCall?)?
-  ) async -> Reply {
+    _ call: PreparedCall, _ form: ReplyForm?, _ observer: CallEngine.Observer?, revised: (@Sendable () -> PreparedCall?)?
+  ) async -> (reply: Reply, parsed: Value?) {
     let settings = (call.settings as? AnswerSettings)?.settings ?? settings
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(call.request, observer)
     let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
     if let slot { observed = session.world.tails.observer(slot, observed) }
     defer { if let slot { session.world.tails.release(slot) } }
-    let reply = await session.world.engine.call(
+    let received = await session.world.engine.call(
       call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, revised: revised,
       budgetSpent: jobScope?.budgetSpent)
-    if !session.callbacks.isEmpty { session.callbacks.ended(reply.call.request, reply) }
-    return reply
+    let read = form?.read(received)
+    let (reply, parsed) = (read?.1 ?? received, read?.0)
+    job.called(reply)
+    if reply.succeeded {
+      session.unanswered.remove(reply.call)
+    } else {
+      session.unanswered.add(reply, isFinal: depth == 0)
+      attempted?.add(reply.call)
+    }
+    if !session.callbacks.isEmpty { session.callbacks.ended(ReplyRow(reply, index: 0, item: .nothing, parsed: parsed)) }
+    return (reply, parsed)
   }
 }
 

@@ -64,15 +64,19 @@ extension Context {
   private func runHere(_ statement: Statement) async throws -> Completion {
     switch statement.node {
     case .pipeline(let pipeline):
-      let value = try await beginning(pipeline).raw(pipeline)
+      let value = try await beginning(pipeline).raw(pipeline, isShown: showsValues)
       try await endCallbacks(of: pipeline)
-      if showsValues { try await show(value, of: pipeline) }
+      if showsValues {
+        try await show(value, of: pipeline)
+        if remarks?.hasCalls == true, depth == 0 { tellRetry("_", value) }
+      }
       return .normal(value)
     case .binding(let name, let pipeline):
       if try await grow(name, pipeline) { break }
       let value = try await beginning(pipeline).raw(pipeline, named: name.text)
       try await endCallbacks(of: pipeline)
       try bind(name, to: value)
+      if remarks?.hasCalls == true, depth == 0 { tellRetry(name.text, value) }
     case .prompt(let definition):
       try bind(definition.name, to: .prompt(PromptValue(definition, scope: scope, source: source)))
     case .function(let definition):
@@ -225,6 +229,7 @@ extension Context {
       if case .failure = result { handle.job.finished(failed: true) } else { handle.job.finished() }
       handle.finish(result)
       inner.session.world.output.finished(handle.job)
+      if let variable, case .success(let value) = result { inner.tellRetry(variable.text, value) }
     }
     handle.job.onCancel { task.cancel() }
     children.add(handle)

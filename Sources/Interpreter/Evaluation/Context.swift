@@ -28,6 +28,8 @@ struct Context: Sendable {
   var children: Children
   /// Where replies are shown side by side as they come, a column a row.
   var board: (any Board)?
+  /// Where calls are noted that may turn out not to be needed.
+  var attempted: Attempted?
   /// What the statement around has to say when it is over; nil where none runs.
   var remarks: Remarks?
   /// What the rows have among them that go through the stages here; nil outside of rows.

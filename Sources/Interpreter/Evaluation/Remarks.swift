@@ -4,6 +4,11 @@ import Threads
 /// same thing a thousand times.
 final class Remarks: Sendable {
   private let texts = Mutex<[(text: String, times: Int)]>([])
+  private let calls = Atomic(false)
+
+  /// Rows or a call ran in the foreground: what they left without an answer can be sent again.
+  func noteCalls() { calls.store(true, ordering: .relaxed) }
+  var hasCalls: Bool { calls.load(ordering: .relaxed) }
 
   func add(_ text: String) {
     texts.withLock { texts in
@@ -33,6 +38,12 @@ extension Context {
   /// Replies of a list that were read and have no answer.
   func tellNoAnswer(_ count: Int, of total: Int, instead: String) {
     tell("\(count) of \(total) \(total == 1 ? "reply" : "replies") without an answer: \(instead)")
+  }
+
+  /// How what has no answer is sent again, where `name` now holds it.
+  func tellRetry(_ name: String, _ value: Value) {
+    let missing = value.failures
+    if missing > 0 { session.world.output.note("  `retry \(name)` sends the \(missing) that \(missing == 1 ? "has" : "have") no answer") }
   }
 
   /// Runs a statement, and tells then what it remarked; one within another leaves that to the outer one.

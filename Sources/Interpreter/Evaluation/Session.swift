@@ -12,6 +12,7 @@ public final class Session: Sendable {
   let callbacks: CallbackHub
   let conversations = Conversations()
   let memberships = Memberships()
+  let unanswered = Unanswered()
 
   private struct State {
     var settings: Settings
@@ -23,7 +24,6 @@ public final class Session: Sendable {
     var nextJob = 1
     /// Numbers that people see have no gaps.
     var nextNumber = 1
-    var failedPrompts = 0
     var importing: [String] = []
     var draft: String?
     /// What has been said once and need not be said again.
@@ -85,14 +85,13 @@ public final class Session: Sendable {
 
   public var jobs: [JobHandle] { state.withLock { $0.jobs } }
 
-  /// Prompts that ended without an answer, for the exit status.
-  public var failedPrompts: Int { state.withLock { $0.failedPrompts } }
-
-  func notePrompts(failed: Int) { state.withLock { $0.failedPrompts += failed } }
+  /// Prompts that have no answer now, for the exit status.
+  public var unansweredPrompts: Int { unanswered.count }
 
   func makeJob(_ name: String, total: Int?, variable: String? = nil, isListed: Bool) -> JobHandle {
     state.withLock { state in
-      let handle = JobHandle(job: Job(id: state.nextJob, name: name, total: total, time: world.engine.time), variable: variable)
+      let handle = JobHandle(
+        job: Job(id: state.nextJob, name: name, variable: variable, total: total, time: world.engine.time), variable: variable)
       state.nextJob += 1
       if isListed { state.list(handle) }
       return handle

@@ -10,7 +10,7 @@ struct FilterStage: RowStage {
   }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    let verdict = try await tally.value(for: row.value) { .bool(try await context.inRow(row).truth(condition)) }
+    let verdict = try await tally.value(for: row.value, at: row.index) { .bool(try await context.inRow(row).truth(condition)) }
     if case .bool(true) = verdict { return [row] }
     return []
   }
@@ -45,7 +45,7 @@ struct AddStage: RowStage {
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     if case .reply = row.value { try checkName(context) }
-    let value = try await tally.value(for: row.value) { try await context.inRow(row).rowValue(body) }
+    let value = try await tally.value(for: row.value, at: row.index) { try await context.inRow(row).rowValue(body) }
     let column = column.text
     var made = row
     switch row.value {
@@ -77,7 +77,7 @@ struct SelectStage: RowStage {
     let inner = context.inRow(row)
     var record = Record()
     for ((name, expression), tally) in zip(columns, tallies) {
-      record[name] = try await tally.value(for: row.value) { try await inner.value(expression) }
+      record[name] = try await tally.value(for: row.value, at: row.index) { try await inner.value(expression) }
     }
     return [Row(index: row.index, value: .record(record), variant: row.variant)]
   }

@@ -12,17 +12,22 @@ struct JobScope: Sendable {
   private let counts: Bool
   /// Whether rows run under it: a spent budget holds those back, where it fails a call that stands alone.
   private let hasRows: Bool
+  /// No function runs around it that may deal with a failure.
+  private let isTop: Bool
+  private let remarks: Remarks?
 
   var job: Job { handle.job }
 
   /// A background statement's: what runs first in it claims it.
   init(background handle: JobHandle, _ session: Session) {
     (self.handle, self.session) = (handle, session)
-    (isForeground, counts, hasRows) = (false, false, false)
+    (isForeground, counts, hasRows, isTop, remarks) = (false, false, false, true, nil)
   }
 
   init(_ context: Context, _ name: String, variable: String?, total: Int?, hasRows: Bool) {
     session = context.session
+    isTop = context.depth == 0
+    remarks = context.remarks
     if let claimed = context.tracker?.claim() {
       handle = claimed
       (isForeground, counts) = (false, true)
@@ -47,6 +52,7 @@ struct JobScope: Sendable {
       job.onStop { limiter.stopFresh(job) }
     }
     guard isForeground else { return }
+    remarks?.noteCalls()
     session.beginForeground(handle)
     session.world.output.foreground(job, showsProgress: showsProgress)
   }
@@ -66,16 +72,39 @@ struct JobScope: Sendable {
   /// A job that stops launching lets the rows it has begun go on to their ends, whatever they still launch.
   var mayLaunch: Bool { !counts || job.mayLaunch }
 
+  /// Rows that a filter took out before anything was sent for them.
+  func leftOut(_ count: Int) {
+    if counts, count > 0 { job.leftOut(count) }
+  }
+
+  /// Rows whose turn did not come. What a brake or a budget held back has no answer; what somebody cancelled is not wanted.
+  func unsent(_ rows: [Row]) {
+    guard counts, job.progress.state != .cancelled else { return }
+    for case .reply(let reply) in rows.map(\.value) { session.unanswered.add(reply.reply, isFinal: true) }
+  }
+
+  /// The rows of a run that keeps none: that some were not sent is all that is known of them.
+  func unsentUnkept() {
+    guard counts, job.progress.state != .cancelled, !job.mayLaunch else { return }
+    session.unanswered.add(unsent: 1)
+  }
+
   /// A row is over, with what it became. One that sent nothing is launched only now.
-  func ended(_ values: [Value], hasSent: Bool = true) {
+  ///
+  /// - Parameter isSkipped: it had failed before.
+  func ended(_ values: [Value], hasSent: Bool = true, isSkipped: Bool = false) {
     guard counts else { return }
+    if isSkipped {
+      if !hasSent { job.launched() }
+      return job.skipped()
+    }
     let replies = values.compactMap { value -> ReplyRow? in if case .reply(let reply) = value { reply } else { nil } }
     let failure = replies.lazy.compactMap(\.reply.failure).first
     if failure?.kind == .notSent { return }
     if !hasSent { job.launched() }
-    if failure != nil, failure?.kind != .cancelled { session.notePrompts(failed: 1) }
+    for reply in replies where !reply.reply.succeeded { session.unanswered.add(reply.reply, isFinal: isTop) }
     let stopAfter = failure == nil || !hasRows ? nil : session.settings.stopAfter
-    if job.ended(replies.first?.reply, failure: failure, stopAfter: stopAfter), let failure, let stopAfter {
+    if job.ended(failure: failure, hasSent: hasSent, stopAfter: stopAfter), let failure, let stopAfter {
       session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
     }
   }
@@ -109,6 +138,10 @@ struct JobScope: Sendable {
     }
     scope.ended([.reply(row)])
     scope.end()
+    // Whoever asked for one thing and did not get it hears why, wherever its value goes; what is shown says so itself.
+    if scope.isForeground, !call.isShown, !call.definition.showsItself, let failure = row.reply.failure, failure.kind != .cancelled {
+      scope.session.world.output.note("\(scope.job.name): \(failure.description)\n  = \(failure.kind.advice)")
+    }
     return row
   }
 }

@@ -48,10 +48,12 @@ struct MapStage: RowStage {
     if row.value.failure != nil { return [row] }
     let context = self.context(for: row, context)
     let reply: Reply
+    var parsed = form.map { _ in Value.nothing }
     do {
       let messages = try await sweep.prompts[sweep.variants[row.variant].prompt].messages(for: row, at: span, context)
       let board = context.board
-      reply = await context.call(messages, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
+      (reply, parsed) = await context.call(
+        messages, as: form, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
       board?.end(row.index, note: reply.failure?.description)
     } catch let diagnostic as Diagnostic {
       // One row whose prompt cannot be made is that row's failure; a failed reply in it passes its kind on.
@@ -59,13 +61,14 @@ struct MapStage: RowStage {
       let attempt = Attempt(failure: Failure(kind, "the prompt could not be made: \(diagnostic.message)"))
       reply = Reply(call: context.prepared([]), attempt: attempt, attempts: 0, queued: .zero)
     }
-    return [made(of: row, reply)]
+    return [made(of: row, reply, parsed)]
   }
 
   /// Sends what was prepared for the row just as it was, with what the retry itself says over it.
   func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] {
     if old.reply.messages.isEmpty { return try await apply(row, context) }
-    return [made(of: row, await self.context(for: row, context).call(again: old.reply.call))]
+    let (reply, parsed) = await self.context(for: row, context).call(again: old.reply.call, as: form)
+    return [made(of: row, reply, parsed)]
   }
 
   private func context(for row: Row, _ context: Context) -> Context {
@@ -75,15 +78,13 @@ struct MapStage: RowStage {
     return context
   }
 
-  private func made(of row: Row, _ reply: Reply) -> Row {
-    let read = form?.read(reply)
-    let (parsed, finished) = (read?.0, read?.1 ?? reply)
+  private func made(of row: Row, _ reply: Reply, _ parsed: Value?) -> Row {
     var columns = sweep.variants[row.variant].columns
     if let sent = reply.call.settings as? AnswerSettings, !sent.changes.isEmpty {
       columns = columns.filter { column in !sent.changes.contains { $0.name == column.name } } + sent.changes
     }
     return Row(
-      index: row.index, value: .reply(ReplyRow(finished, index: row.index, item: row.value, columns: columns, parsed: parsed)))
+      index: row.index, value: .reply(ReplyRow(reply, index: row.index, item: row.value, columns: columns, parsed: parsed)))
   }
 }
 
@@ -106,7 +107,7 @@ extension MapStage {
     let messages = try? await sweep.prompts[sweep.variants[row.variant].prompt].messages(for: row, at: span, context)
     guard let messages else { return nil }
     let attempt = Attempt(failure: Failure(.notSent, "not sent"))
-    return made(of: row, Reply(call: context.prepared(messages), attempt: attempt, attempts: 0, queued: .zero))
+    return made(of: row, Reply(call: context.prepared(messages), attempt: attempt, attempts: 0, queued: .zero), form.map { _ in .nothing })
   }
 }
 

@@ -169,6 +169,7 @@ struct RowStream: Sendable {
         while scope.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
           let rows = try await before.apply(from: 0, Row(index: number, value: item), context)
           number += 1
+          scope.leftOut(expansion - rows.count)
           for row in rows {
             await room?.admit()
             guard let begun = await limiter.begin(rowsBegun) else {
@@ -187,15 +188,19 @@ struct RowStream: Sendable {
                 if !(error is CancellationError) { failure.note(error) }
               }
               limiter.end(begun)
-              scope.ended(done.map(\.value), hasSent: begun.hasSent)
+              scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil)
               finished(done, place)
             }
           }
         }
+        if failure.error == nil, !scope.mayLaunch, room != nil, try await isUnfinished(unbegun) { scope.unsentUnkept() }
         if room == nil, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
           // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
           await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, sequence] in
-            await keepUnsent(unbegun, before, after, number, sequence, finished)
+            await keepUnsent(unbegun, before, after, number, sequence) { (rows: [Row], place: Int) in
+              scope.unsent(rows)
+              finished(rows, place)
+            }
           }
         }
       } catch {
@@ -209,6 +214,12 @@ struct RowStream: Sendable {
 extension RowStream {
   /// More than this is not kept: nobody retries by hand what was never begun.
   private static let maximumUnsent = 100_000
+
+  /// Whether a run that stopped had rows left. A file is not read on for it: it may be a pipe that nobody writes to.
+  fileprivate func isUnfinished(_ unbegun: [Row]) async throws -> Bool {
+    if !unbegun.isEmpty || source.count == nil { return true }
+    return try await source.next() != nil
+  }
 
   /// A run that was stopped keeps a row for every prompt it did not send: `retry` finds them there.
   fileprivate func keepUnsent(

@@ -16,7 +16,9 @@ final class RuleTally: Sendable {
     var broken = 0
     /// What it gave is a reply of its own that has no answer.
     var failedCalls = 0
+    /// That of the first row it broke on, in their order.
     var firstProblem: Diagnostic?
+    fileprivate var problemAt = Int.max
   }
 
   private let state = Mutex(Counts())
@@ -32,12 +34,12 @@ final class RuleTally: Sendable {
   }
 
   /// Nothing where the row has no answer to judge, or the rule breaks on it.
-  func value(for row: Value, _ body: () async throws -> Value) async throws -> Value {
-    if case .value(let value) = try await outcome(for: row, body) { return value }
+  func value(for row: Value, at index: Int, _ body: () async throws -> Value) async throws -> Value {
+    if case .value(let value) = try await outcome(for: row, at: index, body) { return value }
     return .nothing
   }
 
-  func outcome(for row: Value, _ body: () async throws -> Value) async throws -> Outcome {
+  func outcome(for row: Value, at index: Int, _ body: () async throws -> Value) async throws -> Outcome {
     do {
       let value = try await body()
       state.withLock { counts in
@@ -52,7 +54,7 @@ final class RuleTally: Sendable {
           return .unanswered
         }
         counts.broken += 1
-        counts.firstProblem = counts.firstProblem ?? problem
+        if index < counts.problemAt { (counts.firstProblem, counts.problemAt) = (problem, index) }
         return .broken
       }
     }

@@ -21,13 +21,23 @@ public final class Job: Sendable {
     /// Second calls sent beside a late one.
     public var hedged = 0
     public var outputTokens = 0
+    /// Its calls: a row of a chain takes several, one that was skipped none.
+    public var calls = Calls()
+    /// Rows that failed by themselves: their prompt could not be made, or a function broke.
+    public var unmade = 0
+    /// Rows that had failed before, and went no further.
+    public var skipped = 0
+    /// Rows that a filter took out before anything was sent for them.
+    public var leftOut = 0
     /// Rows per second over the whole run, and its length so far.
     public var elapsed: Duration = .zero
     public var p50: Duration?
     public var p95: Duration?
     public var failures: [FailureKind: (count: Int, example: Failure)] = [:]
 
-    public var done: Int { succeeded + failed }
+    /// Prompts without an answer, and rows that never came to one.
+    public var unanswered: Int { calls.unanswered + unmade }
+    public var done: Int { succeeded + failed + skipped }
     public var inFlight: Int { launched - done - waiting }
     public var rate: Double {
       let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
@@ -39,6 +49,18 @@ public final class Job: Sendable {
       let seconds = Double(total - done) / rate
       return seconds < 1e9 ? .milliseconds(Int(seconds * 1000)) : nil
     }
+  }
+
+  /// What calls came to.
+  public struct Calls: Sendable {
+    public var answered = 0
+    public var unanswered = 0
+    /// Answers that are not as asked, by kind.
+    public var wrong: [FailureKind: Int] = [:]
+    /// Answers that were cut at max-tokens.
+    public var cut = 0
+
+    public var ended: Int { answered + unanswered }
   }
 
   private struct Guarded {
@@ -57,13 +79,16 @@ public final class Job: Sendable {
   /// Its own among all jobs of the session.
   public let id: Int
   public let name: String
+  /// The variable that its result goes to, if one does.
+  public let variable: String?
   private let time: any Timekeeper
   private let started: Duration
   private let guarded = Mutex(Guarded())
 
-  public init(id: Int, name: String, total: Int?, time: any Timekeeper) {
+  public init(id: Int, name: String, variable: String? = nil, total: Int?, time: any Timekeeper) {
     self.id = id
     self.name = name
+    self.variable = variable
     self.time = time
     started = time.now
     guarded.withLock { $0.progress.total = total }
@@ -107,27 +132,57 @@ public final class Job: Sendable {
     Histogram(highestTrackableValue: 3_600_000, numberOfSignificantValueDigits: .two)
   }
 
+  /// A call has ended, whatever becomes of its row. One that was not sent is none.
+  public func called(_ reply: Reply) {
+    if reply.attempts == 0 { return }
+    guarded.withLock { guarded in
+      if reply.succeeded {
+        guarded.progress.calls.answered += 1
+        if let wrong = reply.attempt.wrong { guarded.progress.calls.wrong[wrong.kind, default: 0] += 1 }
+        if reply.attempt.finish == .length, reply.attempt.wrong == nil { guarded.progress.calls.cut += 1 }
+      } else if let failure = reply.failure {
+        guarded.progress.calls.unanswered += 1
+        guarded.progress.failures[failure.kind, default: (0, failure)].count += 1
+      }
+      guarded.progress.outputTokens += reply.attempt.usage?.output ?? 0
+      if guarded.latencies == nil { guarded.latencies = Job.histogram() }
+      guarded.latencies?.record(reply.attempt.latency.milliseconds)
+    }
+  }
+
+  /// A row that had failed before is through.
+  public func skipped() { guarded.withLock { $0.progress.skipped += 1 } }
+
+  /// Rows that were reckoned with, and that a filter took out.
+  public func leftOut(_ count: Int) {
+    guarded.withLock { guarded in
+      guarded.progress.leftOut += count
+      guarded.progress.total = guarded.progress.total.map { max(0, $0 - count) }
+    }
+  }
+
   public func setTotal(_ total: Int?) { guarded.withLock { $0.progress.total = total } }
 
   /// A row has ended.
   ///
-  /// - Parameter stopAfter: errors of one kind in a row at which the job should stop; nil for never.
+  /// - Parameters:
+  ///   - hasSent: whether a call was made for it.
+  ///   - stopAfter: errors of one kind in a row at which the job should stop; nil for never.
   /// - Returns: whether it should stop now.
-  public func ended(_ reply: Reply?, failure: Failure?, stopAfter: Int? = nil) -> Bool {
+  public func ended(failure: Failure?, hasSent: Bool = true, stopAfter: Int? = nil) -> Bool {
     guarded.withLock { guarded in
       var stops = false
       if let failure {
         guarded.progress.failed += 1
-        guarded.progress.failures[failure.kind, default: (0, failure)].count += 1
+        if !hasSent || failure.kind == .script {
+          guarded.progress.unmade += 1
+          guarded.progress.failures[failure.kind, default: (0, failure)].count += 1
+        }
         stops = guarded.brake.failed(failure.kind, limit: stopAfter)
       } else {
         guarded.progress.succeeded += 1
         guarded.brake.answered()
       }
-      guard let reply else { return stops }
-      guarded.progress.outputTokens += reply.attempt.usage?.output ?? 0
-      if guarded.latencies == nil { guarded.latencies = Job.histogram() }
-      guarded.latencies?.record(reply.attempt.latency.milliseconds)
       return stops
     }
   }
@@ -146,7 +201,7 @@ public final class Job: Sendable {
     guarded.withLock { guarded in
       var progress = guarded.progress
       progress.elapsed = (guarded.ended ?? time.now) - started
-      if let latencies = guarded.latencies, progress.done > 0 {
+      if let latencies = guarded.latencies, progress.calls.ended > 0 {
         progress.p50 = .milliseconds(latencies.valueAtPercentile(50))
         progress.p95 = .milliseconds(latencies.valueAtPercentile(95))
       }

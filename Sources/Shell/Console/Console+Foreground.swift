@@ -27,7 +27,7 @@ extension Console {
   func foregroundEnded(_ job: Job) {
     let wasThere = release(job)
     let progress = job.progress
-    if wasThere, job.number == nil, (progress.total ?? 2) != 1 { note(summary(job, progress)) }
+    if wasThere, job.number == nil, (progress.total ?? 2) != 1 { note(JobSummary(job, progress).text) }
   }
 
   /// The job goes on, but not here. False if it was not here.
@@ -112,7 +112,7 @@ extension Console {
     if let last = standing.last, last.text.contains("→"), time.now - last.at < Console.news, job.span.contains(last.at) {
       line.change = last.text
     }
-    line.failed = progress.failed
+    line.failed = progress.unanswered
     line.retried = progress.retried
     line.waiting = progress.waiting
     let seconds = max(progress.elapsed.seconds, 0.001)

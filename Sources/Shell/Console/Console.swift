@@ -176,26 +176,6 @@ final class Console: Output {
   }
 
   func finished(_ job: Job) {
-    note("[\(job.number ?? 0)] \(job.progress.state.rawValue)  \(summary(job, job.progress))")
-  }
-
-  func summary(_ job: Job, _ progress: Job.Progress) -> String {
-    let count = progress.total ?? progress.done
-    var text = "\(job.name): \(count) \(count == 1 ? "prompt" : "prompts"), \(progress.succeeded) ok"
-    if progress.failed > 0 { text += ", \(progress.failed) failed" }
-    if progress.retried > 0 { text += ", \(progress.retried) retried" }
-    if progress.hedged > 0 { text += ", \(progress.hedged) hedged" }
-    let missing = count - progress.done
-    if missing > 0 { text += ", \(missing) not sent" }
-    text += ", \(progress.elapsed.short)"
-    for (kind, failures) in progress.failures.sorted(by: { $0.value.count > $1.value.count }).prefix(3) {
-      text += "\n  \(failures.count) × \(kind.rawValue): \(failures.example.message)"
-      // What to do about the cancelled is said once, below.
-      if kind != .cancelled { text += "\n    = \(kind.advice)" }
-    }
-    if job.isOver, missing > 0 || progress.failed > 0, progress.total != 1 {
-      text += "\n  `retry \(job.name)` sends the \(missing + progress.failed) that have no answer"
-    }
-    return text
+    note("[\(job.number ?? 0)] \(job.progress.state.rawValue)  \(JobSummary(job, job.progress).text)")
   }
 }

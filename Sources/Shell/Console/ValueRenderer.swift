@@ -27,10 +27,12 @@ struct ValueRenderer: Sendable {
     case .reply(let row):
       Rendered(
         text: row.reply.succeeded ? ControlGuard.clean(row.reply.text) : "",
-        problem: row.reply.error.map { error in
-          let partial = row.reply.succeeded || row.reply.text.isEmpty ? "" : "; `.partial` is what came of it"
-          return "\(error.description)\n  = \(error.kind.advice)\(partial)"
-        })
+        problem: row.reply.attempt.finish == .length && row.reply.error == nil
+          ? "cut at max-tokens"
+          : row.reply.error.map { error in
+            let partial = row.reply.succeeded || row.reply.text.isEmpty ? "" : "; `.partial` is what came of it"
+            return "\(error.description)\n  = \(error.kind.advice)\(partial)"
+          })
     default: Rendered(text: ControlGuard.clean(value.text))
     }
   }

@@ -31,7 +31,8 @@ extension JobHandle {
         ("job", .int(job.number ?? 0)), ("name", .text(job.name)), ("state", .text(progress.state.rawValue)),
         ("done", .text(progress.total.map { "\(progress.done)/\($0)" } ?? "\(progress.done)")),
         ("in_flight", .int(progress.inFlight)), ("waiting", .int(progress.waiting)),
-        ("failed", .int(progress.failed)), ("retried", .int(progress.retried)), ("rate", .text(progress.rate.fixed(1) + "/s")),
+        ("failed", .int(progress.unanswered)), ("wrong", .int(progress.calls.wrong.values.reduce(0, +))),
+        ("retried", .int(progress.retried)), ("rate", .text(progress.rate.fixed(1) + "/s")),
         ("p50", progress.p50.map(Value.duration) ?? .nothing), ("p95", progress.p95.map(Value.duration) ?? .nothing),
         ("eta", progress.state == .running ? progress.eta.map(Value.duration) ?? .nothing : .nothing),
       ]))

@@ -11,12 +11,17 @@ extension CommandDefinition {
     context.showsValues = false
     let (inner, statements) = (context, try call.branches())
     let value = try await withThrowingTaskGroup(of: (branch: Int, result: Result<Value, any Error>).self) { group in
+      let attempts = statements.map { _ in Attempted(within: context.attempted) }
       for (branch, statement) in statements.enumerated() {
-        group.addTask {
+        var inner = inner
+        inner.attempted = attempts[branch]
+        group.addTask { [inner] in
           do {
             let value = try await inner.runStructured(statement).value
             if let failure = value.failure {
-              throw inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)
+              var diagnostic = inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)
+              diagnostic.cause = failure.kind.rawValue
+              throw diagnostic
             }
             return (branch, .success(value))
           } catch {
@@ -30,6 +35,8 @@ extension CommandDefinition {
         switch result {
         case .success(let value):
           group.cancelAll()
+          // Those that lost are not missed, whatever became of them.
+          for (other, attempted) in attempts.enumerated() where other != branch { attempted.forget(call.session.unanswered) }
           return value
         case .failure(let error): if branch < first?.branch ?? .max { first = (branch, error) }
         }

@@ -4,8 +4,8 @@ import Language
 extension CommandDefinition {
   static let retry = CommandDefinition(
     name: "retry", group: .concurrency,
-    summary: "makes the rows of a variable again that failed, with the settings they had, and puts them in their places",
-    usage: ["retry name", "retry name --wrong", "retry name --model provider/name"],
+    summary: "makes again what failed in a variable, rows or one reply, with the settings they had, and puts it in its place",
+    usage: ["retry name", "retry _", "retry name --wrong", "retry name --model provider/name"],
     arguments: 1...1,
     flags: [FlagDefinition(name: "wrong", summary: "make wrong answers again too: not in the form, refused, empty", isSwitch: true)],
     takesRequestFlags: true, showsItself: true,
@@ -14,7 +14,10 @@ extension CommandDefinition {
     let argument = call.command.arguments[0]
     guard case .name(let name) = argument.node else { throw call.error("`retry` takes the name of a variable", at: argument.span) }
     let value = try await call.context.value(argument)
-    guard let rows = value.elements else { throw call.error("`\(name)` holds no rows but \(value.kind)", at: argument.span) }
+    let isSingle = if case .reply = value { true } else { false }
+    guard let rows = isSingle ? [value] : value.elements else {
+      throw call.error("`\(name)` holds no rows but \(value.kind)", at: argument.span)
+    }
     let failed = rows.indices.filter { rows[$0].isMadeAgain(wrong: call.has("wrong")) }
     if failed.isEmpty {
       let wrong = rows.count { $0.isMadeAgain(wrong: true) }
@@ -40,8 +43,12 @@ extension CommandDefinition {
     let stream = RowStream(source: ListSource(again.map { rows[$0] }), stages: [stage], context: context)
     for row in try await stream.collectRows(named: name) { made[again[row.index], default: []].append(row.value) }
     var mended: [Value] = []
-    for (index, row) in rows.enumerated() { mended += made[index] ?? [row] }
-    call.context.scope.set(name, .list(mended))
+    for (index, row) in rows.enumerated() {
+      mended += made[index] ?? [row]
+      // The new one has its own say of whether it has an answer.
+      if made[index] != nil, case .reply(let old) = row { call.session.unanswered.remove(old.reply.call) }
+    }
+    call.context.scope.set(name, isSingle && mended.count == 1 ? mended[0] : .list(mended))
     return .value(.nothing)
   }
 }
@@ -68,7 +75,7 @@ private struct RetryStage: RowStage {
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     guard case .reply(let old) = row.value else { return [row] }
     guard let origin = old.origin else {
-      let reply = await context.call(again: old.reply.call)
+      let reply = await context.call(again: old.reply.call).reply
       return [
         Row(
           index: row.index,

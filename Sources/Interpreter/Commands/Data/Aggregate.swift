@@ -45,7 +45,7 @@ extension Invocation {
     var values: [Value] = []
     for (index, row) in rows.enumerated() {
       let inner = context.inRow(Row(index: index, value: row))
-      let outcome = try await tally.outcome(for: row) { try await inner.value(argument) }
+      let outcome = try await tally.outcome(for: row, at: index) { try await inner.value(argument) }
       aggregate.tally.add(outcome, row, group)
       if case .value(let value) = outcome { values.append(value) } else { values.append(.nothing) }
     }

@@ -21,7 +21,7 @@ extension CommandDefinition {
       let inner = context.inRow(Row(index: index, value: value))
       var keys: [Value] = []
       for (expression, tally) in zip(rest, tallies) {
-        keys.append(try await tally.value(for: value) { try await inner.value(expression) })
+        keys.append(try await tally.value(for: value, at: index) { try await inner.value(expression) })
       }
       let label = keys.map(ValueKey.init)
       if let place = places[label] {

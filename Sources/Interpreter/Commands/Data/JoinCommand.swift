@@ -20,7 +20,7 @@ extension CommandDefinition {
       let inner = context.inRow(Row(index: index, value: row))
       var key: [ValueKey] = []
       for expression in keys {
-        let value = try await tally.value(for: row) { try await inner.value(expression) }
+        let value = try await tally.value(for: row, at: index) { try await inner.value(expression) }
         if value.isNothing { return nil }
         key.append(ValueKey(value))
       }

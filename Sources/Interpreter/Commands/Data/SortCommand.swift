@@ -18,7 +18,9 @@ extension CommandDefinition {
     for (index, value) in values.enumerated() {
       var row: [Value] = keys.isEmpty ? [value.failure == nil ? value : .nothing] : []
       let inner = context.inRow(Row(index: index, value: value))
-      for (key, tally) in zip(keys, tallies) { row.append(try await tally.value(for: value) { try await inner.value(key.expression) }) }
+      for (key, tally) in zip(keys, tallies) {
+        row.append(try await tally.value(for: value, at: index) { try await inner.value(key.expression) })
+      }
       keyed.append((row, value))
     }
     for (key, tally) in zip(keys, tallies) {

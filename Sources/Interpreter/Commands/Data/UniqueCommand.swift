@@ -14,7 +14,9 @@ extension CommandDefinition {
     for (index, value) in values.enumerated() {
       var key = value
       if let expression = rest.first {
-        key = try await tally.value(for: value) { try await context.inRow(Row(index: index, value: value)).value(expression) }
+        key = try await tally.value(for: value, at: index) {
+          try await context.inRow(Row(index: index, value: value)).value(expression)
+        }
         // Rows that have no key are not alike.
         if key.isNothing {
           kept.append(value)

@@ -16,9 +16,8 @@ extension CommandDefinition {
     let form = try await call.replyForm()
     // A call at the top has a job, so that a key can end it; in a row it belongs to the row's.
     let row = await JobScope.single(call, context) { context in
-      let reply = await context.call(messages)
-      let formed = form?.read(reply)
-      return ReplyRow(formed?.1 ?? reply, index: 0, item: .nothing, parsed: formed?.0)
+      let (reply, parsed) = await context.call(messages, as: form)
+      return ReplyRow(reply, index: 0, item: .nothing, parsed: parsed)
     }
     if call.has("raw"), call.isLast, context.showsValues {
       try call.world.output.print(row.reply.text, raw: true)

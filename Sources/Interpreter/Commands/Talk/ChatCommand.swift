@@ -34,12 +34,13 @@ extension CommandDefinition {
     let turns = call.session.conversations.turns(name) + [Message(.user, said)]
     let row: ReplyRow
     if call.has("quiet") {
-      row = await JobScope.single(call, context) { context in ReplyRow(await context.call(turns), index: 0, item: .nothing) }
+      row = await JobScope.single(call, context) { context in ReplyRow(await context.call(turns).reply, index: 0, item: .nothing) }
     } else {
       row = try await call.streamed(turns, context)
     }
     // A turn that got no answer is taken back, so that it can be said again.
-    if row.reply.succeeded { call.session.conversations.set(name, turns + [Message(.assistant, row.reply.text)]) }
+    // So is an empty one: a turn without words cannot be sent.
+    if row.reply.succeeded, !row.reply.text.isEmpty { call.session.conversations.set(name, turns + [Message(.assistant, row.reply.text)]) }
     return .value(.reply(row))
   }
 }

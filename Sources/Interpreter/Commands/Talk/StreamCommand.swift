@@ -59,12 +59,15 @@ extension Invocation {
     let observed = observer
     let row = await JobScope.single(self, context, showsProgress: false) { context in
       job.withLock { $0 = context.job }
-      return ReplyRow(await context.call(messages, observer: observed), index: 0, item: .nothing)
+      return ReplyRow(await context.call(messages, observer: observed).reply, index: 0, item: .nothing)
     }
     if let problem = problem.withLock({ $0 }) { throw error("\(problem)") }
     do { try output.endTokens() } catch { throw self.error("\(error)") }
-    if let failure = row.reply.failure {
-      output.note(failure.kind == .cancelled ? "stopped; `_` keeps the text so far" : "\(failure.description)\n  = \(failure.kind.advice)")
+    if let error = row.reply.error {
+      let isStopped = error.kind == .cancelled
+      output.note(isStopped ? "stopped; `_.partial` keeps the text so far" : "\(error.description)\n  = \(error.kind.advice)")
+    } else if row.reply.attempt.finish == .length {
+      output.note("cut at max-tokens")
     }
     session.globals.set("_", .reply(row))
     return row

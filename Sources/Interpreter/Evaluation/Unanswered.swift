@@ -1,0 +1,73 @@
+import Chat
+import Threads
+
+/// The prompts of a session that have no answer, for the exit status: what is true at the end, not what happened on the way.
+///
+/// A call that failed is one. Another try of the same prepared call that is answered takes it off. A function that looked at a failure
+/// has dealt with it, unless it hands the failed reply out.
+final class Unanswered: Sendable {
+  private struct Entry {
+    var call: PreparedCall
+    /// It failed where no function could deal with it, or came out of one.
+    var isFinal: Bool
+  }
+
+  private struct State {
+    var entries: [ObjectIdentifier: Entry] = [:]
+    /// Those of which no more than their number is kept.
+    var uncounted = 0
+  }
+
+  /// Beyond this a run that streams from file to file would hold every prompt that failed.
+  private static let kept = 100_000
+
+  private let state = Mutex(State())
+
+  var count: Int { state.withLock { $0.entries.count + $0.uncounted } }
+
+  /// - Parameter isFinal: false within a function, which may yet deal with it.
+  func add(_ reply: Reply, isFinal: Bool) {
+    guard let failure = reply.failure, failure.kind != .cancelled else { return }
+    state.withLock { state in
+      let key = ObjectIdentifier(reply.call)
+      if state.entries[key] != nil {
+        if isFinal { state.entries[key]?.isFinal = true }
+      } else if state.entries.count < Self.kept {
+        state.entries[key] = Entry(call: reply.call, isFinal: isFinal)
+      } else if isFinal {
+        state.uncounted += 1
+      }
+    }
+  }
+
+  /// Prompts that were not sent, and that nobody holds.
+  func add(unsent count: Int) { state.withLock { $0.uncounted += count } }
+
+  /// A function has looked at what became of the call.
+  func settle(_ reply: Reply) {
+    state.withLock { state in
+      let key = ObjectIdentifier(reply.call)
+      if state.entries[key]?.isFinal == false { state.entries[key] = nil }
+    }
+  }
+
+  /// The call was answered after all, or is not needed any more.
+  func remove(_ call: PreparedCall) { state.withLock { $0.entries[ObjectIdentifier(call)] = nil } }
+}
+
+/// The calls of a branch that may turn out not to be needed (`race`): their failures are forgotten then.
+final class Attempted: Sendable {
+  private let calls = Mutex<[PreparedCall]>([])
+  private let outer: Attempted?
+
+  init(within outer: Attempted?) {
+    self.outer = outer
+  }
+
+  func add(_ call: PreparedCall) {
+    calls.withLock { $0.append(call) }
+    outer?.add(call)
+  }
+
+  func forget(_ unanswered: Unanswered) { for call in calls.withLock({ $0 }) { unanswered.remove(call) } }
+}
