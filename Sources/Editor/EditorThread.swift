@@ -58,13 +58,13 @@ final class EditorThread {
     var waiting = pollfd(fd: editor.wake.readEnd, events: Int16(POLLIN), revents: 0)
     poll(&waiting, 1, -1)
     // Nobody edits: a request to stop is obeyed as the system would.
-    if editor.wake.clear().contains(SIGTSTP) { stopProcess() }
+    if editor.wake.clear().contains(SIGTSTP) { stopProcess(SIGTSTP) }
   }
 
   // MARK: one statement
 
   private func edit(_ initial: String) -> Edited {
-    guard let libedit, !inputEnded else { return .end }
+    guard let libedit, !inputEnded, waitForTerminal() else { return .gone }
     mode.enter(pastes: true)
     (outcome, pasted, menu, search, walk) = (nil, "", nil, nil, nil)
     styled = ("", -1, nil, "")
@@ -177,7 +177,7 @@ final class EditorThread {
       draw()
       waitForInput()
       if inputEnded {
-        outcome = .end
+        outcome = .gone
         return 0
       }
     }
@@ -221,6 +221,7 @@ final class EditorThread {
     if signals.contains(SIGTSTP) { suspend() }
     if signals.contains(SIGCONT) {
       mode.renew(pastes: true)
+      takeTerminal()
       screen.forget()
       size = Screen.size
     }
@@ -248,9 +249,14 @@ final class EditorThread {
   func suspend() {
     screen.erase()
     mode.leave(pastes: true)
-    stopProcess()
-    mode.enter(pastes: true)
+    stopProcess(SIGTSTP)
+    takeTerminal()
     size = Screen.size
+  }
+
+  /// Goes on when the program is in front; a prompt that `bg` sends on stops again, for there is nothing it could do without keys.
+  private func takeTerminal() {
+    if waitForTerminal() { mode.enter(pastes: true) } else { inputEnded = true }
   }
 
   func editOutside() {

@@ -7,7 +7,8 @@ import Threads
 #endif
 
 /// Reads single keys while work runs in the foreground. The terminal is in our mode only while somebody holds the keys; what runs
-/// afterwards (the prompt, another program) finds it as it was.
+/// afterwards (the prompt, another program) finds it as it was. And only while it is ours: a program that the shell sent to the
+/// background reads no keys until it is in front again.
 ///
 /// One thread reads and has the terminal's mode to itself, so that the two never disagree, whoever takes and gives back when.
 public final class ForegroundKeys: Sendable {
@@ -39,7 +40,7 @@ public final class ForegroundKeys: Sendable {
   /// Nil where standard input is no terminal, or one without keys of its own.
   public init?() {
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
-    guard isatty(0) == 1, tcgetpgrp(0) == getpgrp(), !term.isEmpty, term != "dumb", let wake = WakePipe() else { return nil }
+    guard isatty(0) == 1, !term.isEmpty, term != "dumb", let wake = WakePipe() else { return nil }
     self.wake = wake
   }
 
@@ -55,7 +56,8 @@ public final class ForegroundKeys: Sendable {
     }
     if needsThread {
       wake.receiveSignals()
-      startThread { [self] in run() }
+      // Without a thread there are no keys; signals still steer.
+      if !startThread({ [self] in run() }) { seen.leave() }
     } else {
       wake.wake()
     }
@@ -76,9 +78,12 @@ public final class ForegroundKeys: Sendable {
   /// ^Z where there is no prompt to go back to: the shell above takes over until it says go on. For the handler: on the keys' thread.
   public func suspend() {
     mode.leave(pastes: false)
-    stopProcess()
+    stopProcess(SIGTSTP)
     mode.enter(pastes: false)
   }
+
+  /// How often a program in the background looks whether it is in front: a shell need not tell one that runs.
+  private static let look: Int32 = 250
 
   private func run() {
     defer {
@@ -89,33 +94,23 @@ public final class ForegroundKeys: Sendable {
     while true {
       let asked = seen.asked
       let handler = state.withLock { $0.handler }
-      if handler != nil {
-        mode.enter(pastes: false)
-      } else {
+      let isFront = handler != nil && mode.enter(pastes: false)
+      if handler == nil {
         mode.leave(pastes: false)
         keys = KeyReader()
       }
       seen.acknowledge(asked)
-      var set = fd_set()
-      withUnsafeMutableBytes(of: &set) { bits in
-        for descriptor in (handler == nil ? [wake.readEnd] : [0, wake.readEnd]).map(Int.init) {
-          bits[descriptor / 8] |= 1 << UInt8(descriptor % 8)
-        }
-      }
-      var timeout = timeval(tv_sec: 0, tv_usec: 40_000)
-      let ready =
-        keys.awaitsMore ? select(wake.readEnd + 1, &set, nil, nil, &timeout) : select(wake.readEnd + 1, &set, nil, nil, nil)
-      if ready < 0, errno != EINTR { return }
-      if ready < 0 { continue }
-      if ready == 0 { keys.becomeLate() }
-      let isKey = ready > 0 && withUnsafeBytes(of: &set) { $0[0] & 1 != 0 }
-      if ready > 0, withUnsafeBytes(of: &set, { $0[Int(wake.readEnd) / 8] & (1 << UInt8(wake.readEnd % 8)) != 0 }) {
+      let limit: Int32 = isFront ? (keys.awaitsMore ? 40 : -1) : handler == nil ? -1 : Self.look
+      let ready = waitForInput(isFront ? 0 : -1, wake: wake.readEnd, milliseconds: limit)
+      if ready.isBroken { return }
+      if ready.isLate, isFront { keys.becomeLate() }
+      if ready.isWoken {
         let signals = wake.clear()
         if handler != nil, signals.contains(SIGTSTP) { suspend() }
         if handler != nil, signals.contains(SIGCONT) { mode.renew(pastes: false) }
         continue
       }
-      if isKey {
+      if ready.hasInput {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = readBytes(0, &bytes, bytes.count)
         if count > 0 { keys.append(bytes.prefix(count)) }

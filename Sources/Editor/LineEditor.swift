@@ -12,8 +12,10 @@ public enum Edited: Sendable, Equatable {
   case text(String)
   /// ^C: the line is abandoned.
   case abandoned
-  /// ^D on an empty line, or the terminal went away.
+  /// ^D on an empty line.
   case end
+  /// The terminal went away, or will never be ours.
+  case gone
 }
 
 /// A completion: what would replace the word before the cursor.

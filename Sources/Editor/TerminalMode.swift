@@ -6,28 +6,44 @@ import Threads
   import Darwin
 #endif
 
+/// Whether the terminal on standard input is ours: of a program in the background it is the shell's, or another program's, whose mode
+/// must not be changed.
+public var ownsTerminal: Bool { tcgetpgrp(0) == getpgrp() }
+
 /// The mode of the terminal on standard input: every key at once, none of them shown or obeyed by the system. What is written goes
-/// out as before.
+/// out as before. Nothing is changed while the terminal is another's.
 final class TerminalMode: Sendable {
   private let saved = Mutex<termios?>(nil)
 
+  /// True where the terminal is in our mode, now or already.
+  ///
   /// - Parameter pastes: whether pasted text comes marked as such.
-  func enter(pastes: Bool) {
+  @discardableResult
+  func enter(pastes: Bool) -> Bool {
     saved.withLock { saved in
+      guard ownsTerminal else { return false }
+      if saved != nil { return true }
       var mode = termios()
-      guard saved == nil, tcgetattr(0, &mode) == 0 else { return }
+      guard tcgetattr(0, &mode) == 0 else { return false }
       saved = mode
       TerminalRescue.arm(mode)
       TerminalMode.setRaw(mode)
       if pastes { Screen.write("\u{1B}[?2004h") }
+      return true
     }
   }
 
-  /// After the program was stopped and continued: whoever had the terminal meanwhile may have left it otherwise.
+  /// After the program was stopped and continued: whoever had the terminal meanwhile may have left it otherwise. A program that goes
+  /// on in the background has no mode, until it is in front and enters it anew.
   func renew(pastes: Bool) {
     saved.withLock { saved in
-      guard let saved else { return }
-      TerminalMode.setRaw(saved)
+      guard let mode = saved else { return }
+      guard ownsTerminal else {
+        TerminalRescue.disarm()
+        saved = nil
+        return
+      }
+      TerminalMode.setRaw(mode)
       if pastes { Screen.write("\u{1B}[?2004h") }
     }
   }
@@ -35,8 +51,10 @@ final class TerminalMode: Sendable {
   func leave(pastes: Bool) {
     saved.withLock { saved in
       guard var mode = saved else { return }
-      if pastes { Screen.write("\u{1B}[?2004l") }
-      tcsetattr(0, TCSADRAIN, &mode)
+      if ownsTerminal {
+        if pastes { Screen.write("\u{1B}[?2004l") }
+        tcsetattr(0, TCSADRAIN, &mode)
+      }
       TerminalRescue.disarm()
       saved = nil
     }
@@ -50,20 +68,45 @@ final class TerminalMode: Sendable {
   }
 }
 
-/// Stops the program as ^Z does, until it is continued. Where nobody could continue it (no shell above us) the system does nothing.
-func stopProcess() {
+/// Stops the program, and whatever stands in one pipeline with it, as the terminal does: SIGTSTP for ^Z, SIGTTIN for a read from the
+/// background. Returns when it is continued; at once where nobody could continue it (no shell above us), or where the signal was
+/// ignored when the program started.
+func stopProcess(_ number: Int32) {
+  guard !Inherited.ignoredSignals.contains(number) else { return }
   var (stop, old) = (sigset_t(), sigset_t())
   sigemptyset(&stop)
-  sigaddset(&stop, SIGTSTP)
+  sigaddset(&stop, number)
   var (action, former) = (sigaction(), sigaction())
+  #if canImport(Glibc)
+    action.__sigaction_handler.sa_handler = SIG_IGN
+  #else
+    action.__sigaction_u.__sa_handler = SIG_IGN
+  #endif
+  // The others of the group first; to us it comes by `raise`, which returns only when it has been obeyed.
+  sigaction(number, &action, &former)
+  kill(0, number)
   #if canImport(Glibc)
     action.__sigaction_handler.sa_handler = SIG_DFL
   #else
     action.__sigaction_u.__sa_handler = SIG_DFL
   #endif
-  sigaction(SIGTSTP, &action, &former)
+  sigaction(number, &action, nil)
   pthread_sigmask(SIG_UNBLOCK, &stop, &old)
-  raise(SIGTSTP)
+  raise(number)
   pthread_sigmask(SIG_SETMASK, &old, nil)
-  sigaction(SIGTSTP, &former, nil)
+  sigaction(number, &former, nil)
+}
+
+/// Waits, stopped, until the terminal is ours, as any program does that reads from it in the background. False where nobody will ever
+/// give it to us: then the signal has no effect.
+func waitForTerminal() -> Bool {
+  var misses = 0
+  while !ownsTerminal {
+    let before = ContinuousClock.now
+    stopProcess(SIGTTIN)
+    // Whoever was stopped was so for longer than a system call takes.
+    if before.duration(to: .now) < .milliseconds(1) { misses += 1 }
+    if misses > 20 { return false }
+  }
+  return true
 }

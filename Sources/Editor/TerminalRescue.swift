@@ -1,3 +1,5 @@
+import Threads
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -15,14 +17,33 @@ enum TerminalRescue {
   static func arm(_ mode: termios) {
     saved.initialize(to: mode)
     isArmed = true
-    for number in [SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGTRAP] {
-      signal(number) { number in
+    handlers
+  }
+
+  private static let handlers: Void = {
+    for number in deadly {
+      handleSignal(number) { number in
         TerminalRescue.rescue()
         signal(number, SIG_DFL)
         raise(number)
       }
     }
-  }
+  }()
+
+  /// Whatever ends a program that does not handle it, and can be handled, but for those that `Signals` takes.
+  private static let deadly: [Int32] = {
+    var all = [
+      SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGSYS, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM,
+      SIGPROF,
+    ]
+    #if canImport(Glibc)
+      // Also the real-time ones; 32 and 33 are the C library's own.
+      all += [SIGIO, SIGPWR, SIGSTKFLT] + (34...64)
+    #else
+      all += [SIGEMT]
+    #endif
+    return all
+  }()
 
   static func disarm() { isArmed = false }
 
@@ -30,6 +51,7 @@ enum TerminalRescue {
   static func rescue() {
     guard isArmed else { return }
     isArmed = false
+    guard ownsTerminal else { return }
     tcsetattr(0, TCSANOW, saved)
     let off: StaticString = "\u{1B}[?2004l\u{1B}[?25h\r\n"
     _ = write(1, off.utf8Start, off.utf8CodeUnitCount)

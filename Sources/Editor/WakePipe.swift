@@ -69,7 +69,7 @@ private enum SignalNotices {
       break
     }
     for number in [SIGWINCH, SIGCONT, SIGTSTP] {
-      signal(number) { number in
+      handleSignal(number) { number in
         let saved = errno
         var byte = UInt8(truncatingIfNeeded: number)
         for index in 0..<8 where SignalNotices.table[index] >= 0 { _ = write(SignalNotices.table[index], &byte, 1) }

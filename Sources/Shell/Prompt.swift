@@ -5,6 +5,12 @@ import Scheduling
 import Simulator
 import Threads
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The prompt: reads a statement, runs it, shows what it gave.
 final class Prompt: Sendable {
   private let shell: ShellSession
@@ -38,12 +44,15 @@ final class Prompt: Sendable {
     while !shell.isTerminating {
       switch await next(editor) {
       case .abandoned: continue
+      case .gone:
+        // The signal for it may not have come yet, or never come.
+        shell.terminate(SIGHUP, nil)
       case .end:
         if !warned, mustWarn() {
           warned = true
           continue
         }
-        return finish(nil)
+        return await finish(nil)
       case .text(let text):
         if text.allSatisfy(\.isWhitespace) { continue }
         let request = await run(text, number)
@@ -54,7 +63,7 @@ final class Prompt: Sendable {
             warned = true
             continue
           }
-          return finish(request.status)
+          return await finish(request.status)
         }
         number += 1
       }
@@ -91,8 +100,10 @@ final class Prompt: Sendable {
     return delegate
   }
 
-  private func finish(_ status: Int32?) -> Int32 {
+  /// What still runs is cancelled, and brings the files that it writes to their ends.
+  private func finish(_ status: Int32?) async -> Int32 {
     shell.session.cancelAll()
+    await shell.jobsSettled()
     return status ?? ShellSession.ExitStatus.fine
   }
 
@@ -213,13 +224,13 @@ final class Prompt: Sendable {
     var number = 1
     var text = ""
     while true {
-      do throws(OutputProblem) { try shell.console.prompt(text.isEmpty ? "psh> " : "...> ") } catch { return finish(1) }
-      guard let line = readLine(strippingNewline: true) else { return finish(nil) }
+      do throws(OutputProblem) { try shell.console.prompt(text.isEmpty ? "psh> " : "...> ") } catch { return await finish(1) }
+      guard let line = readLine(strippingNewline: true) else { return await finish(nil) }
       text += text.isEmpty ? line : "\n" + line
       if Parser.parse(Source(name: "", text: text), vocabulary: Prompt.vocabulary(shell.session)).isIncomplete { continue }
       defer { text = "" }
       if text.allSatisfy(\.isWhitespace) { continue }
-      if let request = await run(text, number) { return finish(request.status) }
+      if let request = await run(text, number) { return await finish(request.status) }
       number += 1
     }
   }

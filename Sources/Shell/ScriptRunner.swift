@@ -30,22 +30,50 @@ extension ShellSession {
     return finished(status(of: result))
   }
 
-  /// The orderly end on a signal: every stream is closed, what finished is kept (a file that is being written is brought to its end),
-  /// and the program is gone soon, whatever else holds it up.
+  /// The orderly end on a signal: every stream is closed, what finished is kept (files that are being written, here and in the
+  /// background, are brought to their end), and the program is gone soon, whatever else holds it up.
   func terminate(_ number: Int32, _ work: Work?) {
-    terminating.store(number, ordering: .relaxed)
+    guard terminating.exchange(number, ordering: .relaxed) == 0 else { return }
+    let over = Bell()
+    // A thread, not a task: those that tasks run on may all be busy with what does not end.
+    let isWatched = startThread { [self] in
+      _ = over.wait(milliseconds: 2000)
+      // Whoever reads our output may have stopped reading.
+      let flushed = Bell()
+      if startThread({
+        try? self.console.flush()
+        flushed.ring()
+      }) {
+        _ = flushed.wait(milliseconds: 300)
+      }
+      rescueTerminal()
+      exitNow(128 + number)
+    }
     rescueTerminal()
+    guard isWatched else { exitNow(128 + number) }
     work?.cancel()
     session.cancelAll()
-    Task {
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask { await work?.end() }
-        group.addTask { try? await Task.sleep(for: .seconds(2)) }
-        await group.next()
-        try? self.console.flush()
-        rescueTerminal()
-        exitNow(128 + number)
+    Task { [session] in
+      await work?.end()
+      await session.jobsEnded()
+      over.ring()
+    }
+  }
+
+  /// Waits for the ends of cancelled jobs, two seconds at most.
+  func jobsSettled() async {
+    if session.jobs.isEmpty { return }
+    let over = Bell()
+    Task { [session] in
+      await session.jobsEnded()
+      over.ring()
+    }
+    await withCheckedContinuation { continuation in
+      let isWaiting = startThread {
+        _ = over.wait(milliseconds: 2000)
+        continuation.resume()
       }
+      if !isWaiting { continuation.resume() }
     }
   }
 

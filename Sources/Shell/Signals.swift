@@ -1,4 +1,3 @@
-import Dispatch
 import Threads
 
 #if canImport(Glibc)
@@ -7,7 +6,8 @@ import Threads
   import Darwin
 #endif
 
-/// What the program does when it is told to stop.
+/// What the program does when it is told to stop. The signals are dealt with on a thread of their own, which nothing else can hold up:
+/// not a computation, not a file that does not answer.
 final class Signals: Sendable {
   private struct State {
     var onInterrupt: (@Sendable () -> Void)?
@@ -16,17 +16,40 @@ final class Signals: Sendable {
 
   private let state = Mutex(State())
 
-  /// Takes SIGINT, SIGTERM and SIGHUP over; a closed pipe becomes an error of the write.
-  func install() {
+  /// Where the handler writes to; set before it can run.
+  nonisolated(unsafe) private static var pipeEnd: Int32 = -1
+
+  /// Takes SIGINT, SIGTERM and SIGHUP over, each unless it was ignored when the program started; a closed pipe becomes an error of
+  /// the write.
+  ///
+  /// - Returns: false where the system gives no pipe or no thread for it.
+  @discardableResult
+  func install() -> Bool {
     signal(SIGPIPE, SIG_IGN)
-    let queue = DispatchQueue(label: "promptsh.signals")
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return false }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+    let readEnd = ends[0]
+    guard startThread({ [weak self] in Signals.receive(readEnd) { self?.received($0) } }) else { return false }
+    Signals.pipeEnd = ends[1]
     for number in [SIGINT, SIGTERM, SIGHUP] {
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      source.setEventHandler { [weak self] in self?.received(number) }
-      source.resume()
-      // A source ends with its last reference; these last as long as the program.
-      _ = Unmanaged.passRetained(source as AnyObject)
+      handleSignal(number) { number in
+        let saved = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = write(Signals.pipeEnd, &byte, 1)
+        errno = saved
+      }
+    }
+    return true
+  }
+
+  /// The thread: one signal after the other, as long as the program lasts.
+  private static func receive(_ readEnd: Int32, _ handle: (Int32) -> Void) {
+    var byte: UInt8 = 0
+    while true {
+      let count = read(readEnd, &byte, 1)
+      if count == 1 { handle(Int32(byte)) } else if errno != EINTR { return }
     }
   }
 
@@ -42,8 +65,10 @@ final class Signals: Sendable {
   }
 }
 
-/// Opens as many descriptors as the system allows: every stream takes one, and the usual soft limit is 1,024 (macOS: 256).
+/// Opens as many descriptors as the system allows: every stream takes one, and the usual soft limit is 1,024 (macOS: 256). Programs
+/// that we start get the user's own limit back (`HostSystem`).
 func raiseDescriptorLimit() {
+  Inherited.capture()
   var limit = rlimit()
   #if canImport(Glibc)
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

@@ -37,4 +37,21 @@ public final class Bell: @unchecked Sendable {
     isRung = false
     pthread_mutex_unlock(mutex)
   }
+
+  /// Waits so many milliseconds at most; whether it was rung.
+  public func wait(milliseconds: Int) -> Bool {
+    var until = timespec()
+    clock_gettime(CLOCK_REALTIME, &until)
+    until.tv_sec += milliseconds / 1000
+    until.tv_nsec += milliseconds % 1000 * 1_000_000
+    if until.tv_nsec >= 1_000_000_000 {
+      until.tv_sec += 1
+      until.tv_nsec -= 1_000_000_000
+    }
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while !isRung { if pthread_cond_timedwait(condition, mutex, &until) != 0 { break } }
+    defer { isRung = false }
+    return isRung
+  }
 }

@@ -5,7 +5,10 @@
 #endif
 
 /// Runs `body` on a thread of its own, detached, for what blocks or owns something alone. Signals stay with the main thread.
-public func startThread(_ body: @escaping @Sendable () -> Void) {
+///
+/// - Returns: false where the system gives no thread (`ulimit -u`, memory): the body did not run and never will.
+@discardableResult
+public func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   final class Entry: Sendable {
     let body: @Sendable () -> Void
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -34,6 +37,6 @@ public func startThread(_ body: @escaping @Sendable () -> Void) {
       }, entry)
     if failed == 0, let thread { pthread_detach(thread) }
   #endif
-  // Out of threads: it runs here, where its errors are at least told.
-  if failed != 0 { Unmanaged<Entry>.fromOpaque(entry).takeRetainedValue().body() }
+  if failed != 0 { Unmanaged<Entry>.fromOpaque(entry).release() }
+  return failed == 0
 }

@@ -21,7 +21,7 @@ enum Program {
   static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
 
   /// Beside the test bundle.
-  private static let path: String = {
+  static let path: String = {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
     if count > 0, let program = variable("PROMPTSH_PROGRAM") { return program }
@@ -69,7 +69,15 @@ enum Program {
       posix_spawn_file_actions_destroy(&actions)
     }
     var child = pid_t()
-    let started = posix_spawn(&child, path, &actions, nil, &argv, &envp) == 0
+    // Whatever the test run itself was started with, the program begins as at a terminal.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var all = sigset_t()
+    sigfillset(&all)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    let started = posix_spawn(&child, path, &actions, &attributes, &argv, &envp) == 0
     spawning.unlock()
     guard started else { throw CannotRun(what: path) }
     for descriptor in [inPipe[0], outPipe[1], errorPipe[1]] { close(descriptor) }

@@ -74,10 +74,11 @@ struct Context: Sendable {
   }
 
   /// Runs an operation that does not know where it stands.
-  func located<T>(_ span: Span, _ body: () throws(OperationError) -> T) throws(Diagnostic) -> T {
+  func located<T>(_ span: Span, _ body: () throws(OperationError) -> T) throws -> T {
     do throws(OperationError) {
       return try body()
     } catch {
+      if error.isCancelled { throw CancellationError() }
       var diagnostic = self.error(error.message, at: span, help: error.help)
       diagnostic.cause = error.cause?.rawValue
       throw diagnostic

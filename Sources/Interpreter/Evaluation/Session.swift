@@ -152,6 +152,11 @@ public final class Session: Sendable {
     for handle in jobs { handle.job.cancel() }
   }
 
+  /// Returns when nothing runs in the background any more.
+  public func jobsEnded() async {
+    for handle in jobs { _ = try? await handle.value() }
+  }
+
   /// A text that the prompt offers for editing next.
   public func takeDraft() -> String? {
     state.withLock { state in

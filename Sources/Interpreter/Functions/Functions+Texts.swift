@@ -48,22 +48,23 @@ extension Functions {
     },
     make("find(text, pattern)", "every match of a regular expression (of its first group, where it has one)", 2...2) {
       (values) throws(OperationError) in
-      .list(try Pattern(try text(values[1], "find")).matches(in: try text(values[0], "find")).map(Value.text))
+      let matches = try Matching.matches(try text(values[1], "find"), in: try text(values[0], "find"))
+      return .list(matches.map { .text(($0.groups.count > 1 ? $0.groups[1] : $0.groups[0]) ?? "") })
     },
     make(
       "groups(text, pattern)",
       "the groups of the first match of a regular expression: a list, or a record where they have names; nothing without a match", 2...2
     ) {
       (values) throws(OperationError) in
-      try Pattern(try text(values[1], "groups")).groups(in: try text(values[0], "groups")) ?? .nothing
+      try Matching.groups(try text(values[1], "groups"), in: try text(values[0], "groups"))
     },
     make("escaped(text)", "a regular expression that matches just this text", 1...1) { (values) throws(OperationError) in
-      .text(Pattern.escaped(try text(values[0], "escaped")))
+      .text(Matching.escaped(try text(values[0], "escaped")))
     },
     make("substitute(text, pattern, new)", "with every match of a regular expression replaced", 3...3) { (values) throws(OperationError) in
       .text(
-        try Pattern(try text(values[1], "substitute")).replace(
-          in: try text(values[0], "substitute"), with: try text(values[2], "substitute")))
+        try Matching.replacing(
+          try text(values[1], "substitute"), in: try text(values[0], "substitute"), with: try text(values[2], "substitute")))
     },
   ]
 

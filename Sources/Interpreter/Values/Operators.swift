@@ -7,6 +7,14 @@ struct OperationError: Error {
   var help: String?
   /// The kind of failure of a reply that was to be read as text and has none.
   var cause: FailureKind?
+  /// Not an error of the script's, which it could catch: the work was told to stop.
+  var isCancelled = false
+
+  static let cancelled = {
+    var error = OperationError("cancelled")
+    error.isCancelled = true
+    return error
+  }()
 
   init(_ message: String, help: String? = nil) {
     self.message = message
@@ -110,7 +118,7 @@ extension Value {
       guard let text = asText, let pattern = other.asText else {
         throw OperationError("`matches` takes a text and a pattern, not \(kind) and \(other.kind)")
       }
-      return .bool(try Pattern(pattern).isFound(in: text))
+      return .bool(try Matching.isFound(pattern, in: text))
     case .add:
       if let a = asText, let b = other.asText { return .text(a + b) }
       if case .list(let a) = self, case .list(let b) = other { return .list(a + b) }
@@ -222,49 +230,4 @@ extension Value {
     default: throw OperationError("`\(op.rawValue)` cannot take a duration and \(other.kind)", help: "write a unit: 2s, 500ms")
     }
   }
-}
-
-/// A regular expression, in Swift's syntax. `@unchecked Sendable`: `Regex` is a value that never changes once made; it only lacks the mark.
-struct Pattern: @unchecked Sendable {
-  private let regex: Regex<AnyRegexOutput>
-
-  init(_ text: String) throws(OperationError) {
-    do {
-      regex = try Regex(text)
-    } catch {
-      throw OperationError("\"\(text.prefix(60))\" is no regular expression: \(error)")
-    }
-  }
-
-  func isFound(in text: String) -> Bool { (try? regex.firstMatch(in: text)) ?? nil != nil }
-
-  /// Each match: the whole, or its first group where it has one.
-  func matches(in text: String) -> [String] {
-    text.matches(of: regex).map { match in
-      let range = match.output.count > 1 ? match.output[1].range : match.output[0].range
-      return range.map { String(text[$0]) } ?? ""
-    }
-  }
-
-  /// The groups of the first match; those that have names as a record. Nil where nothing matches.
-  func groups(in text: String) -> Value? {
-    guard let output = (try? regex.firstMatch(in: text))??.output else { return nil }
-    let groups = output.dropFirst().map { group in
-      (name: group.name, value: group.range.map { Value.text(String(text[$0])) } ?? .nothing)
-    }
-    if groups.contains(where: { $0.name != nil }) {
-      return .record(Record(groups.compactMap { group in group.name.map { ($0, group.value) } }))
-    }
-    return .list(groups.map(\.value))
-  }
-
-  /// What matches just this text.
-  static func escaped(_ text: String) -> String {
-    text.reduce(into: "") { out, character in
-      if "\\^$.|?*+()[]{}-/#&~".contains(character) { out.append("\\") }
-      out.append(character)
-    }
-  }
-
-  func replace(in text: String, with replacement: String) -> String { text.replacing(regex, with: replacement) }
 }

@@ -82,6 +82,8 @@ extension Console {
     let progress = job.progress
     let line = line(job, progress)
     guard errorIsTerminal else { return samplePlain(job, progress, line) }
+    // In the background the screen is somebody else's; what stood there of ours has scrolled on.
+    guard Descriptor.isOurs(2) else { return state.withLock { $0.footer = Footer() } }
     let size = Descriptor.size(2) ?? (80, 24)
     var rows: [String] = []
     if let board = state.withLock({ $0.board }) { rows += board.rows(columns: size.columns, height: size.rows - 4) }

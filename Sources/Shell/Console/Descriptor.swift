@@ -40,6 +40,12 @@ enum Descriptor {
 
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
+  /// Whether we are in the foreground of a terminal: false where the shell has given it to somebody else.
+  static func isOurs(_ descriptor: Int32) -> Bool {
+    let group = tcgetpgrp(descriptor)
+    return group < 0 || group == getpgrp()
+  }
+
   /// Columns and rows of a terminal; nil where it does not say.
   static func size(_ descriptor: Int32) -> (columns: Int, rows: Int)? {
     var size = winsize()

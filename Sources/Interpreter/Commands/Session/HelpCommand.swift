@@ -27,7 +27,7 @@ extension CommandDefinition {
 public enum HelpText {
   public static var topics: [String] {
     CommandRegistry.all.map(\.name) + SettingDefinition.all.map(\.name) + Functions.names + [
-      "settings", "functions", "fields", "holes", "values",
+      "settings", "functions", "fields", "holes", "values", "patterns",
     ]
   }
 
@@ -40,7 +40,7 @@ public enum HelpText {
     lines += [
       "", "  ask \"Name one river.\"", "  let facts = map 0..99 \"Tell me a fact about number {it}\"",
       "  facts | where latency > 2s | sort -latency | take 5",
-      "", "help COMMAND, help settings, help functions, help fields, help holes, help values",
+      "", "help COMMAND, help settings, help functions, help fields, help holes, help values, help patterns",
     ]
     return lines.joined(separator: "\n")
   }
@@ -85,6 +85,14 @@ public enum HelpText {
         A reply reads as its text. Its fields: \(ReplyField.names.joined(separator: " ")), then the columns of its sweep and of `add`, then the fields
         of its item; `help fields` says what they are. A field of the item that has one of these names is input.NAME.
         A field of a list is the list of fields: facts.latency. `_` is the last value shown.
+        """
+    case "patterns":
+      return """
+        A pattern is a regular expression, for `matches`, `find`, `substitute`: `reply.text matches "(?i)yes|no"`. It is looked for anywhere; ^ and $ are the text's ends.
+        x* x+ x? x{2,5} (lazy with ? behind), a|b, [a-z], [^a-z], (group), (?:group), (?<name>group), (?i) (?m) (?s) (?x) for capitals, lines, dots, blanks.
+        \\d \\w \\s \\D \\W \\S, \\p{L} and [[:alpha:]] (Unicode's classes), \\b \\B, \\A \\z, \\n \\t, \\x41 \\u{1F600}, \\Q…\\E; in "…" every \\ is written twice, in '…' once.
+        No text can make one run away: it is matched in one pass. So there is no looking ahead or behind and no reference back to a group; a group picks a part instead: find(text, "Answer: (\\d+)").
+        A character is a Unicode scalar: an accent that is a character of its own is matched on its own.
         """
     default: break
     }

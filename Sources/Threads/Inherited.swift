@@ -1,0 +1,56 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What the program was started with and gives to its children again: signals that were ignored, the limit of open files.
+public enum Inherited {
+  /// What is ignored at the start stays so (`nohup`, `trap '' INT`), for us and for our children. Looked at once, before the program
+  /// changes any of them: `capture` is the first thing `main` does.
+  public static let ignoredSignals: Set<Int32> = {
+    var ignored: Set<Int32> = []
+    for number in Int32(1)..<32 {
+      var action = sigaction()
+      guard sigaction(number, nil, &action) == 0 else { continue }
+      #if canImport(Glibc)
+        let handler = unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+      #else
+        let handler = unsafeBitCast(action.__sigaction_u.__sa_handler, to: Int.self)
+      #endif
+      if handler == unsafeBitCast(SIG_IGN, to: Int.self) { ignored.insert(number) }
+    }
+    return ignored
+  }()
+
+  /// The soft limit of open files; nil where there is none.
+  public static let openFiles: UInt64? = {
+    var limit = rlimit()
+    #if canImport(Glibc)
+      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+      let resource = RLIMIT_NOFILE
+    #endif
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(Int64.max) else { return nil }
+    return UInt64(limit.rlim_cur)
+  }()
+
+  /// On the main thread, which is the one that takes signals: a parent that left them blocked did not mean us to be deaf.
+  public static func capture() {
+    _ = ignoredSignals
+    _ = openFiles
+    var all = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_UNBLOCK, &all, nil)
+  }
+}
+
+/// Handles a signal from now on. False, and nothing is changed, where it was ignored when the program started.
+///
+/// - Parameter handler: runs in the middle of anything; it may do only what POSIX calls async-signal-safe.
+@discardableResult
+public func handleSignal(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) -> Bool {
+  guard !Inherited.ignoredSignals.contains(number) else { return false }
+  signal(number, handler)
+  return true
+}
