@@ -23,7 +23,15 @@ public struct Pattern: Sendable {
   /// Of the groups as they are numbered from 1; nil for one without a name.
   public let groupNames: [String?]
 
+  /// What a search may cost beside one look at every place of the program for every byte.
+  private let spareWork: Int
+
   public init(_ text: String) throws(PatternError) {
+    try self.init(text, spareWork: 500_000_000)
+  }
+
+  init(_ text: String, spareWork: Int) throws(PatternError) {
+    self.spareWork = spareWork
     if text.utf8.count > 64 << 10 { throw PatternError(message: "the pattern is longer than 64 KiB", offset: 0) }
     var parser = PatternParser(text)
     let node = try parser.parse()
@@ -31,8 +39,8 @@ public struct Pattern: Sendable {
     groupNames = Array(parser.names.dropFirst())
   }
 
-  /// What a search through a text may cost at most: one look at every place of the program for every byte, and much beside.
-  private func mostWork(_ bytes: Int) -> Int { 500_000_000 + 2 * program.steps.count * (bytes + 1) }
+  /// What a search through a text may cost at most.
+  private func mostWork(_ bytes: Int) -> Int { spareWork + 2 * program.steps.count * (bytes + 1) }
 
   /// Long searches look whether the task is cancelled.
   public func isFound(in text: String) throws(PatternStop) -> Bool {
