@@ -32,7 +32,7 @@ let package = Package(
       "Shell",
       knows: [
         "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator",
-        "Formats", "Language", "Chat", "JSON", "Threads", "TextWidth",
+        "Formats", "Language", "Chat", "JSON", "Threads", "TextWidth", "CStart",
       ]),
     room("Interpreter", knows: ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Threads"]),
     room("Language", knows: ["TextWidth"]),
@@ -60,6 +60,7 @@ let package = Package(
     room("Chat", knows: ["Threads"]),
     room("Patterns"),
     room("JSON"),
+    .target(name: "CStart"),
     .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "CEdit", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "TestSupport", dependencies: ["Threads"], path: "Tests/Support", swiftSettings: strict),

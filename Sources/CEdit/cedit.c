@@ -130,11 +130,12 @@ int ce_is_vi(EditLine *editor) {
 
 void ce_source(EditLine *editor) {
   // The path is ours, not libedit's, so that only a plain file of a sane size is opened: a pipe in its place would never end.
+  // A relative path counts as not set: whoever stands in a folder of somebody else's must not get his keys.
   const char *own = getenv("EDITRC");
   const char *home = getenv("HOME");
   char path[4096];
-  int length = own && *own ? snprintf(path, sizeof path, "%s", own)
-                           : snprintf(path, sizeof path, "%s/.editrc", home && *home ? home : "/nonexistent");
+  int length = own && *own == '/' ? snprintf(path, sizeof path, "%s", own)
+                                  : snprintf(path, sizeof path, "%s/.editrc", home && *home == '/' ? home : "/nonexistent");
   struct stat status;
   if (length < 0 || (size_t)length >= sizeof path || stat(path, &status) != 0) return;
   if (S_ISREG(status.st_mode) && status.st_size < (1 << 20)) edit.source(editor, path);

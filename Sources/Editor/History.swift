@@ -1,11 +1,5 @@
 import Threads
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// The lines typed before: one JSON-escaped text a line, appended at once (several shells may write), readable by nobody else. The
 /// newest of equal entries wins. Lines that look as if they held a key are not kept.
 public final class History: Sendable {
@@ -19,18 +13,6 @@ public final class History: Sendable {
     let read = file?.read(lines: History.maximum) ?? []
     self.file = file
     entries = Mutex(History.newestOnly(read.compactMap(History.decode)))
-  }
-
-  /// The user's state folder, by XDG; made if it is not there.
-  public static func defaultPath() -> String? {
-    func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
-    guard let state = variable("XDG_STATE_HOME") ?? variable("HOME").map({ $0 + "/.local/state" }) else { return nil }
-    var folder = ""
-    for part in (state + "/promptsh").split(separator: "/") {
-      folder += "/" + part
-      mkdir(folder, 0o700)
-    }
-    return folder + "/history"
   }
 
   public var lines: [String] { entries.withLock { $0 } }

@@ -19,7 +19,8 @@ final class Prompt: Sendable {
   private let ahead = TypeAhead()
 
   init(_ options: Shell.Options) {
-    let history = History(path: Descriptor.isTerminal(0) ? History.defaultPath() : nil)
+    let folder = Descriptor.isTerminal(0) ? UserFolders.state.flatMap { UserFolders.make($0) ? $0 : nil } : nil
+    let history = History(path: folder.map { $0 + "/history" })
     self.history = history
     shell = ShellSession(arguments: [], options: options, history: { history.lines })
   }
@@ -202,9 +203,14 @@ final class Prompt: Sendable {
   }
 
   private func runInitFile() async {
-    guard let folder = HostSystem.variable("XDG_CONFIG_HOME") ?? HostSystem.variable("HOME").map({ $0 + "/.config" }) else { return }
-    let path = folder + "/promptsh/init.psh"
-    guard case .success(let text) = Shell.read(path) else { return }
+    guard let folder = UserFolders.configuration else { return }
+    let path = folder + "/init.psh"
+    guard StandardFiles.isThere(path) else { return }
+    let text: String
+    switch Shell.read(path) {
+    case .success(let read): text = read
+    case .failure(let misuse): return shell.console.note("\(misuse.description): it was not run")
+    }
     let source = Source(name: path, text: text)
     if let first = shell.session.check(source).first(where: { $0.severity == .error }) { return shell.console.note(first.formatted()) }
     if case .failure(let diagnostic as Diagnostic) = await shell.session.run(source) { shell.console.note(diagnostic.formatted()) }

@@ -124,7 +124,7 @@ public enum Shell {
 
   private static func replace(_ file: String, with text: String) -> String? {
     do throws(FileProblem) {
-      let writing = try StandardFiles(console: Console.plain).create(file, appending: false)
+      let writing = try StandardFiles(console: Console.plain).createNow(file, appending: false)
       try writing.write(Array(text.utf8))
       try writing.close()
       return nil

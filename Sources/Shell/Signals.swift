@@ -68,14 +68,17 @@ final class Signals: Sendable {
 /// Opens as many descriptors as the system allows: every stream takes one, and the usual soft limit is 1,024 (macOS: 256). Programs
 /// that we start get the user's own limit back (`HostSystem`).
 func raiseDescriptorLimit() {
-  Inherited.capture()
   var limit = rlimit()
   #if canImport(Glibc)
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   #else
     let resource = RLIMIT_NOFILE
   #endif
-  guard getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+  guard getrlimit(resource, &limit) == 0, limit.rlim_cur < min(limit.rlim_max, 65_536) else { return }
   limit.rlim_cur = min(limit.rlim_max, 65_536)
-  setrlimit(resource, &limit)
+  if setrlimit(resource, &limit) == 0 { hasRaisedLimit.store(true, ordering: .relaxed) }
 }
+
+private let hasRaisedLimit = Atomic(false)
+/// Whether our limit is another than the user's.
+var raisedDescriptorLimit: Bool { hasRaisedLimit.load(ordering: .relaxed) }

@@ -23,6 +23,7 @@ public final class SimulatorServer: Sendable {
   /// - Parameter port: 0 takes a free one.
   /// - Throws: what binding the port threw, e.g. that it is in use.
   public static func start(port: Int = 0, faults: Faults = .usual, allowance: Allowance? = nil) async throws -> SimulatorServer {
+    if let problem = lack { throw problem }
     let book = allowance.map(AllowanceBook.init)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let log = SimulatorLog()
@@ -45,6 +46,18 @@ public final class SimulatorServer: Sendable {
       throw error
     }
   }
+
+  /// SwiftNIO ends the program where it gets no thread or descriptor for its loop: whether they are there is looked at first.
+  private static var lack: Lack? {
+    guard ThreadProbe.hasThreads(2) else { return Lack(description: "the system gives it no threads (`ulimit -u`, `ulimit -v`)") }
+    // Its loop, its socket, a connection and our side of it, and what a file or a name takes meanwhile.
+    guard OpenFiles.free(atMost: 16) == 16 else {
+      return Lack(description: "the system gives it no open files; raise `ulimit -n`, to 64 at least")
+    }
+    return nil
+  }
+
+  struct Lack: Error, CustomStringConvertible { var description: String }
 
   public func stop() async throws {
     try await channel.close()

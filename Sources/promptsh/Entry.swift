@@ -10,7 +10,8 @@ import Shell
 @main
 enum Entry {
   static func main() {
-    let arguments = Array(CommandLine.arguments.dropFirst())
+    if let problem = Shell.begin() { exit(Shell.cannotRun(problem)) }
+    let arguments = Shell.startArguments
     do {
       exit(try status(of: arguments))
     } catch {

@@ -17,11 +17,11 @@ import Testing
     "Editor": ["CEdit", "TextWidth"], "Simulator": ["JSON"],
     "Shell": [
       "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Language", "Chat", "JSON",
-      "TextWidth",
+      "TextWidth", "CStart",
     ],
     "promptsh": ["Shell"],
   ]
-  static let rooms = Set(allowed.keys).union(["CCurl", "CEdit"])
+  static let rooms = Set(allowed.keys).union(["CCurl", "CEdit", "CStart"])
 
   @Test(arguments: allowed.keys.sorted())
   func importsOnlyWhatItMay(_ room: String) throws {

@@ -32,17 +32,18 @@ enum Program {
   ///   - interruptAfter: text on standard error upon which the signals are sent.
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
-    interruptAfter: String? = nil, signals: [Int32] = [SIGINT]
+    interruptAfter: String? = nil, signals: [Int32] = [SIGINT], program: String = Program.path
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread {
-        continuation.resume(with: Swift.Result { try spawn(arguments, input, environment, closesOutput, interruptAfter, signals) })
+        continuation.resume(with: Swift.Result { try spawn(program, arguments, input, environment, closesOutput, interruptAfter, signals) })
       }
     }
   }
 
   private static func spawn(
-    _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool, _ interruptAfter: String?,
+    _ path: String, _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool,
+    _ interruptAfter: String?,
     _ signals: [Int32]
   ) throws -> Result {
     var (inPipe, outPipe, errorPipe): ([Int32], [Int32], [Int32]) = ([0, 0], [0, 0], [0, 0])

@@ -176,16 +176,27 @@ public final class Session: Sendable {
 
   // MARK: imports
 
-  /// False if the file is being imported already.
-  func beginImport(_ path: String) -> Bool {
+  /// False if the file is being read already.
+  ///
+  /// - Parameters:
+  ///   - file: `Files.identity`.
+  ///   - importer: the file that names it; nil where a line does.
+  func beginImport(_ file: String, by importer: String?) -> Bool {
     state.withLock { state in
-      if state.importing.contains(path) { return false }
-      state.importing.append(path)
+      if state.importing.isEmpty, let importer { state.importing.append(importer) }
+      if state.importing.contains(file) { return false }
+      state.importing.append(file)
       return true
     }
   }
 
-  func endImport() { state.withLock { _ = $0.importing.popLast() } }
+  func endImport() {
+    state.withLock { state in
+      _ = state.importing.popLast()
+      // The file that was run itself, where the outermost import ends.
+      if state.importing.count == 1 { state.importing = [] }
+    }
+  }
 
   var rootContext: Context {
     Context(session: self, scope: globals, source: Source(name: "", text: ""), children: children)

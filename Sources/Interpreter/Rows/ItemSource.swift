@@ -90,18 +90,33 @@ final class FileSource: ItemSource {
     }
   }
 
-  func next() throws -> Value? {
-    try state.withLock { state in
-      while state.position == state.rows.count {
+  func next() async throws -> Value? {
+    while true {
+      let step = try state.withLock { state throws -> Step in
+        if state.position < state.rows.count {
+          defer { state.position += 1 }
+          return .row(Self.value(state.rows[state.position]))
+        }
         if let fault = state.fault { throw located(.content(fault)) }
-        if state.isOver { return nil }
+        return state.isOver ? .end : .wait
+      }
+      switch step {
+      case .row(let value): return value
+      case .end: return nil
+      case .wait: break
+      }
+      do { try await file.ready() } catch let problem as FileProblem { throw located(.file(problem)) }
+      try state.withLock { state in
         state.rows.removeAll(keepingCapacity: true)
         state.position = 0
         try fill(&state)
       }
-      defer { state.position += 1 }
-      return Self.value(state.rows[state.position])
     }
+  }
+
+  private enum Step {
+    case row(Value)
+    case end, wait
   }
 
   /// A row that `save` made of a reply is a reply again.

@@ -73,9 +73,19 @@ public protocol Files: Sendable {
   /// `-` is standard input.
   func open(_ path: String) throws(FileProblem) -> any FileReading
   /// `-` is standard output. A file appears under its name when it is closed, whole; `appending` adds to its end instead.
-  func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting
+  /// A named pipe is waited for until somebody reads it.
+  func create(_ path: String, appending: Bool) async throws -> any FileWriting
   /// Whether there is something at its end that rows would be appended to.
   func hasContent(_ path: String) -> Bool
+  /// The file itself, where a path names a link to it.
+  func resolved(_ path: String) -> String
+  /// Tells one file from all others, by whatever path it is reached; nil where there is none.
+  func identity(_ path: String) -> String?
+}
+
+extension Files {
+  public func resolved(_ path: String) -> String { path }
+  public func identity(_ path: String) -> String? { path }
 }
 
 public protocol FileReading: AnyObject, Sendable {
@@ -83,6 +93,14 @@ public protocol FileReading: AnyObject, Sendable {
   var isPlainFile: Bool { get }
   /// The next piece; empty at the end.
   func read() throws(FileProblem) -> [UInt8]
+  /// Returns when a read is over at once: waits, and takes no thread of the tasks' meanwhile.
+  ///
+  /// - Throws: `CancellationError` where the task is cancelled first.
+  func ready() async throws
+}
+
+extension FileReading {
+  public func ready() async throws {}
 }
 
 public protocol FileWriting: AnyObject, Sendable {

@@ -91,10 +91,8 @@ final class Console: Output {
     guard let size = Descriptor.size(1), lines > size.rows - 2 else { return false }
     let pager = HostSystem.variable("PAGER") ?? "less -S"
     // Set to nothing it says that none is wanted.
-    guard !pager.allSatisfy(\.isWhitespace), let pipe = popen(pager, "w") else { return false }
-    // Whoever leaves the pager early wants no more of it.
-    fputs(text + "\n", pipe)
-    return pclose(pipe) == 0
+    if pager.allSatisfy(\.isWhitespace) { return false }
+    return (try? Child.run(pager, reading: text + "\n")) == 0
   }
 
   func print(_ text: String, raw: Bool) throws { try out(text + "\n", raw: raw) }

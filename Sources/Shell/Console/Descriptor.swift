@@ -28,7 +28,8 @@ enum Descriptor {
           offset += count
         } else if errno == EAGAIN {
           var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-          poll(&waiting, 1, 1000)
+          // Whoever should read may have stopped.
+          if poll(&waiting, 1, 200) == 0, Task.isCancelled { return ECANCELED }
         } else if errno != EINTR {
           return errno
         }

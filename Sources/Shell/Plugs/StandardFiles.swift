@@ -1,4 +1,5 @@
 import Interpreter
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -17,7 +18,8 @@ struct StandardFiles: Files {
       console.leaveStandardInput()
       return FileReader(0)
     }
-    let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC)
+    // A pipe that nobody writes is opened at once, and waited for where it is read: there it can be interrupted.
+    let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { throw FileProblem(systemError()) }
     var status = stat()
     if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
@@ -27,11 +29,41 @@ struct StandardFiles: Files {
     return FileReader(descriptor)
   }
 
-  func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting {
+  /// Whether something stands under a name, be it such that cannot be read.
+  static func isThere(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(SystemText.bytes(path), &status) == 0 || errno != ENOENT && errno != ENOTDIR
+  }
+
+  func resolved(_ path: String) -> String {
+    var status = stat()
+    guard lstat(SystemText.bytes(path), &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return path }
+    guard let pointer = realpath(SystemText.bytes(path), nil) else { return path }
+    defer { free(pointer) }
+    return SystemText.text(pointer)
+  }
+
+  func identity(_ path: String) -> String? {
+    var status = stat()
+    guard stat(SystemText.bytes(expanded(path)), &status) == 0 else { return nil }
+    return "\(status.st_dev):\(status.st_ino)"
+  }
+
+  func create(_ path: String, appending: Bool) async throws -> any FileWriting {
+    let place = expanded(path)
+    var status = stat()
+    guard path != "-", stat(SystemText.bytes(place), &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
+      return try createNow(path, appending: appending)
+    }
+    return FileWriter(try await PipeReader.open(place), path: path, temporary: nil, final: place)
+  }
+
+  /// The same for whoever may wait for a pipe's reader.
+  func createNow(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting {
     if path == "-" { return ConsoleWriter(console) }
     let place = expanded(path)
     var status = stat()
-    let exists = stat(place, &status) == 0
+    let exists = stat(SystemText.bytes(place), &status) == 0
     if exists, status.st_mode & S_IFMT == S_IFDIR { throw FileProblem("this is a directory") }
     // What is no plain file (a pipe, /dev/null) is written where it is.
     if appending || (exists && status.st_mode & S_IFMT != S_IFREG) {
@@ -47,21 +79,21 @@ struct StandardFiles: Files {
 
   func hasContent(_ path: String) -> Bool {
     var status = stat()
-    return stat(expanded(path), &status) == 0 && status.st_size > 0
+    return stat(SystemText.bytes(expanded(path)), &status) == 0 && status.st_size > 0
   }
 
   private func expanded(_ path: String) -> String {
     guard path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
-    return String(cString: home) + path.dropFirst()
+    return SystemText.text(home) + path.dropFirst()
   }
 }
 
 private func systemError() -> String { String(cString: strerror(errno)) }
 
 #if canImport(Glibc)
-  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Glibc.open(path, flags, mode) }
+  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Glibc.open(SystemText.bytes(path), flags, mode) }
 #else
-  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Darwin.open(path, flags, mode) }
+  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Darwin.open(SystemText.bytes(path), flags, mode) }
 #endif
 
 /// Reads a descriptor piece by piece; closes it at the end of its life, unless it is standard input.
@@ -80,6 +112,10 @@ private final class FileReader: FileReading {
     if descriptor > 2 { close(descriptor) }
   }
 
+  func ready() async throws {
+    if !isPlainFile { try await inputReady(descriptor) }
+  }
+
   func read() throws(FileProblem) -> [UInt8] {
     var failure: Int32 = 0
     let descriptor = descriptor
@@ -91,7 +127,9 @@ private final class FileReader: FileReading {
         #else
           got = Darwin.read(descriptor, buffer.baseAddress, buffer.count)
         #endif
-      } while got < 0 && errno == EINTR
+        // Somebody else (a shell in one pipeline with us) may have made it a descriptor that does not wait.
+        if got < 0, errno == EAGAIN { _ = waitForInput(descriptor, wake: -1) }
+      } while got < 0 && (errno == EINTR || errno == EAGAIN)
       if got < 0 { failure = errno }
       count = max(0, got)
     }
@@ -131,7 +169,7 @@ private final class FileWriter: FileWriting {
     #endif
     // A full disk may only be told now.
     if status != 0 { throw FileProblem(systemError()) }
-    if let temporary, rename(temporary, final) != 0 { throw FileProblem(systemError()) }
+    if let temporary, rename(SystemText.bytes(temporary), SystemText.bytes(final)) != 0 { throw FileProblem(systemError()) }
   }
 
   func discard() {
@@ -140,7 +178,7 @@ private final class FileWriter: FileWriting {
     #else
       _ = Darwin.close(descriptor)
     #endif
-    if let temporary { unlink(temporary) }
+    if let temporary { unlink(SystemText.bytes(temporary)) }
   }
 }
 

@@ -30,7 +30,7 @@ extension CommandDefinition {
     }
     if file.isPlainFile { try source.begin() }
     // A markdown file is one text, not a list of one.
-    if format == .md { return .value(try source.next() ?? .text("")) }
+    if format == .md { return .value(try await source.next() ?? .text("")) }
     return .rows(RowStream(source: source, context: call.context(for: source.visible ?? [])))
   }
 }

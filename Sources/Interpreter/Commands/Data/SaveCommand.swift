@@ -30,8 +30,8 @@ extension CommandDefinition {
     let continues = appends && call.world.files.hasContent(path)
     let span = call.command.arguments[index].span
     let file: any FileWriting
-    do throws(FileProblem) { file = try call.world.files.create(path, appending: appends) } catch {
-      throw call.error("\(path): \(error.message)", at: span)
+    do { file = try await call.world.files.create(path, appending: appends) } catch let problem as FileProblem {
+      throw call.error("\(path): \(problem.message)", at: span)
     }
     let rows = Rows(writer: RowWriter(format, appends: continues), file: file)
     func problem(_ error: any Error) -> any Error {

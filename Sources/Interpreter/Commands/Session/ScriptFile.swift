@@ -4,21 +4,25 @@ extension Invocation {
   func runFile(definitionsOnly: Bool) async throws {
     let path = try await path(0)
     let span = command.arguments[0].span
-    // Relative to the file that names it.
-    let directory = context.source.name.lastIndex(of: "/").map { String(context.source.name[...$0]) } ?? ""
+    // Relative to the file that names it, wherever a link to that one stands.
+    let importer = world.files.resolved(context.source.name)
+    let directory = importer.lastIndex(of: "/").map { String(importer[...$0]) } ?? ""
     let place = path.hasPrefix("/") || path == "-" ? path : directory + path
     var bytes: [UInt8] = []
-    do throws(FileProblem) {
+    do {
       let file = try world.files.open(place)
       while true {
+        try await file.ready()
         let piece = try file.read()
         if piece.isEmpty { break }
         bytes += piece
         if bytes.count > 16 << 20 { throw FileProblem("a script of more than 16 MiB") }
       }
-    } catch { throw self.error("\(place): \(error.message)", at: span) }
+    } catch let problem as FileProblem { throw self.error("\(place): \(problem.message)", at: span) }
     guard let text = String(validating: bytes, as: UTF8.self) else { throw error("\(place): this is not UTF-8 text", at: span) }
-    guard session.beginImport(place) else { throw error("\(place) is already being read: a cycle", at: span) }
+    guard session.beginImport(world.files.identity(place) ?? place, by: world.files.identity(context.source.name)) else {
+      throw error("\(place) is already being read: a cycle", at: span)
+    }
     defer { session.endImport() }
     let source = Source(name: place, text: text)
     let result = Parser.parse(source, vocabulary: session.vocabulary)

@@ -1,0 +1,18 @@
+#include "cstart.h"
+
+#include <stddef.h>
+
+static int argument_count;
+static char **argument_vector;
+
+// glibc and dyld call constructors with the arguments of `main`.
+__attribute__((constructor)) static void keep_arguments(int count, char **vector) {
+  argument_count = count;
+  argument_vector = vector;
+}
+
+int cs_argument_count(void) { return argument_count; }
+
+const char *cs_argument(int index) {
+  return index >= 0 && index < argument_count && argument_vector ? argument_vector[index] : NULL;
+}

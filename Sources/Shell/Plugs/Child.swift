@@ -1,0 +1,75 @@
+import Interpreter
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Other programs, started through the system's shell as we were started: with the signals that were ignored then, and the limit of
+/// open files that the user has, whatever we do with ours.
+enum Child {
+  /// Runs a text of the shell's and waits for its end. Takes the calling thread.
+  ///
+  /// - Parameters:
+  ///   - words: `$1`, `$2`, … of the text: what must never be read as shell text.
+  ///   - input: its standard input; ours unless said.
+  /// - Returns: its exit status, as a shell tells it: 128 and the number for a signal.
+  static func run(_ text: String, _ words: [String] = [], input: Int32? = nil) throws(FileProblem) -> Int {
+    let child = try start(text, words, input: input)
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0 { if errno != EINTR { throw FileProblem("its end could not be waited for") } }
+    return status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(status & 0x7F)
+  }
+
+  /// Runs a text of the shell's that reads `input`, and waits for its end. Whoever stops reading early has had enough.
+  static func run(_ text: String, reading input: String) throws(FileProblem) -> Int {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { throw FileProblem(String(cString: strerror(errno))) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let child: pid_t
+    do throws(FileProblem) { child = try start(text, [], input: ends[0]) } catch {
+      close(ends[0])
+      close(ends[1])
+      throw error
+    }
+    close(ends[0])
+    try? Descriptor.write(Array(input.utf8), to: ends[1], named: text)
+    close(ends[1])
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0, errno == EINTR {}
+    return status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(status & 0x7F)
+  }
+
+  private static func start(_ text: String, _ words: [String], input: Int32?) throws(FileProblem) -> pid_t {
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var (none, defaults) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    sigfillset(&defaults)
+    for number in Inherited.ignoredSignals { sigdelset(&defaults, number) }
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    if let input { posix_spawn_file_actions_adddup2(&actions, input, 0) }
+    let arguments = ["sh", "-c", limited(text), "sh"] + words
+    var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup(SystemText.bytes($0)) }
+    defer { for pointer in pointers { free(pointer) } }
+    pointers.append(nil)
+    var child = pid_t()
+    let failed = posix_spawn(&child, "/bin/sh", &actions, &attributes, pointers, environ)
+    guard failed == 0 else { throw FileProblem("the system's shell could not be started: \(String(cString: strerror(failed)))") }
+    return child
+  }
+
+  /// `posix_spawn` knows nothing of limits: the shell sets ours back before it reads the text.
+  private static func limited(_ text: String) -> String {
+    guard raisedDescriptorLimit, let limit = Inherited.openFiles else { return text }
+    return "ulimit -S -n \(limit) 2>/dev/null; \(text)"
+  }
+}

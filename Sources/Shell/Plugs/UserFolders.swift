@@ -1,0 +1,52 @@
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The user's folders, by the XDG base directory specification (0.8): a variable that is empty or holds a relative path counts as not
+/// set. Whoever stands in a folder of somebody else's must not run what lies there.
+enum UserFolders {
+  static var home: String? { absolute("HOME") }
+  /// Where `init.psh` lies.
+  static var configuration: String? { base("XDG_CONFIG_HOME", "/.config") }
+  /// Where the history lies.
+  static var state: String? { base("XDG_STATE_HOME", "/.local/state") }
+
+  private static func base(_ variable: String, _ belowHome: String) -> String? {
+    (absolute(variable) ?? home.map { $0 + belowHome }).map { $0 + "/promptsh" }
+  }
+
+  /// Without slashes at its end.
+  private static func absolute(_ name: String) -> String? {
+    guard let pointer = getenv(name), pointer.pointee == CChar(bitPattern: UInt8(ascii: "/")) else { return nil }
+    var path = SystemText.text(pointer)[...]
+    while path.count > 1, path.last == "/" { path.removeLast() }
+    return path == "/" ? "" : String(path)
+  }
+
+  /// Makes a folder of ours, for nobody else to read: below a home that is there, or in a folder that is. Nothing is made above these.
+  ///
+  /// - Returns: whether it is there.
+  static func make(_ folder: String) -> Bool {
+    var missing: [String] = []
+    var place = folder[...]
+    while !place.isEmpty, !isFolder(String(place)) {
+      missing.append(String(place))
+      place = place[..<(place.lastIndex(of: "/") ?? place.startIndex)]
+    }
+    let isBelowHome = home.map { place == $0 || place.hasPrefix($0 + "/") } ?? false
+    guard isBelowHome || missing.count <= 2 else { return false }
+    for folder in missing.reversed() {
+      if mkdir(SystemText.bytes(folder), 0o700) != 0, !isFolder(folder) { return false }
+    }
+    return true
+  }
+
+  private static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(SystemText.bytes(path), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+}

@@ -1,0 +1,42 @@
+import CStart
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// What comes before everything else: what we were given by whoever started us, and whether there is enough to work with.
+extension Shell {
+  /// The first call of the program. What stands in the way of a start, if anything does.
+  public static func begin() -> String? {
+    openStandardDescriptors()
+    Inherited.capture()
+    return ThreadProbe.hasThreads(6) ? nil : "the system gives no threads (`ulimit -u` and `ulimit -v` say how many, and how much memory)"
+  }
+
+  /// One line; status 1.
+  public static func cannotRun(_ problem: String) -> Int32 {
+    try? Descriptor.write(Array("error: \(problem)\n".utf8), to: 2, named: "standard error")
+    return ShellSession.ExitStatus.scriptFailed
+  }
+
+  /// Without the program's name. File names that are not UTF-8 are in it as `SystemText` has them.
+  public static var startArguments: [String] {
+    (1..<max(1, Int(cs_argument_count()))).compactMap { cs_argument(Int32($0)).map { SystemText.text($0) } }
+  }
+
+  /// What is closed (`>&-`) is opened on /dev/null: else the first file that is opened would take its place, and be written what was
+  /// meant for standard output or standard error.
+  private static func openStandardDescriptors() {
+    while true {
+      let descriptor = open("/dev/null", O_RDWR)
+      if descriptor < 0 { return }
+      if descriptor > 2 {
+        close(descriptor)
+        return
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// How many files, pipes and sockets may still be opened.
+public enum OpenFiles {
+  /// The limit that holds now; nil for none.
+  public static var limit: Int? {
+    var limit = rlimit()
+    #if canImport(Glibc)
+      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #else
+      let resource = RLIMIT_NOFILE
+    #endif
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(Int64.max) else { return nil }
+    return Int(limit.rlim_cur)
+  }
+
+  /// Those that are free, counted up to a number: a look at each descriptor, without opening one.
+  public static func free(atMost most: Int) -> Int {
+    guard let limit else { return most }
+    var free = 0
+    for descriptor in 0..<Int32(clamping: limit) where free < most {
+      if fcntl(descriptor, F_GETFD) < 0, errno == EBADF { free += 1 }
+    }
+    return free
+  }
+}
