@@ -75,7 +75,9 @@ let package = Package(
     tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor", "TestSupport", "Threads"]),
     tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats", "Threads"]),
     tests("ProgramTests", of: ["Simulator", "Threads", "TestSupport"]),
-    tests("ReliabilityTests", of: ["Providers", "Transport", "Scheduling", "Chat", "TestSupport", "Threads"]),
+    .testTarget(
+      name: "ReliabilityTests", dependencies: ["Providers", "Transport", "Scheduling", "Chat", "JSON", "TestSupport", "Threads"],
+      exclude: ["Streams"], swiftSettings: strict),
     tests("PromptTests", of: ["Threads"]),
     tests("ArchitectureTests", of: []),
   ],

@@ -37,6 +37,27 @@ public struct Timeouts: Sendable, Equatable {
   public init() {}
 }
 
+/// A member that the user adds to a request's body.
+public struct BodyMember: Sendable, Equatable {
+  public var name: String
+  /// Its value as JSON text.
+  public var json: String
+
+  public init(name: String, json: String) {
+    (self.name, self.json) = (name, json)
+  }
+}
+
+/// A header that the user adds to requests. Its value may be a key: it is shown nowhere.
+public struct RequestHeader: Sendable, Equatable {
+  public var name: String
+  public var value: Secret
+
+  public init(name: String, value: Secret) {
+    (self.name, self.value) = (name, value)
+  }
+}
+
 /// What is asked of a model, in no dialect.
 public struct ChatRequest: Sendable, Equatable {
   public var model: ModelName
@@ -47,6 +68,12 @@ public struct ChatRequest: Sendable, Equatable {
   public var streams = true
   /// Which of a provider's addresses and keys it goes by, where they were changed meanwhile; nil for today's.
   public var directory: Int?
+  /// Whether `<think>…</think>` at the start of an answer stays in its text.
+  public var keepsThink = false
+  /// Added to the body; one of a name that we would write ourselves stands in its place.
+  public var members: [BodyMember] = []
+  /// Added to the headers, likewise.
+  public var headers: [RequestHeader] = []
 
   public init(model: ModelName, messages: [Message]) {
     self.model = model

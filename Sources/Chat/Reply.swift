@@ -1,44 +1,10 @@
-/// Tokens as the server counted them. Chunks of a stream are not tokens; only `usage` says.
-public struct Usage: Sendable, Equatable {
-  public var input: Int
-  public var output: Int
-
-  public init(input: Int, output: Int) {
-    self.input = input
-    self.output = output
-  }
-}
-
-/// Why the model stopped.
-public enum FinishReason: Sendable, Equatable {
-  case stop, length, contentFilter, toolCalls
-  case other(String)
-
-  public init(_ text: String) {
-    switch text {
-    case "stop", "eos", "end_turn", "stop_sequence": self = .stop
-    case "length", "max_tokens": self = .length
-    case "content_filter": self = .contentFilter
-    case "tool_calls", "function_call": self = .toolCalls
-    default: self = .other(text)
-    }
-  }
-
-  public var text: String {
-    switch self {
-    case .stop: "stop"
-    case .length: "length"
-    case .contentFilter: "content_filter"
-    case .toolCalls: "tool_calls"
-    case .other(let text): text
-    }
-  }
-}
-
 /// What one try at a call brought, as far as it came: on failure `text` keeps what had arrived.
 public struct Attempt: Sendable {
   public var text = ""
   public var reasoning = ""
+  /// Calls of tools that came beside or instead of text.
+  public var toolCalls = 0
+  /// What the server counted; nil where it did not say.
   public var usage: Usage?
   public var finish: FinishReason?
   /// Why there is no answer; nil where there is one.

@@ -10,6 +10,12 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { "\(message) at byte \(offset)" }
+
+  /// Whether the text ends too early, and might be JSON if it went on.
+  public var isEarlyEnd: Bool { message == Self.end || message == Self.openString }
+
+  static let end = "unexpected end of JSON"
+  static let openString = "a string is not closed"
 }
 
 /// Walks JSON text (RFC 8259) without building a tree: the caller asks for what it expects and skips the rest.
@@ -20,13 +26,17 @@ public struct JSONCursor {
   public let bytes: UnsafeRawBufferPointer
   public private(set) var offset: Int
   private var depth = 0
+  private let isTolerant: Bool
 
   /// Hostile nesting ends here instead of in a stack overflow.
   public static let maximumDepth = 256
 
-  public init(_ bytes: UnsafeRawBufferPointer, offset: Int = 0) {
+  /// - Parameter tolerant: what is passed over (`skip`) may be nested as deep as it likes, and `NaN` and `Infinity` are numbers
+  ///   without a value: some servers write both in members that nobody reads.
+  public init(_ bytes: UnsafeRawBufferPointer, offset: Int = 0, tolerant: Bool = false) {
     self.bytes = bytes
     self.offset = offset
+    isTolerant = tolerant
   }
 
   public enum Kind: Sendable { case object, array, string, number, bool, null }
@@ -34,7 +44,7 @@ public struct JSONCursor {
   /// The kind of the value that starts here.
   public mutating func peek() throws(JSONError) -> Kind {
     skipSpace()
-    guard offset < bytes.count else { throw JSONError("unexpected end of JSON", at: offset) }
+    guard offset < bytes.count else { throw JSONError(JSONError.end, at: offset) }
     switch bytes[offset] {
     case UInt8(ascii: "{"): return .object
     case UInt8(ascii: "["): return .array
@@ -42,6 +52,9 @@ public struct JSONCursor {
     case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool
     case UInt8(ascii: "n"): return .null
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+    case UInt8(ascii: "N"), UInt8(ascii: "I"):
+      guard isTolerant else { throw JSONError("a value was expected", at: offset) }
+      return .number
     default: throw JSONError("a value was expected", at: offset)
     }
   }
@@ -95,6 +108,14 @@ public struct JSONCursor {
     JSONString.append(bytes, range, to: &text)
   }
 
+  /// The same for a text that comes in pieces: `half` is the first half of a surrogate pair with which the piece before ended, and
+  /// then the one with which this piece ends.
+  public mutating func appendString(to text: inout [UInt8], half: inout UInt16?) throws(JSONError) {
+    skipSpace()
+    let range = try stringRange()
+    JSONString.append(bytes, range, to: &text, half: &half)
+  }
+
   /// The characters of a number, as they stand.
   public mutating func numberText() throws(JSONError) -> Substring {
     skipSpace()
@@ -135,15 +156,40 @@ public struct JSONCursor {
     guard literal("null") else { throw JSONError("null was expected", at: offset) }
   }
 
-  /// Passes over one value of any kind, checking that it is well formed.
+  /// Passes over one value of any kind, checking that it is well formed. It goes down no stack, however deep the value is.
   public mutating func skip() throws(JSONError) {
-    switch try peek() {
-    case .object: try object { (_, inner: inout JSONCursor) throws(JSONError) in try inner.skip() }
-    case .array: try array { (_, inner: inout JSONCursor) throws(JSONError) in try inner.skip() }
-    case .string: _ = try stringRange()
-    case .number: try skipNumber()
-    case .bool: _ = try bool()
-    case .null: try null()
+    var levels = Levels()
+    value: while true {
+      switch try peek() {
+      case .object:
+        offset += 1
+        if try !ends(with: UInt8(ascii: "}")) {
+          try enter(&levels, isObject: true)
+          try name()
+          continue value
+        }
+      case .array:
+        offset += 1
+        if try !ends(with: UInt8(ascii: "]")) {
+          try enter(&levels, isObject: false)
+          continue value
+        }
+      case .string: _ = try stringRange()
+      case .number: try skipNumber()
+      case .bool: _ = try bool()
+      case .null: try null()
+      }
+      // A value is over: what holds it goes on, or ends too.
+      while let isObject = levels.innermost {
+        if try ends(with: isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+          levels.leave()
+          continue
+        }
+        try expect(UInt8(ascii: ","), isObject ? "`,` or `}` was expected" : "`,` or `]` was expected")
+        if isObject { try name() }
+        continue value
+      }
+      return
     }
   }
 
@@ -154,6 +200,28 @@ public struct JSONCursor {
   }
 
   // MARK: steps
+
+  private mutating func enter(_ levels: inout Levels, isObject: Bool) throws(JSONError) {
+    levels.enter(isObject)
+    if !isTolerant, depth + levels.count > Self.maximumDepth {
+      throw JSONError("nested more than \(Self.maximumDepth) deep", at: offset)
+    }
+  }
+
+  /// A member's name and its colon.
+  private mutating func name() throws(JSONError) {
+    skipSpace()
+    _ = try stringRange()
+    try expect(UInt8(ascii: ":"), "`:` was expected")
+  }
+
+  private mutating func ends(with byte: UInt8) throws(JSONError) -> Bool {
+    skipSpace()
+    guard offset < bytes.count else { throw JSONError(JSONError.end, at: offset) }
+    guard bytes[offset] == byte else { return false }
+    offset += 1
+    return true
+  }
 
   @inline(__always)
   private mutating func skipSpace() {
@@ -167,7 +235,7 @@ public struct JSONCursor {
 
   private mutating func expect(_ byte: UInt8, _ problem: String) throws(JSONError) {
     skipSpace()
-    guard offset < bytes.count else { throw JSONError("unexpected end of JSON", at: offset) }
+    guard offset < bytes.count else { throw JSONError(JSONError.end, at: offset) }
     guard bytes[offset] == byte else { throw JSONError(problem, at: offset) }
     offset += 1
   }
@@ -179,10 +247,7 @@ public struct JSONCursor {
   }
 
   private mutating func closes(_ byte: UInt8) throws(JSONError) -> Bool {
-    skipSpace()
-    guard offset < bytes.count else { throw JSONError("unexpected end of JSON", at: offset) }
-    guard bytes[offset] == byte else { return false }
-    offset += 1
+    guard try ends(with: byte) else { return false }
     depth -= 1
     return true
   }
@@ -205,7 +270,7 @@ public struct JSONCursor {
         offset += 1
         return start..<(offset - 1)
       case UInt8(ascii: "\\"):
-        offset += 2
+        try passEscape(ofStringAt: start)
       case 0..<0x20:
         throw JSONError("a control character must be escaped in a string", at: offset)
       default:
@@ -213,11 +278,28 @@ public struct JSONCursor {
       }
     }
     offset = bytes.count
-    throw JSONError("a string is not closed", at: start - 1)
+    throw JSONError(JSONError.openString, at: start - 1)
+  }
+
+  private mutating func passEscape(ofStringAt start: Int) throws(JSONError) {
+    guard offset + 1 < bytes.count else { throw JSONError(JSONError.openString, at: start - 1) }
+    switch bytes[offset + 1] {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+      UInt8(ascii: "r"), UInt8(ascii: "t"):
+      offset += 2
+    case UInt8(ascii: "u"):
+      for index in (offset + 2)..<(offset + 6) {
+        guard index < bytes.count else { throw JSONError(JSONError.openString, at: start - 1) }
+        guard JSONString.isHex(bytes[index]) else { throw JSONError("`\\u` needs four hexadecimal digits", at: offset) }
+      }
+      offset += 6
+    default: throw JSONError("a backslash stands before what cannot be escaped", at: offset)
+    }
   }
 
   private mutating func skipNumber() throws(JSONError) {
     let start = offset
+    if isTolerant, literal("NaN") || literal("Infinity") || literal("-Infinity") { return }
     if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
     let leading = offset
     guard digits() else { throw JSONError("a number was expected", at: start) }
@@ -247,12 +329,41 @@ public struct JSONKey: ~Copyable {
   let bytes: UnsafeRawBufferPointer
   let range: Range<Int>
 
-  /// Whether the key is `name`, byte for byte (an escaped spelling of it is not: no server writes one).
+  /// Whether the key is `name`, however it is escaped.
   public func `is`(_ name: StaticString) -> Bool {
-    guard range.count == name.utf8CodeUnitCount else { return false }
+    guard range.count == name.utf8CodeUnitCount else {
+      // An escape takes more bytes than what it stands for.
+      guard range.count > name.utf8CodeUnitCount, bytes[range].contains(UInt8(ascii: "\\")) else { return false }
+      return text.utf8.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    }
     for index in 0..<range.count where bytes[range.lowerBound + index] != name.utf8Start[index] { return false }
     return true
   }
 
   public var text: String { JSONString.decode(bytes, range) }
+}
+
+/// What is open around a value, as bits: the innermost 64 levels in a word, whatever is outside them in an array.
+private struct Levels {
+  private(set) var count = 0
+  private var bits: UInt64 = 0
+  private var outer: [UInt64] = []
+
+  /// Whether it is an object; nil where nothing is open.
+  var innermost: Bool? { count == 0 ? nil : bits & 1 == 1 }
+
+  mutating func enter(_ isObject: Bool) {
+    if count > 0, count % 64 == 0 {
+      outer.append(bits)
+      bits = 0
+    }
+    bits = bits << 1 | (isObject ? 1 : 0)
+    count += 1
+  }
+
+  mutating func leave() {
+    bits >>= 1
+    count -= 1
+    if count > 0, count % 64 == 0, let last = outer.popLast() { bits = last }
+  }
 }

@@ -40,6 +40,42 @@ public enum JSONString {
     if plain < end { text.append(contentsOf: bytes[plain..<end]) }
   }
 
+  /// Appends a text that comes in pieces: a pair of surrogates may be split between two of them.
+  static func append(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, to text: inout [UInt8], half: inout UInt16?) {
+    var start = range.lowerBound
+    let end = range.upperBound
+    if let high = half, !range.isEmpty {
+      half = nil
+      if let low = escapedUnit(bytes, start, end), 0xDC00...0xDFFF ~= low,
+        let scalar = Unicode.Scalar(0x10000 + ((UInt32(high) - 0xD800) << 10) + (low - 0xDC00))
+      {
+        text.append(contentsOf: String(Character(scalar)).utf8)
+        start += 6
+      } else {
+        text.append(contentsOf: "\u{FFFD}".utf8)
+      }
+    }
+    if end - start >= 6, let high = escapedUnit(bytes, end - 6, end), 0xD800...0xDBFF ~= high, !isEscaped(bytes, start, end - 6) {
+      append(bytes, start..<(end - 6), to: &text)
+      half = UInt16(high)
+    } else {
+      append(bytes, start..<end, to: &text)
+    }
+  }
+
+  /// The unit of a `\u` escape that stands at `index`.
+  private static func escapedUnit(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ end: Int) -> UInt32? {
+    guard index + 6 <= end, bytes[index] == UInt8(ascii: "\\"), bytes[index + 1] == UInt8(ascii: "u") else { return nil }
+    return unit(bytes, index + 2, end)
+  }
+
+  /// Whether the backslash at `index` is itself escaped by those before it.
+  private static func isEscaped(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ index: Int) -> Bool {
+    var first = index
+    while first > start, bytes[first - 1] == UInt8(ascii: "\\") { first -= 1 }
+    return (index - first) % 2 == 1
+  }
+
   /// The scalar of the four digits at `index` (and of a second escape where they are half of a pair), and what follows.
   private static func scalar(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ end: Int) -> (Unicode.Scalar, Int) {
     let replacement: Unicode.Scalar = "\u{FFFD}"
@@ -53,6 +89,13 @@ public enum JSONString {
       return (scalar, low + 6)
     }
     return (replacement, low)
+  }
+
+  static func isHex(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
+    default: false
+    }
   }
 
   private static func unit(_ bytes: UnsafeRawBufferPointer, _ index: Int, _ end: Int) -> UInt32? {

@@ -1,11 +1,19 @@
 import Chat
 import JSON
+import Threads
 import Transport
 
 /// Speaks to the providers of a registry: the `ModelClient` of a session.
 public final class ProviderClient: ModelClient {
   private let registry: Registry
   private let transport: HTTPTransport
+  /// How each model of this session wants its requests, where it has said so.
+  private let forms = Mutex<[Place: BodyForm]>([:])
+
+  private struct Place: Hashable {
+    var url: String
+    var model: String
+  }
 
   public init(registry: Registry, transport: HTTPTransport) {
     self.registry = registry
@@ -13,19 +21,44 @@ public final class ProviderClient: ModelClient {
   }
 
   public func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+    defer { feed?.finish() }
     guard let endpoint = registry.endpoint(request.model.provider, at: request.directory) else {
-      feed?.finish()
       return Attempt(failure: Failure(.notFound, "there is no provider `\(request.model.provider)`"))
     }
-    var http = HTTPRequest(endpoint.chat, method: .post(OpenAIRequest.body(request)), headers: endpoint.headers)
+    let place = Place(url: endpoint.chat.url, model: request.model.name)
+    var form = forms.withLock { $0[place] } ?? BodyForm(host: endpoint.chat.hostName)
+    var request = request
+    var answer = await send(request, form, to: endpoint, feed)
+    // A server may want the body otherwise, and say so: asked once more for each thing it names, and remembered.
+    for _ in 0..<2 {
+      guard let mended = form.mended(by: answer.attempt.failure, for: request) else { break }
+      form = mended
+      forms.withLock { $0[place] = mended }
+      answer = await send(request, form, to: endpoint, feed)
+    }
+    if answer.isEmptyStream, request.streams {
+      // llama-cpp-python says nothing at all where a stream cannot be had, and why where it is asked for the whole.
+      request.streams = false
+      answer = await send(request, form, to: endpoint, feed)
+    }
+    return answer.attempt
+  }
+
+  private func send(
+    _ request: ChatRequest, _ form: BodyForm, to endpoint: Registry.Endpoint, _ feed: TokenFeed?
+  ) async -> (attempt: Attempt, isEmptyStream: Bool) {
+    let own = request.headers.map { (name: $0.name, value: $0.value.reveal()) }
+    let headers = own.isEmpty ? endpoint.headers : endpoint.headers.replacing(own)
+    var http = HTTPRequest(endpoint.chat, method: .post(OpenAIRequest.body(request, form)), headers: headers)
     http.deadlines.connect = request.timeouts.connect
     http.deadlines.firstToken = request.timeouts.firstToken
     http.deadlines.idle = request.timeouts.idle
     http.deadlines.total = request.timeouts.total
-    let exchange = ChatExchange(decoder: OpenAIDecoder(), feed: feed)
+    let exchange = ChatExchange(decoder: OpenAIDecoder(keepsThink: request.keepsThink), feed: feed)
     let transfer = transport.transfer(http, handler: exchange)
     feed?.onDrain { transfer.resume() }
-    return exchange.finish(await transfer.run())
+    let result = await transfer.run()
+    return (exchange.finish(result), result.error == nil && exchange.decoder.isEmptyStream)
   }
 
   /// The names of the models that a provider says it has, sorted.

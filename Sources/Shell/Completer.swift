@@ -73,7 +73,8 @@ struct Completer: Sendable {
     case .percentile: return ["p90", "p95", "p99"].map { Completion($0) } + [off]
     case .duration: return ["10s", "30s", "60s", "2m"].map { Completion($0) } + [off]
     case .model: return models(word)
-    case .text, .texts: return [off]
+    case .text, .texts, .members, .headers: return [off]
+    case .choice(let words): return words.map { Completion($0) }
     case .number(let range): return [Completion("\(range.lowerBound)"), Completion("\(range.upperBound)")]
     case .whole: return []
     }

@@ -29,6 +29,8 @@ final class CurlLoop {
   private var commands: [Command] = []
   private var nextCommand = 0
   private var nextSweep: Int64 = .max
+  /// The last turn may have left bytes unread.
+  private var hasBacklog = false
   private var stopping = false
   /// The clock, read once a turn: what arrives within one arrives now.
   private var now = monotonicNow()
@@ -55,10 +57,12 @@ final class CurlLoop {
       launchSome()
       collectFinished()
       endTurns()
-      if monotonicNow() >= nextSweep { sweep() }
+      let late = monotonicNow() - nextSweep
+      // What waits in sockets is read before deadlines are looked at, within reason.
+      if late >= 0, !hasBacklog || late > 1_000_000_000 { sweep() }
       // Declared asleep only when there is nothing to do: a post before this is seen now, one after it wakes the driver.
       let mayWait = released.isEmpty && ready.isEmpty && nextCommand == commands.count && inbox.fallAsleep()
-      driver.turn(timeout: mayWait ? timeToSweep : 0)
+      hasBacklog = driver.turn(timeout: mayWait ? timeToSweep : 0) { now = monotonicNow() }
       inbox.awake()
       now = monotonicNow()
       collectFinished()
@@ -115,6 +119,7 @@ final class CurlLoop {
   private func start(_ transfer: Transfer) {
     guard transfer.state == .new else { return finish(transfer, error: .cancelled) }  // cancelled before it started
     transfer.started = now
+    transfer.lastActivity = now
     guard let host = transfer.host else {
       return finish(transfer, error: .badURL("not an http or https address: \(transfer.request.address.url.prefix(200))"))
     }
@@ -160,7 +165,6 @@ final class CurlLoop {
     transfer.loop = self
     transfer.shard = shard
     transfer.state = .live
-    transfer.lastActivity = now
     transfer.position = live.count
     live.append(transfer)
     let step = (transfer.request.deadlines.shortest?.nanoseconds ?? .max) / 4
@@ -202,7 +206,7 @@ final class CurlLoop {
     case .new: transfer.state = .done  // `start` comes later in the queue and finds this
     case .waiting: finish(transfer, error: .cancelled)
     case .live: end(transfer, with: .cancelled)
-    case .done: break
+    case .lingering, .done: break
     }
   }
 
@@ -210,6 +214,11 @@ final class CurlLoop {
     while let (handle, code) = driver.nextDone() {
       guard let context = cc_easy_get_ptr(handle, CURLINFO_PRIVATE) else { continue }
       let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+      if transfer.state == .lingering {
+        take(transfer)
+        forget(transfer)
+        continue
+      }
       guard transfer.state == .live, let easy = transfer.easy else { continue }
       if retriesStale(transfer, easy, code) { continue }
       end(transfer, with: code == CURLE_OK ? nil : transfer.ending ?? TransportError(code, easy, transfer))
@@ -240,7 +249,7 @@ final class CurlLoop {
     guard let easy = transfer.easy else { return }
     driver.remove(easy.handle, shard: transfer.shard)
     transfer.easy = nil
-    idleHandles.append(easy)
+    if PooledEasy.isReusable { idleHandles.append(easy) }
     let last = live.removeLast()
     if last !== transfer {
       last.position = transfer.position
@@ -249,12 +258,29 @@ final class CurlLoop {
   }
 
   private func finish(_ transfer: Transfer, error: TransportError?) {
-    transfer.state = .done
+    forget(transfer)
     if let error, let host = transfer.host { firstFailed(host, error) }
+    deliver(transfer, error)
+  }
+
+  private func forget(_ transfer: Transfer) {
+    transfer.state = .done
+    transfer.loop = nil
+  }
+
+  /// The owner of an answer that is whole waits no longer. Its transfer has a moment to end by itself: a connection that is closed in the
+  /// middle of an answer cannot be used again, and a server that leaves it open would hold the call to its deadline.
+  private func complete(_ transfer: Transfer) {
+    transfer.state = .lingering
+    transfer.lastActivity = now
+    nextSweep = min(nextSweep, now + Transfer.lingering)
+    deliver(transfer, nil)
+  }
+
+  private func deliver(_ transfer: Transfer, _ error: TransportError?) {
     if transfer.isDirty { transfer.handler?.turnEnded() }
     transfer.isDirty = false
     transfer.handler = nil
-    transfer.loop = nil
     let duration = Duration.nanoseconds(monotonicNow() - transfer.started)
     transfer.handover.give()
     transfer.continuation?.resume(returning: TransferResult(error: error, duration: duration))
@@ -265,30 +291,60 @@ final class CurlLoop {
     for transfer in dirty where transfer.isDirty {
       transfer.isDirty = false
       transfer.handler?.turnEnded()
+      if transfer.isComplete, transfer.state == .live { complete(transfer) }
     }
     dirty.removeAll(keepingCapacity: true)
   }
 
   /// Ends what has run out of time. One pass over all that is live costs less than a timer for each.
+  ///
+  /// Nothing is ended at first sight: after a SIGSTOP, or the sleep of a laptop, every deadline is over and the bytes that meet it wait
+  /// in the sockets. What is overdue is looked at again once they have been read.
   private func sweep() {
     let now = monotonicNow()
     var step: Int64 = 1_000_000_000
     for transfer in live.reversed() {
-      let deadlines = transfer.request.deadlines
-      if let shortest = deadlines.shortest { step = min(step, max(shortest.nanoseconds / 4, 5_000_000)) }
-      if let total = deadlines.total, now - transfer.started > total.nanoseconds {
-        end(transfer, with: .timedOut(.total, after: total))
-      } else if transfer.isPaused {
+      if transfer.state == .lingering {
+        let left = transfer.lastActivity + Transfer.lingering - now
+        guard left <= 0 else {
+          step = min(step, left)
+          continue
+        }
+        take(transfer)
+        forget(transfer)
         continue
-      } else if let first = deadlines.firstToken, now - transfer.started > first.nanoseconds, transfer.isWaiting {
-        end(transfer, with: .timedOut(.firstToken, after: first))
-      } else if transfer.received == 0 {
-        continue
-      } else if let idle = deadlines.idle, now - transfer.lastActivity > idle.nanoseconds {
-        end(transfer, with: .timedOut(.idle, after: idle))
       }
+      if let shortest = transfer.request.deadlines.shortest { step = min(step, max(shortest.nanoseconds / 4, 5_000_000)) }
+      guard let error = overdue(transfer, now) else {
+        transfer.overdue = nil
+        continue
+      }
+      if let first = transfer.overdue {
+        // More may be on its way as long as something is read, within reason.
+        if first.received == transfer.received || now - first.at > 1_000_000_000 {
+          end(transfer, with: error)
+          continue
+        }
+        transfer.overdue?.received = transfer.received
+      } else {
+        transfer.overdue = (now, transfer.received)
+      }
+      step = min(step, 5_000_000)
     }
     nextSweep = live.isEmpty ? .max : now + step
+  }
+
+  private func overdue(_ transfer: Transfer, _ now: Int64) -> TransportError? {
+    let deadlines = transfer.request.deadlines
+    if let total = deadlines.total, now - transfer.started > total.nanoseconds { return .timedOut(.total, after: total) }
+    if transfer.isPaused { return nil }
+    let silence = now - transfer.lastActivity
+    if transfer.isWaiting {
+      if let first = deadlines.firstToken, silence > first.nanoseconds { return .timedOut(.firstToken, after: first) }
+    } else if let idle = deadlines.idle, silence > idle.nanoseconds {
+      return .timedOut(.idle, after: idle)
+    }
+    return nil
   }
 
   /// Whoever posts after the end gets an answer too.
@@ -317,7 +373,8 @@ extension CurlLoop {
   static func receivedHeader(_ bytes: UnsafeRawBufferPointer, _ context: UnsafeMutableRawPointer?) -> Int {
     guard let transfer = transfer(context) else { return 0 }
     transfer.received += bytes.count
-    transfer.lastActivity = transfer.loop?.now ?? 0
+    guard transfer.state == .live else { return bytes.count }  // trailers of an answer that has been handed over
+    if transfer.handler?.progress == nil { transfer.lastActivity = transfer.loop?.now ?? 0 }
     let head = transfer.head.line(bytes)
     if transfer.head.total > transfer.request.maximumHead {
       transfer.ending = .tooLarge("more than \(transfer.request.maximumHead >> 10) KiB of headers")
@@ -328,14 +385,22 @@ extension CurlLoop {
   }
 
   static func receivedBody(_ bytes: UnsafeRawBufferPointer, _ context: UnsafeMutableRawPointer?) -> Int {
-    guard let transfer = transfer(context), let handler = transfer.handler else { return 0 }
+    guard let transfer = transfer(context) else { return 0 }
     transfer.received += bytes.count
-    transfer.lastActivity = transfer.loop?.now ?? 0
+    if transfer.state == .lingering {
+      transfer.spare += bytes.count
+      return transfer.spare > Transfer.maximumSpare ? 0 : bytes.count
+    }
+    guard let handler = transfer.handler else { return 0 }
     if transfer.received - transfer.head.total > transfer.request.maximumBody {
       transfer.ending = .tooLarge("more than \(transfer.request.maximumBody >> 20) MiB of body")
       return 0
     }
+    let before = handler.progress
     let verdict = handler.received(body: bytes)
+    // Until the answer begins every byte is a sign of life; from then on only more of it is.
+    let after = handler.progress
+    if after == nil || after != before || handler.isWaiting { transfer.lastActivity = transfer.loop?.now ?? 0 }
     transfer.loop?.noteDirty(transfer)
     switch verdict {
     case .proceed: break
@@ -345,6 +410,7 @@ extension CurlLoop {
     case .stop:
       transfer.ending = .stopped
       return 0
+    case .complete: transfer.isComplete = true
     }
     return bytes.count
   }

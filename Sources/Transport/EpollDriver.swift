@@ -121,11 +121,12 @@
       sockets[Int(fd)] = nil
     }
 
-    func turn(timeout: Int64?) {
+    func turn(timeout: Int64?, woke: () -> Void) -> Bool {
       let now = monotonicNow()
       let due = shards.compactMap(\.deadline).min().map { max(0, $0 - now) }
       let wait = [timeout, due].compactMap { $0 }.min() ?? -1
       let count = ready.withUnsafeMutableBufferPointer { cc_epoll_wait(epoll, $0.baseAddress!, Int32($0.count), wait) }
+      woke()
       for index in 0..<max(0, Int(count)) {
         let (fd, events) = (ready[index].fd, ready[index].events)
         if fd == eventfd {
@@ -139,21 +140,28 @@
           act(on: fd, events)
         }
       }
-      openSome()
+      let openedAll = openSome()
       runDue()
+      return Int(count) == ready.count || !openedAll
     }
 
     /// What arrives on a stream goes before the handshakes of a thousand others, which take the time that is theirs: what is left over
     /// is told of again by the next wait.
-    private func openSome() {
-      if opening.isEmpty { return }
-      let end = monotonicNow() + CurlLoop.slice
-      for event in opening {
-        act(on: event.fd, event.events)
-        settle(event.fd)
-        if monotonicNow() >= end { break }
+    ///
+    /// - Returns: whether nothing was left over.
+    private func openSome() -> Bool {
+      var done = 0
+      if !opening.isEmpty {
+        let end = monotonicNow() + CurlLoop.slice
+        for event in opening {
+          act(on: event.fd, event.events)
+          settle(event.fd)
+          done += 1
+          if monotonicNow() >= end { break }
+        }
       }
-      opening.removeAll(keepingCapacity: true)
+      defer { opening.removeAll(keepingCapacity: true) }
+      return done == opening.count
     }
 
     private func act(on fd: Int32, _ events: Int32) {

@@ -14,6 +14,9 @@ public final class HTTPAddress: @unchecked Sendable {
   /// Nil where libcurl cannot parse the URL; its own words for that come with the first transfer.
   let parsed: OpaquePointer?
 
+  /// In lower case; empty where it is no http or https URL.
+  public var hostName: String { host?.host ?? "" }
+
   public init(_ url: String) {
     self.url = url
     host = HostKey(url: url)

@@ -11,7 +11,10 @@ protocol MultiDriver: AnyObject {
   func add(_ easy: Easy) -> Int?
   func remove(_ easy: Easy, shard: Int)
   /// Waits until something is ready, `wake` is called or the time is over (nil: for ever), then lets libcurl work.
-  func turn(timeout: Int64?)
+  ///
+  /// - Parameter woke: called between the two.
+  /// - Returns: whether more was ready than was looked at.
+  func turn(timeout: Int64?, woke: () -> Void) -> Bool
   /// Lets libcurl do what is due now, without waiting.
   func runDue()
   func nextDone() -> (easy: Easy, code: CURLcode)?
@@ -43,10 +46,12 @@ final class PollDriver: MultiDriver {
     _ = cc_multi_remove(multi, easy)
   }
 
-  func turn(timeout: Int64?) {
+  func turn(timeout: Int64?, woke: () -> Void) -> Bool {
     let milliseconds = timeout.map { Int32(clamping: ($0 + 999_999) / 1_000_000) } ?? 3_600_000
     _ = cc_multi_poll(multi, milliseconds)
+    woke()
     _ = cc_multi_perform(multi)
+    return false
   }
 
   func runDue() { _ = cc_multi_perform(multi) }

@@ -59,6 +59,11 @@ final class PooledEasy {
     }
   }
 
+  /// Whether a handle may carry a second transfer. Before libcurl 8.1.1 (its pull request 11103) it keeps a pointer to the last header of
+  /// an answer when it frees them all, and a folded line at the start of the next answer is written there: a server could end the
+  /// program, after an answer that was whole too.
+  static let isReusable = cc_version_num() >= 0x080101
+
   deinit {
     cc_easy_cleanup(handle)
     errorBuffer.deallocate()

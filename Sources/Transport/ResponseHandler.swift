@@ -8,12 +8,15 @@ public protocol ResponseHandler: AnyObject {
   func received(body: UnsafeRawBufferPointer) -> BodyVerdict
   /// Whether what was asked for has yet to begin, though bytes have come (headers, keep-alive comments).
   var isWaiting: Bool { get }
+  /// A count that rises with what was asked for, and not with comments and the like; nil where every byte is wanted.
+  var progress: Int? { get }
   /// The bytes of this turn of the loop have all been handed over; wake consumers now, once.
   func turnEnded()
 }
 
 extension ResponseHandler {
   public var isWaiting: Bool { false }
+  public var progress: Int? { nil }
 }
 
 public enum BodyVerdict: Sendable {
@@ -22,6 +25,9 @@ public enum BodyVerdict: Sendable {
   case pause
   /// These bytes were taken and no more is wanted: end the transfer.
   case stop
+  /// The answer is whole: the transfer is over for its owner at the end of this turn. It may run on by itself for a moment, so that
+  /// its connection can be used again.
+  case complete
 }
 
 /// Status and headers, the headers left as they came until somebody asks.

@@ -29,6 +29,12 @@ public final class Transfer: @unchecked Sendable {
   var isPaused = false
   var isDirty = false
   var didRetryStale = false
+  /// The handler has all it wanted.
+  var isComplete = false
+  /// Since when a deadline is over, and what had been received then.
+  var overdue: (at: Int64, received: Int)?
+  /// Bytes that came after the answer was handed over.
+  var spare = 0
   /// Why we ended it, where it was us.
   var ending: TransportError?
 
@@ -37,7 +43,12 @@ public final class Transfer: @unchecked Sendable {
   /// Nothing of what was asked for has come.
   var isWaiting: Bool { received == 0 || handler?.isWaiting ?? false }
 
-  enum State { case new, waiting, live, done }
+  /// `lingering`: its answer has been handed over, and it may end by itself.
+  enum State { case new, waiting, live, lingering, done }
+
+  /// How long it may, in nanoseconds, and how many bytes may come meanwhile.
+  static let lingering: Int64 = 250_000_000
+  static let maximumSpare = 64 << 10
 
   init(_ request: HTTPRequest, handler: any ResponseHandler, transport: HTTPTransport) {
     self.request = request

@@ -32,10 +32,11 @@ import Threads
       while monotonicNow() < end {}
     }
 
-    func turn(timeout: Int64?) {
+    func turn(timeout: Int64?, woke: () -> Void) -> Bool {
       perTurn.append(sinceTurn)
       sinceTurn = 0
       if added == wanted { inbox.post(.stop) }
+      return false
     }
 
     func remove(_ easy: Easy, shard: Int) {}

@@ -28,6 +28,9 @@ extension Context {
     request.sampling = settings.sampling
     request.timeouts = settings.timeouts
     request.streams = settings.streaming
+    request.keepsThink = settings.keepsThink
+    request.members = settings.members
+    request.headers = settings.headers
     request.directory = (launch ?? begun)?.directory
     return PreparedCall(request, settings: sent)
   }
@@ -59,7 +62,7 @@ extension Context {
   func call(again old: PreparedCall, as form: ReplyForm? = nil) async -> (reply: Reply, parsed: Value?) {
     let before = (old.settings as? AnswerSettings)?.settings ?? Settings(of: old.request)
     var settings = session.settings
-    for setting in SettingDefinition.all where setting.shapesAnswers { setting.put(&settings, setting.get(before)) }
+    for setting in SettingDefinition.all where setting.shapesAnswers { setting.carry(from: before, to: &settings) }
     for override in overrides where !override.setting.shapesAnswers { override.setting.put(&settings, override.value) }
     for override in retried { override.setting.put(&settings, override.value) }
     var messages = old.request.messages
@@ -100,5 +103,8 @@ extension Settings {
     self.init(model: request.model)
     sampling = request.sampling
     streaming = request.streams
+    keepsThink = request.keepsThink
+    members = request.members
+    headers = request.headers
   }
 }

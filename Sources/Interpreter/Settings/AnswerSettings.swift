@@ -28,7 +28,7 @@ final class AnswerSettings: CallSettings {
   convenience init(_ record: Record, model: ModelName) {
     var settings = Settings(model: model)
     for field in record.fields {
-      guard let setting = SettingDefinition.named(field.name.replacing("_", with: "-")), setting.shapesAnswers,
+      guard let setting = SettingDefinition.named(field.name.replacing("_", with: "-")), setting.shapesAnswers, !setting.isSecret,
         let value = try? setting.read(field.value)
       else { continue }
       setting.put(&settings, value)

@@ -8,6 +8,11 @@ public struct Settings: Sendable {
   public var sampling = Sampling()
   public var timeouts = Timeouts()
   public var streaming = true
+  /// Whether a model's `<think>…</think>` stays in its text.
+  public var keepsThink = false
+  /// Members added to the body of requests, and headers.
+  public var members: [BodyMember] = []
+  public var headers: [RequestHeader] = []
   /// Width, rates and budget.
   public var limits = Limits()
   public var retry = RetryPolicy()
@@ -52,6 +57,11 @@ public struct SettingDefinition: Sendable {
     case budget
     /// `p95`
     case percentile
+    case choice([String])
+    /// A record of members of a request's body.
+    case members
+    /// A record of headers.
+    case headers
   }
 
   /// What may be given, for errors and help.
@@ -67,12 +77,24 @@ public struct SettingDefinition: Sendable {
     case .width: "a whole number from 1 to \(Settings.maximumWidth), `auto`, or `auto 4..200`"
     case .budget: "`tokens 2000000`, or off"
     case .percentile: "p50 to p99, or off"
+    case .choice(let words): words.joined(separator: " or ")
+    case .members: "a record of members, {top_k: 20}, or off"
+    case .headers: "a record of headers, {\"X-Team\": env(\"TEAM\")}, or off"
     }
+  }
+
+  /// Whether its value may hold a key, and is kept out of tables, columns and errors.
+  var isSecret: Bool { if case .headers = kind { true } else { false } }
+
+  /// What is read of a secret is not what it is. Where the other has none (it came from a file), the one that is there stays.
+  func carry(from other: Settings, to settings: inout Settings) {
+    guard isSecret else { return put(&settings, get(other)) }
+    if !other.headers.isEmpty { settings.headers = other.headers }
   }
 
   var isOptional: Bool {
     switch (kind, name) {
-    case (.duration, _), (.text, _), (.texts, _), (.budget, _), (.percentile, _): true
+    case (.duration, _), (.text, _), (.texts, _), (.budget, _), (.percentile, _), (.members, _), (.headers, _): true
     case (_, "temperature"), (_, "top-p"), (_, "max-tokens"), (_, "seed"): true
     case (_, "rps"), (_, "rpm"), (_, "tpm"), (_, "stop-after"): true
     default: false
@@ -142,6 +164,19 @@ public struct SettingDefinition: Sendable {
       name: "streaming", summary: "ask for replies as streams (gives ttft, and a cancelled call stops the server)", kind: .onOff,
       isRequest: true,
       get: { .bool($0.streaming) }, put: { if case .bool(let on) = $1 { $0.streaming = on } }),
+    SettingDefinition(
+      name: "think",
+      summary: "whether `<think>…</think>` at the start of a reply goes to its `reasoning` (strip) or stays in the text (keep)",
+      kind: .choice(["strip", "keep"]), isRequest: true,
+      get: { .text($0.keepsThink ? "keep" : "strip") }, put: { $0.keepsThink = $1.asText == "keep" }),
+    SettingDefinition(
+      name: "request",
+      summary: "members added to the body of each request, in place of ours of that name; one that is nothing leaves ours out",
+      kind: .members, isRequest: true,
+      get: { $0.members.isEmpty ? .nothing : ExtraMembers.value($0.members) }, put: { $0.members = (try? ExtraMembers.read($1)) ?? [] }),
+    SettingDefinition(
+      name: "headers", summary: "headers added to each request; their values are shown nowhere", kind: .headers, isRequest: true,
+      get: { $0.headers.isEmpty ? .nothing : ExtraHeaders.value($0.headers) }, put: { $0.headers = (try? ExtraHeaders.read($1)) ?? [] }),
     SettingDefinition(
       name: "retries", summary: "further tries after a failure that may pass", kind: .whole(0...100), isRequest: true, isLive: true,
       get: { .int($0.retry.retries) }, put: { if case .int(let n) = $1 { $0.retry.retries = n } }),
@@ -217,6 +252,13 @@ extension SettingDefinition {
     case (.width, _) where SettingDefinition.width(given) != nil: return given
     case (.budget, _) where SettingDefinition.budget(given) != nil: return given
     case (.percentile, _) where SettingDefinition.percentile(given) != nil: return given
+    case (.choice(let words), .text(let word)) where words.contains(word): return given
+    case (.members, _):
+      _ = try ExtraMembers.read(given)
+      return given
+    case (.headers, _):
+      _ = try ExtraHeaders.read(given)
+      return given
     case (.onOff, .bool): return given
     case (.onOff, .text("on")): return .bool(true)
     case (.onOff, .text("off")): return .bool(false)

@@ -51,8 +51,8 @@ public struct ReplyField: Sendable {
     },
     ReplyField("finish", "why the model stopped: stop, length …") { $0.reply.attempt.finish.map { .text($0.text) } ?? .nothing },
     ReplyField("tokens", "tokens of the answer, as the server counted them") { $0.reply.attempt.usage.map { .int($0.output) } ?? .nothing },
-    ReplyField("usage", "all that the server counted: `usage.input`, `usage.output`") { row in
-      row.reply.attempt.usage.map { .record(Record([("input", .int($0.input)), ("output", .int($0.output))])) } ?? .nothing
+    ReplyField("usage", "all that the server counted: `usage.input`, `usage.output`, and what else it states") { row in
+      row.reply.attempt.usage?.value ?? .nothing
     },
     // Prices are not known yet, and a wrong sum of money is worse than none.
     ReplyField("cost", "nothing until prices are known", saved: .never) { _ in .nothing },
@@ -73,6 +73,18 @@ public struct ReplyField: Sendable {
 extension Message {
   /// A turn as the language has it.
   var value: Value { .record(Record([("role", .text(role.rawValue)), ("text", .text(text))])) }
+}
+
+extension Usage {
+  /// As `reply.usage` reads it; what the server did not state is not there.
+  fileprivate var value: Value {
+    var fields: [(String, Value)] = [("input", .int(input)), ("output", .int(output))]
+    if let cacheRead { fields.append(("cache_read", .int(cacheRead))) }
+    if let cacheWrite { fields.append(("cache_write", .int(cacheWrite))) }
+    if let reasoning { fields.append(("reasoning", .int(reasoning))) }
+    if let cost { fields.append(("cost", .number(cost))) }
+    return .record(Record(fields))
+  }
 }
 
 extension Failure {

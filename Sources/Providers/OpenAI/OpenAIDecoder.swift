@@ -5,86 +5,134 @@ import Transport
 /// Reads answers of `/chat/completions`, streamed (`chat.completion.chunk` events) or whole, and tells which it is from the
 /// answer itself: a stream request may be answered with one JSON document, and the other way round.
 ///
-/// An answer succeeds only with a finish reason and no error event. `[DONE]`, status 200 and a clean end prove nothing: some
-/// servers send all three after an error (`facts.md`, "What real servers do that breaks clients").
+/// A stream is an answer only with a finish reason of the known ones, with every event whole and sound, without an error in it, and
+/// ended by its mark or a clean end of the transfer. `[DONE]`, status 200 and a clean end alone prove nothing: some servers send all three
+/// after an error (`facts.md`, "What real servers do that breaks clients"). A document must parse to its end and its transfer must end
+/// cleanly.
 struct OpenAIDecoder: ReplyDecoder {
-  private(set) var text: [UInt8] = []
-  private(set) var isHopeless = false
-
   private enum Form { case unknown, stream, document }
   private var form = Form.unknown
   private var head: ResponseHead?
   private var events = SSEDecoder()
   private var buffer: [UInt8] = []
-  private var chunks = ChunkReader()
+  private var reading: AnswerReading
+  /// How much of a byte-order mark has come; nil when the start is behind us.
+  private var marked: Int? = 0
+  private var reads = 0
 
-  var hasBegun: Bool { form == .document || !text.isEmpty || !chunks.reasoning.isEmpty }
+  /// - Parameter keepsThink: leaves `<think>…</think>` in the text.
+  init(keepsThink: Bool = false) {
+    reading = AnswerReading(keepsThink: keepsThink)
+  }
+
+  var text: [UInt8] { reading.text }
+  var hasBegun: Bool { form == .document || reading.progress > 0 }
+  var progress: Int { form == .document ? reads : reading.progress }
+  var isHopeless: Bool { events.isTooLong || reading.failure != nil || reading.problem != nil }
+  var isEnded: Bool { form == .stream && reading.isEnded }
+  var hasFinished: Bool { form == .stream && reading.finish != nil }
+  var isEmptyStream: Bool {
+    form == .unknown && head.map { (200..<300).contains($0.status) && $0.isEventStream } ?? false
+  }
 
   mutating func begin(_ head: ResponseHead) {
     self.head = head
   }
 
   mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+    let bytes = marked == nil ? bytes : withoutMark(bytes)
+    guard !bytes.isEmpty else { return }
     if form == .unknown { form = guess(bytes) }
     switch form {
     case .stream:
       // Two fields changed side by side: exclusive access is to each, not to the whole.
-      readEvents(&events, &chunks, &text) { events, dispatch in events.feed(bytes, dispatch) }
-      if events.isTooLong { isHopeless = true }
-    case .document: buffer.append(contentsOf: bytes)
+      readEvents(&events, &reading, isWhole: true) { events, dispatch in events.feed(bytes, dispatch) }
+    case .document:
+      reads += 1
+      buffer.append(contentsOf: bytes)
     case .unknown: break
     }
   }
 
   mutating func finish(_ error: TransportError?) -> Attempt {
-    var attempt = Attempt()
     let status = head?.status ?? 0
     switch form {
-    case .stream:
-      // A last event without its blank line counts if it parses; if it does not, it was cut, which is no malformed event.
-      let problem = chunks.problem
-      readEvents(&events, &chunks, &text) { events, dispatch in events.finish(dispatch) }
-      chunks.problem = problem
-    case .document where (200..<300).contains(status):
-      buffer.withUnsafeBytes { chunks.readDocument($0, into: &text) }
+    // A last event without its blank line counts if it parses.
+    case .stream: readEvents(&events, &reading, isWhole: false) { events, dispatch in events.finish(dispatch) }
+    case .document where (200..<300).contains(status): buffer.withUnsafeBytes { reading.document($0) }
     case .document, .unknown: break
     }
-    attempt.text = String(decoding: text, as: UTF8.self)
-    attempt.reasoning = String(decoding: chunks.reasoning, as: UTF8.self)
-    attempt.usage = chunks.usage
-    attempt.finish = chunks.finish
+    reading.close()
+    var attempt = Attempt()
+    attempt.text = String(decoding: reading.text, as: UTF8.self)
+    attempt.reasoning = String(decoding: reading.reasoning, as: UTF8.self)
+    attempt.usage = reading.usage
+    attempt.finish = reading.finish
+    attempt.toolCalls = reading.toolCalls
     attempt.failure = failure(status, error)
+    if let failure = attempt.failure {
+      // The server declined to have it answered: that is its answer.
+      if failure.kind.isWrongAnswer { (attempt.failure, attempt.wrong) = (nil, failure) }
+    } else {
+      attempt.wrong = reading.wrong.map {
+        var wrong = $0
+        wrong.status = status
+        return wrong
+      }
+    }
     return attempt
   }
 
   private func failure(_ status: Int, _ error: TransportError?) -> Failure? {
-    if error == .cancelled { return Failure(.cancelled, "cancelled") }
-    if let failure = chunks.failure { return failure }
+    if error == .cancelled, !isEnded { return Failure(.cancelled, "cancelled") }
+    if let failure = reading.failure { return failure }
     if head != nil, !(200..<300).contains(status) {
       return FailureReader.read(status: status, body: buffer, head: head)
     }
-    if chunks.finish == .contentFilter { return Failure(.refused, "the content filter stopped the reply", status: status) }
-    // What breaks after the finish reason takes nothing away from the answer.
-    if chunks.finish != nil { return nil }
     if events.isTooLong { return Failure(.malformed, "an event is longer than \(SSEDecoder.maximumEvent >> 20) MiB", status: status) }
-    if let error, let failure = Failure(error) {
-      if case .broken(let words) = error, head != nil {
-        return Failure(.truncated, "the answer broke off after \(text.count) bytes of text: \(words)", status: status)
-      }
-      return failure
+    if form == .stream, let problem = reading.problem { return Failure(.malformed, problem, status: status) }
+    if !isEnded, let failure = broken(status, error) { return failure }
+    return form == .stream ? streamFailure(status) : documentFailure(status)
+  }
+
+  /// What ended the transfer, where it ended before the answer did.
+  private func broken(_ status: Int, _ error: TransportError?) -> Failure? {
+    guard let error, var failure = Failure(error) else { return nil }
+    // Silence after the finish reason takes nothing away: only the count of tokens could have followed.
+    if hasFinished, case .timedOut(.idle, _) = error { return nil }
+    if case .broken(let words) = error, head != nil {
+      failure = Failure(.truncated, "the answer broke off after \(reading.text.count) bytes of text: \(words)", status: status)
     }
-    if form == .document, !Self.isJSON(buffer) { return Failure(.malformed, Self.unlike(buffer), status: status) }
-    if let problem = chunks.problem { return Failure(.malformed, problem, status: status) }
-    switch form {
-    case .stream: return Failure(.truncated, "the stream ended without a finish reason", status: status)
-    case .document: return Failure(.malformed, Self.unlike(buffer), status: status)
-    case .unknown: return Failure(.malformed, "the answer was empty", status: status)
+    return failure
+  }
+
+  private func streamFailure(_ status: Int) -> Failure? {
+    if reading.isCutShort, !reading.isEnded { return Failure(.truncated, "the stream ended within an event", status: status) }
+    guard let finish = reading.finish else {
+      return Failure(.truncated, "the stream ended without a finish reason", status: status)
+    }
+    return stated(finish, status)
+  }
+
+  private func documentFailure(_ status: Int) -> Failure? {
+    if form == .unknown { return Failure(.malformed, "the answer was empty", status: status) }
+    if !Self.isJSON(buffer) { return Failure(.malformed, Self.unlike(buffer), status: status) }
+    if let problem = reading.problem { return Failure(reading.isCutShort ? .truncated : .malformed, problem, status: status) }
+    if !reading.hasMessage { return Failure(.malformed, Self.unlike(buffer), status: status) }
+    return reading.finish.flatMap { stated($0, status) }
+  }
+
+  private func stated(_ finish: FinishReason, _ status: Int) -> Failure? {
+    finish.failure.map {
+      var failure = $0
+      failure.status = status
+      return failure
     }
   }
 
   private static func isJSON(_ body: [UInt8]) -> Bool {
     let first = body.first { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }
-    return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+    return first == UInt8(ascii: "{") || first == UInt8(ascii: "[") || first == UInt8(ascii: "\"")
   }
 
   private static func unlike(_ body: [UInt8]) -> String {
@@ -95,20 +143,44 @@ struct OpenAIDecoder: ReplyDecoder {
     return "the answer is \(form): \(String(decoding: start, as: UTF8.self))"
   }
 
+  /// Passes over a byte-order mark, which reads may split.
+  private mutating func withoutMark(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    var index = 0
+    while let count = marked, index < bytes.count {
+      if count < mark.count, bytes[index] == mark[count] {
+        index += 1
+        marked = count + 1
+      } else {
+        marked = nil
+        // The first bytes of a mark, and then none: they were something else.
+        if count > 0, count < mark.count {
+          form = .document
+          buffer += mark[..<count]
+        }
+      }
+    }
+    return UnsafeRawBufferPointer(rebasing: bytes[index...])
+  }
+
   private func guess(_ bytes: UnsafeRawBufferPointer) -> Form {
     guard let first = bytes.first(where: { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }) else { return .unknown }
     if let status = head?.status, !(200..<300).contains(status) { return .document }
     switch first {
     case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "<"), UInt8(ascii: "\""): return .document
     case UInt8(ascii: "d"), UInt8(ascii: "e"), UInt8(ascii: ":"), UInt8(ascii: "i"), UInt8(ascii: "r"): return .stream
-    default: return head?["content-type"]?.hasPrefix("text/event-stream") == true ? .stream : .document
+    default: return head?.isEventStream == true ? .stream : .document
     }
   }
 }
 
+extension ResponseHead {
+  fileprivate var isEventStream: Bool { self["content-type"]?.lowercased().hasPrefix("text/event-stream") == true }
+}
+
 private func readEvents(
-  _ events: inout SSEDecoder, _ chunks: inout ChunkReader, _ text: inout [UInt8],
+  _ events: inout SSEDecoder, _ reading: inout AnswerReading, isWhole: Bool,
   _ step: (inout SSEDecoder, (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) -> Void
 ) {
-  step(&events) { _, data in chunks.read(data, into: &text) }
+  step(&events) { name, data in reading.event(name, data, isWhole: isWhole) }
 }

@@ -31,11 +31,8 @@ enum RateHeaders {
 
   /// - Parameter now: seconds since 1970.
   static func reset(_ text: String, now: Double) -> Duration? {
-    func positive(_ seconds: Double) -> Duration? {
-      seconds > 0 && seconds < 1e7 ? .milliseconds(Int((seconds * 1000).rounded(.up))) : nil
-    }
-    if let number = Double(text) { return positive(number > 1e9 ? number - now : number) }
-    if text.contains("T"), let moment = rfc3339(text) { return positive(moment - now) }
+    if let number = Double(text) { return RetryAfter.duration(seconds: number > 1e9 ? number - now : number) }
+    if text.contains("T"), let moment = rfc3339(text) { return RetryAfter.duration(seconds: moment - now) }
     var seconds = 0.0
     var rest = text[...]
     while !rest.isEmpty {
@@ -47,7 +44,7 @@ enum RateHeaders {
       guard let scale = ["d": 86400.0, "h": 3600, "m": 60, "s": 1, "ms": 0.001][unit] else { return nil }
       seconds += amount * scale
     }
-    return positive(seconds)
+    return RetryAfter.duration(seconds: seconds)
   }
 
   /// `2026-01-31T23:59:59Z` in seconds since 1970; fractions and offsets are accepted.

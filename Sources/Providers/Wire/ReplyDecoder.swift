@@ -8,8 +8,16 @@ protocol ReplyDecoder: Sendable {
   var text: [UInt8] { get }
   /// Whether the answer itself has begun: its first token, or the first byte of one that comes whole.
   var hasBegun: Bool { get }
-  /// Bytes that can never be part of an answer: the transfer may end.
+  /// How often something of the answer came: comments and empty events do not count.
+  var progress: Int { get }
+  /// What came can never become an answer: the transfer may end.
   var isHopeless: Bool { get }
+  /// Nothing that can still come changes what the row says.
+  var isEnded: Bool { get }
+  /// The model has stopped, and only its count of tokens and the mark of the end are to come.
+  var hasFinished: Bool { get }
+  /// It was to be a stream of events, and not one byte came.
+  var isEmptyStream: Bool { get }
   mutating func begin(_ head: ResponseHead)
   mutating func feed(_ bytes: UnsafeRawBufferPointer)
   /// What the answer was, when `error` (nil for a clean end) ended it. Timings are left to the caller.

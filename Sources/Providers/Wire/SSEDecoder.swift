@@ -60,7 +60,7 @@ struct SSEDecoder {
 
   private mutating func line(_ line: UnsafeRawBufferPointer, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
     if line.isEmpty {
-      if hasData { data.withUnsafeBytes { data in event.withUnsafeBytes { dispatch($0, data) } } }
+      if hasData || event.elementsEqual("error".utf8) { data.withUnsafeBytes { data in event.withUnsafeBytes { dispatch($0, data) } } }
       data.removeAll(keepingCapacity: true)
       event.removeAll(keepingCapacity: true)
       hasData = false
@@ -73,6 +73,12 @@ struct SSEDecoder {
       if data.count > Self.maximumEvent { isTooLong = true }
     } else if let value = field("event", of: line) {
       event = Array(value)
+    } else if let value = field("error", of: line) {
+      // No field of the standard's: llama.cpp's server once told of its errors so.
+      event = Array("error".utf8)
+      if hasData { data.append(0x0A) }
+      hasData = true
+      data.append(contentsOf: value)
     }
   }
 

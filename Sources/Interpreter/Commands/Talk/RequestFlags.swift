@@ -22,7 +22,7 @@ extension Invocation {
       }
       let value = try await context.value(given)
       let values: [Value]
-      if case .list(let elements) = value, setting.name != "stop" { values = elements } else { values = [value] }
+      if case .list(let elements) = value, setting.name != "stop", !setting.isSecret { values = elements } else { values = [value] }
       if values.isEmpty { throw error("`--\(setting.name)` is given an empty list", at: given.span) }
       result.append(
         (setting, try values.map { value in try context.located(given.span) { () throws(OperationError) in try setting.read(value) } }))
