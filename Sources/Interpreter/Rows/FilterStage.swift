@@ -4,6 +4,7 @@ import Language
 struct FilterStage: RowStage {
   let condition: Expression
   private let tally = RuleTally()
+  var mayDrop: Bool { true }
 
   init(condition: Expression) {
     self.condition = condition

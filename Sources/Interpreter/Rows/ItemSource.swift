@@ -10,6 +10,15 @@ protocol ItemSource: AnyObject, Sendable {
   var count: Int? { get }
   /// The items that are there already: what can be checked before anything is sent.
   var visible: [Value]? { get }
+  /// So many more can be of use, the next among them: told before it is asked for.
+  func want(_ count: Int)
+  /// No more is asked for.
+  func close() async
+}
+
+extension ItemSource {
+  func want(_ count: Int) {}
+  func close() async {}
 }
 
 final class ListSource: ItemSource {

@@ -15,6 +15,8 @@ protocol RowStage: Sendable {
   var isLight: Bool { get }
   /// How many rows it makes of one, where that is known.
   var width: Int { get }
+  /// Whether rows may go lost in it, so that how many come out cannot be told.
+  var mayDrop: Bool { get }
   /// What can be known to be wrong before the first row runs, given the items that are there already.
   func check(_ visible: [Value], _ context: Context) async throws
   /// None where the row is dropped.
@@ -33,6 +35,7 @@ extension RowStage {
   var callsModels: Bool { false }
   var isLight: Bool { false }
   var width: Int { 1 }
+  var mayDrop: Bool { false }
   func check(_ visible: [Value], _ context: Context) async throws {}
   func finish(_ context: Context) throws {}
   func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] { try await apply(row, context) }

@@ -6,11 +6,13 @@ import Threads
 /// Rows that have not been fetched yet, and what is to happen to each. Stages are added as the pipeline is read; nothing runs until
 /// somebody asks for the rows.
 ///
-/// Without models in it, it is a loop. With models, one producer waits for a slot for every row, in order, and only then makes a
-/// task for it: a million rows are never a million tasks.
+/// Without models in it, it is a loop. With models, one producer begins the rows, in order, and makes a task for each only then: a
+/// million rows are never a million tasks.
 struct RowStream: Sendable {
   let source: any ItemSource
   var stages: [any RowStage] = []
+  /// Steps behind the stages that go by the order of the rows. A stage behind them begins a stream of its own, fed by this one.
+  var tail: [OrderedStep] = []
   /// As it was when the statement was launched.
   let context: Context
 
@@ -21,83 +23,92 @@ struct RowStream: Sendable {
   }
 
   func adding(_ stage: any RowStage) -> RowStream {
+    guard tail.isEmpty else { return RowStream(source: StreamSource(self), stages: [stage], context: context) }
     var copy = self
     copy.stages.append(stage)
     return copy
   }
 
-  private var firstModelStage: Int? { stages.firstIndex { $0.callsModels } }
+  func adding(_ step: OrderedStep) -> RowStream {
+    var copy = self
+    copy.tail.append(step)
+    return copy
+  }
+
+  var firstModelStage: Int? { stages.firstIndex { $0.callsModels } }
 
   // MARK: taking the rows
 
   /// All rows as a list, in order. A cancelled run gives what had finished.
-  func collect(named: String?) async throws -> [Value] { try await collectRows(named: named).map(\.value) }
-
-  /// The same, each with its place.
-  func collectRows(named: String?) async throws -> [Row] {
+  func collect(named: String?) async throws -> [Value] {
     try await check()
-    let rows = Mutex<[Row]>([])
-    try await run(named: named, room: nil) { (finished: [Row], _: Int) in
-      rows.withLock { $0 += finished }
-    } partial: {
-      rows.withLock { $0.map(\.value) }
-    }
-    var all = rows.withLock { $0 }
-    // Rows mostly finish nearly in order; sorting what is sorted is cheap.
-    if !zip(all, all.dropFirst()).allSatisfy({ $0.index <= $1.index }) { all.sort { $0.index < $1.index } }
+    if tail.isEmpty { return try await collected(named: named).map(\.value) }
+    let taken = Mutex<[Value]>([])
+    let cursor = RowCursor(self, named: named, keepsUnsent: true) { taken.withLock { $0 } }
     do {
-      try finish()
+      while let values = try await cursor.nextOnes() { taken.withLock { $0 += values } }
     } catch {
-      // What came of the rows was paid for, whatever is wrong with a rule behind them.
-      if firstModelStage != nil, context.depth == 0 { context.session.globals.set("_", .list(all.map(\.value))) }
+      await cursor.close()
+      keep(taken.withLock { $0 }, error)
       throw error
     }
-    return all
+    return taken.withLock { $0 }
+  }
+
+  /// The same, each with its place. For streams without ordered steps.
+  func collectRows(named: String?) async throws -> [Row] {
+    try await check()
+    return try await collected(named: named)
+  }
+
+  private func collected(named: String?) async throws -> [Row] {
+    let rows = Mutex<[(place: Int, rows: [Row])]>([])
+    @Sendable func inOrder() -> [Row] {
+      var all = rows.withLock { $0 }
+      // Rows mostly finish nearly in order; sorting what is sorted is cheap.
+      if !zip(all, all.dropFirst()).allSatisfy({ $0.place <= $1.place }) { all.sort { $0.place < $1.place } }
+      return all.flatMap(\.rows)
+    }
+    do {
+      try await run(named: named, nil, keepsUnsent: true) { _ in
+      } finished: { (finished: [Row], place: Int) in
+        rows.withLock { $0.append((place, finished)) }
+      } partial: {
+        inOrder().map(\.value)
+      }
+      await source.close()
+      try finish()
+    } catch {
+      await source.close()
+      keep(inOrder().map(\.value), error)
+      throw error
+    }
+    return inOrder()
+  }
+
+  /// What came of the rows was paid for, whatever is wrong with a rule behind them.
+  private func keep(_ values: [Value], _ error: any Error) {
+    guard firstModelStage != nil, context.depth == 0, !values.isEmpty, !(error is CancellationError) else { return }
+    context.session.globals.set("_", .list(values))
   }
 
   /// Hands every row to `body`, in order, holding only a window of them in memory.
   func forEach(named: String?, _ body: (Value) async throws -> Void) async throws {
     try await check()
-    guard firstModelStage != nil else {
-      let program = RowProgram(stages, context)
-      var number = 0
-      while let item = try await source.next() {
-        if number % 256 == 0 { try Task.checkCancellation() }
-        for row in try await program.apply(from: 0, Row(index: number, value: item), context) { try await body(row.value) }
-        number += 1
-      }
-      return try finish()
-    }
-    let queue = RowQueue(room: max(1024, 8 * context.session.world.engine.limiter.inUse))
-    let production = Task<Void, any Error> {
-      defer { queue.finish() }
-      try await run(named: named, room: queue) { (rows: [Row], item: Int) in
-        queue.put(rows, item: item)
-      } partial: {
-        []
-      }
-    }
+    let cursor = RowCursor(self, named: named)
     do {
-      try await withTaskCancellationHandler {
-        while let rows = await queue.next() {
-          for row in rows { try await body(row.value) }
-        }
-        try await production.value
-      } onCancel: {
-        production.cancel()
-      }
-      try finish()
+      while let values = try await cursor.nextOnes() { for value in values { try await body(value) } }
     } catch {
       // Whoever takes the rows cannot go on (a full disk, say): nothing more is sent.
-      production.cancel()
-      while await queue.next() != nil {}
+      await cursor.close()
       throw error
     }
   }
 
   /// What is wrong with the items that are there already, before anything is sent.
   private func check() async throws {
-    guard var visible = source.visible else { return }
+    if let rows = source as? StreamSource { try await rows.stream.check() }
+    var visible = source.visible ?? []
     for stage in stages {
       try await stage.check(visible, context)
       // Behind a stage that makes new values of the items, what they will be is not known yet.
@@ -106,14 +117,16 @@ struct RowStream: Sendable {
   }
 
   /// Each stage says what it left out.
-  private func finish() throws { for stage in stages { try stage.finish(context) } }
+  func finish() throws { for stage in stages { try stage.finish(context) } }
 
   // MARK: running
 
-  /// - Parameter finished: takes each item's rows, as soon as they are done, from any thread.
-  private func run(
-    named: String?, room: RowQueue?, _ finished: @escaping @Sendable ([Row], Int) -> Void,
-    partial: @escaping @Sendable () -> [Value]
+  /// - Parameters:
+  ///   - begun: told whose calls they are, before the first.
+  ///   - finished: takes each row's rows with its place, as soon as they are done, from any thread.
+  func run(
+    named: String?, _ window: RowWindow?, keepsUnsent: Bool, _ begun: (Job) -> Void,
+    finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable () -> [Value]
   ) async throws {
     guard let first = firstModelStage else {
       let program = RowProgram(stages, context)
@@ -126,11 +139,12 @@ struct RowStream: Sendable {
       return
     }
     let scope = JobScope(context, named ?? "map", variable: named, total: total, hasRows: true)
+    begun(scope.job)
     scope.begin(partial: partial)
     defer { scope.end() }
     // The work is a task of its own, so that a key or `cancel` can end it and what finished is still taken.
     let work = Task<(any Error)?, Never>(executorPreference: stages.allSatisfy(\.isLight) ? context.session.world.executor : nil) {
-      await launch(from: first, scope, room, finished)
+      await launch(from: first, scope, window, keepsUnsent: keepsUnsent, finished)
     }
     scope.onCancel { work.cancel() }
     let error = await withTaskCancellationHandler {
@@ -141,11 +155,13 @@ struct RowStream: Sendable {
     if let error { throw error }
   }
 
-  /// Rows in all, if that is known.
-  private var total: Int? {
-    source.count.flatMap { count in
+  /// Rows that are begun in all, if that is known.
+  var total: Int? {
+    let wanted = stages.contains { $0.mayDrop } ? Int.max : OrderedTail(tail).wanted(for: .max)
+    return source.count.flatMap { count in
       let product = count.multipliedReportingOverflow(by: expansion)
-      return product.overflow ? nil : product.partialValue
+      if product.overflow { return wanted == .max ? nil : wanted }
+      return min(product.partialValue, wanted)
     }
   }
 
@@ -154,7 +170,7 @@ struct RowStream: Sendable {
 
   /// Makes a task for every row, as soon as one may begin; returns the first error that ended the run.
   private func launch(
-    from first: Int, _ scope: JobScope, _ room: RowQueue?, _ finished: @escaping @Sendable ([Row], Int) -> Void
+    from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool, _ finished: @escaping @Sendable ([Row], Int) -> Void
   ) async -> (any Error)? {
     let limiter = context.session.world.engine.limiter
     let failure = FirstError()
@@ -163,41 +179,53 @@ struct RowStream: Sendable {
     let executor = stages.allSatisfy(\.isLight) ? context.session.world.executor : nil
     let rowsBegun = RowGroup(scope.job, within: context.row)
     await withDiscardingTaskGroup { group in
-      var (number, sequence) = (0, 0)
+      var (number, place) = (0, 0)
       var unbegun: [Row] = []
+      // What the stages before the first model made of an item, in reverse.
+      var pending: [Row] = []
       do {
-        while scope.mayLaunch, !Task.isCancelled, failure.error == nil, let item = try await source.next() {
-          let rows = try await before.apply(from: 0, Row(index: number, value: item), context)
-          number += 1
-          scope.leftOut(expansion - rows.count)
-          for row in rows {
-            await room?.admit()
-            guard let begun = await limiter.begin(rowsBegun) else {
-              unbegun.append(row)
-              continue
+        rows: while scope.mayLaunch, !Task.isCancelled, failure.error == nil {
+          // A place first, and the item then: whoever makes the items is asked for no more than is wanted.
+          let wanted = await window?.admit()
+          if window != nil, wanted == nil { break }
+          while pending.isEmpty {
+            source.want(wanted ?? .max)
+            guard !Task.isCancelled, scope.mayLaunch, let item = try await source.next() else {
+              window?.giveBack()
+              break rows
             }
-            let place = sequence
-            sequence += 1
-            group.addTask(executorPreference: executor) {
-              var context = context
-              (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
-              var done: [Row] = []
-              do {
-                done = try await after.apply(from: 0, row, context)
-              } catch {
-                if !(error is CancellationError) { failure.note(error) }
-              }
-              limiter.end(begun)
-              scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil)
-              finished(done, place)
+            pending = try await before.apply(from: 0, Row(index: number, value: item), context).reversed()
+            number += 1
+            scope.leftOut(expansion - pending.count)
+          }
+          let row = pending.removeLast()
+          guard let begun = await limiter.begin(rowsBegun) else {
+            unbegun.append(row)
+            window?.giveBack()
+            continue
+          }
+          let own = place
+          place += 1
+          group.addTask(executorPreference: executor) {
+            var context = context
+            (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
+            var done: [Row] = []
+            do {
+              done = try await after.apply(from: 0, row, context)
+            } catch {
+              if !(error is CancellationError) { failure.note(error) }
             }
+            limiter.end(begun)
+            scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil)
+            finished(done, own)
           }
         }
-        if failure.error == nil, !scope.mayLaunch, room != nil, try await isUnfinished(unbegun) { scope.unsentUnkept() }
-        if room == nil, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
+        unbegun += pending.reversed()
+        if failure.error == nil, !keepsUnsent, !scope.mayLaunch, try await isUnfinished(unbegun) { scope.unsentUnkept() }
+        if keepsUnsent, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
           // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
-          await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, sequence] in
-            await keepUnsent(unbegun, before, after, number, sequence) { (rows: [Row], place: Int) in
+          await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, place] in
+            await keepUnsent(unbegun, before, after, number, place, window) { (rows: [Row], place: Int) in
               scope.unsent(rows)
               finished(rows, place)
             }
@@ -223,19 +251,21 @@ extension RowStream {
 
   /// A run that was stopped keeps a row for every prompt it did not send: `retry` finds them there.
   fileprivate func keepUnsent(
-    _ unbegun: [Row], _ before: RowProgram, _ after: RowProgram, _ number: Int, _ sequence: Int,
+    _ unbegun: [Row], _ before: RowProgram, _ after: RowProgram, _ number: Int, _ place: Int, _ window: RowWindow?,
     _ finished: @escaping @Sendable ([Row], Int) -> Void
   ) async {
-    var (number, sequence) = (number, sequence)
+    var (number, place) = (number, place)
     var rows = unbegun
-    while rows.count < Self.maximumUnsent, let item = try? await source.next() {
+    let most = min(Self.maximumUnsent, window?.left ?? .max)
+    while rows.count < most, let item = try? await source.next() {
       rows += (try? await before.apply(from: 0, Row(index: number, value: item), context)) ?? []
       number += 1
     }
     for row in rows {
       guard let unsent = await after.unsent(row, context) else { continue }
-      finished([unsent], sequence)
-      sequence += 1
+      if let window, !window.admitUnsent() { return }
+      finished([unsent], place)
+      place += 1
     }
   }
 }

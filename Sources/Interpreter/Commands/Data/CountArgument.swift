@@ -12,6 +12,13 @@ extension Invocation {
     }
     return count
   }
+
+  /// A step that goes by the order of the rows. A list that is there already stays one.
+  func ordered(_ stream: RowStream, _ step: OrderedStep) async throws -> Flow {
+    let stepped = stream.adding(step)
+    guard stream.source is ListSource, stream.stages.isEmpty, stream.tail.isEmpty else { return .rows(stepped) }
+    return .value(.list(try await stepped.collect(named: nil)))
+  }
 }
 
 final class Counter: Sendable {

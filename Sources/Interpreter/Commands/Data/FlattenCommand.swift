@@ -1,5 +1,4 @@
 import Language
-import Threads
 
 extension CommandDefinition {
   static let flatten = CommandDefinition(
@@ -7,7 +6,6 @@ extension CommandDefinition {
     takesInput: true,
     examples: ["[[1, 2], [3]] | flatten"]
   ) { call in
-    let values = try await call.values().values
-    return .value(.list(values.flatMap { $0.elements ?? [$0] }))
+    try await call.ordered(try await call.rows().stream, .flatten)
   }
 }
