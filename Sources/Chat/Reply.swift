@@ -39,6 +39,8 @@ public struct Reply: Sendable {
   public var waited: Duration = .zero
   /// Whether a second call was sent beside the first, which was late.
   public var hedged = false
+  /// Whether the answer was there already, and nothing was sent.
+  public var isFromMemory = false
 
   public init(call: PreparedCall, attempt: Attempt, attempts: Int, queued: Duration) {
     self.call = call

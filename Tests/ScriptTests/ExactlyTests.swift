@@ -25,6 +25,12 @@ import Testing
     // A chain: the second stage asks the first for no more than it needs.
     (#"let r = map 1..50 "say {it}" | take 9 | map "say x{text}" | take 2 ; print r.text"#, 4, #"["x1", "x2"]"#),
     (#"let r = map 1..50 "say {it}" | map "say x{text}" | take 2 ; print r.text"#, 4, #"["x1", "x2"]"#),
+    // What the second drops, the first sends on for.
+    (
+      #"let r = map 1..50 "say {it}" | take 40 | map "say {text}" | where number(text) % 3 == 0 | take 2 ; print r.text"#, 12,
+      #"["3", "6"]"#
+    ),
+    (#"let r = 1..100 | skip 10 | map "say {it}" | where number(text) % 5 == 0 | take 2 ; print r.text"#, 10, #"["15", "20"]"#),
     (#"let r = map 1..4 "say {it}" --samples 3 | take 5 ; print r.sample"#, 5, "[0, 1, 2, 0, 1]"),
     (#"let r = map 1..50 "say {it}" | take 0 ; print len(r)"#, 0, "0"),
     (#"let r = [[1, 2], [], [3, 4], [5]] | flatten | map "say {index}:{it}" | take 3 ; print r.text"#, 3, #"["0:1", "1:2", "2:3"]"#),

@@ -206,10 +206,12 @@ struct TestBench {
   let files: MemoryFiles
   let session: Session
 
-  init(files: [String: String] = [:], arguments: [String] = []) {
+  init(
+    files: [String: String] = [:], arguments: [String] = [], routes: [any CallRoute] = [], ledgers: [any CallLedger] = []
+  ) {
     self.files = MemoryFiles(files)
     let time = StillTime()
-    let engine = CallEngine(limiter: Limiter(time: time), client: model, time: time, random: { 0.5 })
+    let engine = CallEngine(limiter: Limiter(time: time), client: model, time: time, routes: routes, ledgers: ledgers, random: { 0.5 })
     let world = World(engine: engine, output: output, files: self.files, directory: AnyModel(), system: NoSystem())
     session = Session(world: world, settings: Settings(model: ModelName(provider: "sim", name: "fast")), arguments: arguments)
   }

@@ -211,7 +211,9 @@ extension Context {
   }
 
   func index(_ value: Value, _ index: Value, at span: Span) throws -> Value {
-    if let failure = value.failure ?? index.failure { throw noAnswer(failure, at: span) }
+    var unread = index.failure
+    if case .reply(let row) = value { unread = row.reply.failure ?? unread }
+    if let failure = unread { throw noAnswer(failure, at: span) }
     switch (value, index) {
     case (.record(let record), _) where index.asText != nil:
       if let field = record[index.text] { return field }

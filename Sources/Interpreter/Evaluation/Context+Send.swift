@@ -86,6 +86,7 @@ extension Context {
     let read = form?.read(received)
     let (reply, parsed) = (read?.1 ?? received, read?.0)
     job.called(reply)
+    row?.note(reply)
     if reply.succeeded {
       session.unanswered.remove(reply.call)
     } else {

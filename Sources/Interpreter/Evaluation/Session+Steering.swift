@@ -19,7 +19,7 @@ extension Session {
       case .never: return false
       case .always:
         // What shows itself live (`jobs --watch`) takes the screen, and waits.
-        return index == 0 && command.flags.isEmpty && command.arguments.allSatisfy(isJobName)
+        return index == 0 && command.flags.allSatisfy { $0.name.text == "in-order" } && command.arguments.allSatisfy(isJobName)
       case .liveSettings: return index == 0 && steers(setting: command.words)
       case .behind:
         return index > 0 && command.arguments.allSatisfy(isQuick) && command.flags.allSatisfy { $0.value.map(isQuick) ?? true }

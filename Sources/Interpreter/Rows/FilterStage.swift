@@ -23,11 +23,14 @@ struct FilterStage: RowStage {
 struct AddStage: RowStage {
   let column: Name
   let body: Expression
+  /// Rows whose column is a prompt's answer run side by side, like those of `map`.
+  let callsModels: Bool
   private let tally = RuleTally()
 
   init(column: Name, body: Expression) {
     self.column = column
     self.body = body
+    callsModels = body.mayCall
   }
 
   func finish(_ context: Context) throws { try tally.finish("add \(column.text)", "nothing for them", context) }
@@ -80,6 +83,7 @@ struct SelectStage: RowStage {
     for ((name, expression), tally) in zip(columns, tallies) {
       record[name] = try await tally.value(for: row.value, at: row.index) { try await inner.value(expression) }
     }
+    record.failure = row.value.failure
     return [Row(index: row.index, value: .record(record), variant: row.variant)]
   }
 }
@@ -97,12 +101,31 @@ struct EachStage: RowStage {
     do {
       let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
       // A chain's last reply is the row's; the item it was made for comes along.
-      if case .reply(let reply) = value {
-        return [Row(index: row.index, value: .reply(reply.with(origin: nil).with(index: row.index, item: row.value)))]
-      }
-      return [Row(index: row.index, value: value, variant: row.variant)]
+      return [Row(index: row.index, value: value.keepingFields(of: row).failing(with: nil), variant: row.variant)]
     } catch let diagnostic as Diagnostic {
       return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)))]
+    }
+  }
+}
+
+extension Value {
+  /// What a function gave for a row, with the fields of the row's item; the function's own win.
+  fileprivate func keepingFields(of row: Row) -> Value {
+    switch self {
+    case .reply(let reply):
+      let own = reply.data.filter { ReplyField.named($0.name) == nil && !$0.name.hasPrefix("input.") }
+      return .reply(reply.with(origin: nil).with(index: row.index, item: row.value).adding(own))
+    case .record(let record):
+      var all: Record
+      switch row.value {
+      case .record(let item): all = Record(item.fields)
+      case .reply(let item): all = Record(item.data)
+      default: return self
+      }
+      for field in record.fields { all[field.name] = field.value }
+      all.failure = record.failure
+      return .record(all)
+    default: return self
     }
   }
 }

@@ -45,7 +45,7 @@ struct JobScope: Sendable {
     }
   }
 
-  func begin(showsProgress: Bool = true, partial: (@Sendable () -> [Value])? = nil) {
+  func begin(showsProgress: Bool = true, partial: (@Sendable (_ inOrder: Bool) -> [Value])? = nil) {
     if counts, let partial { handle.setPartial(partial) }
     if counts, hasRows {
       let (limiter, job) = (session.world.engine.limiter, job)
@@ -99,7 +99,7 @@ struct JobScope: Sendable {
       return job.skipped()
     }
     let replies = values.compactMap { value -> ReplyRow? in if case .reply(let reply) = value { reply } else { nil } }
-    let failure = replies.lazy.compactMap(\.reply.failure).first
+    let failure = values.lazy.compactMap(\.failure).first
     if failure?.kind == .notSent { return }
     if !hasSent { job.launched() }
     for reply in replies where !reply.reply.succeeded { session.unanswered.add(reply.reply, isFinal: isTop) }

@@ -112,6 +112,23 @@ extension MapStage {
 }
 
 extension Expression {
+  /// Whether commands or functions of the user's run in it.
+  var mayCall: Bool {
+    switch node {
+    case .block, .pipeline: true
+    case .nothing, .bool, .int, .number, .duration, .name, .job: false
+    case .text(let pieces): pieces.contains { if case .hole(let inner) = $0 { inner.mayCall } else { false } }
+    case .list(let elements): elements.contains(where: \.mayCall)
+    case .record(let members): members.contains { $0.value.mayCall }
+    case .field(let base, _): base.mayCall
+    case .index(let base, let index): base.mayCall || index.mayCall
+    case .call(let callee, let arguments):
+      if case .name(let name) = callee.node, Functions.named(name) != nil { arguments.contains { $0.value.mayCall } } else { true }
+    case .unary(_, let operand): operand.mayCall
+    case .binary(_, let left, let right), .range(let left, let right): left.mayCall || right.mayCall
+    }
+  }
+
   /// Names, fields and literals only.
   var isLight: Bool {
     switch node {

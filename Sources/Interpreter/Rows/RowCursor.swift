@@ -1,4 +1,5 @@
 import Language
+import Scheduling
 import Threads
 
 /// Takes the rows of a stream one after the other, in order, and has no more of them made than are wanted. One consumer at a time,
@@ -37,16 +38,17 @@ final class RowCursor: Sendable {
       return
     }
     let limiter = stream.context.session.world.engine.limiter
-    let width = Mutex<@Sendable () -> Int>({ limiter.inUse })
-    let window = RowWindow(width: { width.withLock { $0 }() }, wanted: tail.wanted(for: .max))
+    let job = Mutex<Job?>(nil)
+    let window = RowWindow(
+      width: { job.withLock { $0 }.map { limiter.standing(of: $0).limit } ?? limiter.inUse }, wanted: tail.wanted(for: .max))
     self.window = window
     production = Task {
       defer { window.finish() }
-      try await stream.run(named: named, window, keepsUnsent: keepsUnsent) { job in
-        width.withLock { $0 = { limiter.standing(of: job).limit } }
+      try await stream.run(named: named, window, keepsUnsent: keepsUnsent) { begun in
+        job.withLock { $0 = begun }
       } finished: { (rows: [Row], place: Int) in
         window.put(rows, place: place)
-      } partial: {
+      } partial: { _ in
         partial()
       }
     }
@@ -102,6 +104,7 @@ final class RowCursor: Sendable {
         state.tail = tail
         return tail.wanted(for: state.outer == .max ? .max : max(0, state.outer - passed.count))
       }
+      if tail.wanted(for: .max) == 0 { window?.close() }
       window?.consumed(rows.count, wanted: left)
       if !passed.isEmpty { return passed }
     }

@@ -1,3 +1,5 @@
+import Chat
+
 /// The stages of a pipeline and what they run in: fixed when it is launched, and kept by the rows that failed.
 final class RowProgram: Sendable {
   let stages: [any RowStage]
@@ -55,6 +57,14 @@ final class RowOrigin: Sendable {
 }
 
 extension Row {
+  /// A row that is a reply tells what all calls took that it came of.
+  func with(chain: CallTally) -> Row {
+    guard case .reply(let reply) = value else { return self }
+    var copy = self
+    copy.value = .reply(reply.with(chain: chain))
+    return copy
+  }
+
   /// A row that a stage failed remembers where.
   fileprivate func keepingOrigin(of row: Row, at stage: Int, _ program: RowProgram) -> Row {
     guard case .reply(let reply) = value, reply.reply.error != nil, reply.origin == nil else { return self }

@@ -63,18 +63,21 @@ struct RowStream: Sendable {
 
   private func collected(named: String?) async throws -> [Row] {
     let rows = Mutex<[(place: Int, rows: [Row])]>([])
-    @Sendable func inOrder() -> [Row] {
+    @Sendable func byPlace() -> [(place: Int, rows: [Row])] {
       var all = rows.withLock { $0 }
       // Rows mostly finish nearly in order; sorting what is sorted is cheap.
       if !zip(all, all.dropFirst()).allSatisfy({ $0.place <= $1.place }) { all.sort { $0.place < $1.place } }
-      return all.flatMap(\.rows)
+      return all
     }
+    @Sendable func inOrder() -> [Row] { byPlace().flatMap(\.rows) }
     do {
       try await run(named: named, nil, keepsUnsent: true) { _ in
       } finished: { (finished: [Row], place: Int) in
         rows.withLock { $0.append((place, finished)) }
-      } partial: {
-        inOrder().map(\.value)
+      } partial: { isPrefix in
+        let all = byPlace()
+        let known = isPrefix ? all[..<(zip(all.indices, all).first { $0 != $1.place }?.0 ?? all.endIndex)] : all[...]
+        return known.flatMap(\.rows).map(\.value)
       }
       await source.close()
       try finish()
@@ -126,7 +129,7 @@ struct RowStream: Sendable {
   ///   - finished: takes each row's rows with its place, as soon as they are done, from any thread.
   func run(
     named: String?, _ window: RowWindow?, keepsUnsent: Bool, _ begun: (Job) -> Void,
-    finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable () -> [Value]
+    finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable (Bool) -> [Value]
   ) async throws {
     guard let first = firstModelStage else {
       let program = RowProgram(stages, context)
@@ -216,6 +219,7 @@ struct RowStream: Sendable {
               if !(error is CancellationError) { failure.note(error) }
             }
             limiter.end(begun)
+            done = done.map { $0.with(chain: begun.calls) }
             scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil)
             finished(done, own)
           }

@@ -118,22 +118,23 @@ final class RowWindow: Sendable {
     return rows
   }
 
-  /// Rows that were given out are used; of those to come so many are wanted.
+  /// Rows that were given out are used; of those to come so many are wanted, for now.
   func consumed(_ count: Int, wanted: Int) {
-    let closed = state.withLock { state -> CheckedContinuation<Int?, Never>? in
+    state.withLock { state in
       state.passed -= count
       state.wanted = wanted
-      guard wanted <= 0 else { return nil }
-      state.isClosed = true
-      defer { state.writer = nil }
-      return state.writer
     }
-    closed?.resume(returning: nil)
     letWriterOn()
   }
 
-  /// Nobody wants more: what waits to begin is told.
-  func close() { consumed(0, wanted: 0) }
+  /// Nobody will want more: what waits to begin is told.
+  func close() {
+    let writer = state.withLock { state in
+      state.isClosed = true
+      return state.writer.take()
+    }
+    writer?.resume(returning: nil)
+  }
 
   // MARK: room
 

@@ -13,7 +13,7 @@ public final class JobHandle: Sendable {
     var waiters: [Wait] = []
     var launch: Launch?
     /// What has finished so far, for `peek`.
-    var partial: (@Sendable () -> [Value])?
+    var partial: (@Sendable (_ inOrder: Bool) -> [Value])?
   }
 
   private let state = Mutex(State())
@@ -26,14 +26,15 @@ public final class JobHandle: Sendable {
   func finish(_ result: Result<Value, any Error>) {
     let waiters = state.withLock { state in
       state.result = result
-      state.partial = nil
+      // What came of a run that an error ended was paid for.
+      if case .success = result { state.partial = nil }
       defer { state.waiters = [] }
       return state.waiters
     }
     for waiter in waiters { waiter.end() }
   }
 
-  func setPartial(_ partial: @escaping @Sendable () -> [Value]) {
+  func setPartial(_ partial: @escaping @Sendable (_ inOrder: Bool) -> [Value]) {
     state.withLock { if $0.result == nil { $0.partial = partial } }
   }
 
@@ -65,10 +66,12 @@ public final class JobHandle: Sendable {
 
   var finished: Result<Value, any Error>? { state.withLock { $0.result } }
 
-  /// The rows that have finished so far, in no particular order.
-  func soFar() -> [Value] {
+  /// The rows that have finished so far, by their places.
+  ///
+  /// - Parameter inOrder: only those before the first that has not finished.
+  func soFar(inOrder: Bool = false) -> [Value] {
     let (result, partial) = state.withLock { ($0.result, $0.partial) }
     if case .success(let value)? = result { return value.elements ?? [value] }
-    return partial?() ?? []
+    return partial?(inOrder) ?? []
   }
 }

@@ -125,6 +125,13 @@ extension Value {
       if case .record(let a) = self, case .record(let b) = other {
         return .record(b.fields.reduce(into: a) { $0[$1.name] = $1.value })
       }
+      if case .reply(let row) = self, case .record(let b) = other {
+        if let taken = b.fields.first(where: { ReplyField.named($0.name) != nil }) {
+          throw OperationError(
+            "`\(taken.name)` is a reply's own field; a column needs another name", help: "`help fields` lists the names that are taken")
+        }
+        return .reply(row.adding(b.fields))
+      }
       return try arithmetic(op, other)
     case .subtract, .multiply, .divide, .remainder: return try arithmetic(op, other)
     // Decided by the evaluator, since the right side may not run.

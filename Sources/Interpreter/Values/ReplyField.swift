@@ -50,24 +50,34 @@ public struct ReplyField: Sendable {
       .record(($0.reply.call.settings as? AnswerSettings)?.record ?? Record())
     },
     ReplyField("finish", "why the model stopped: stop, length …") { $0.reply.attempt.finish.map { .text($0.text) } ?? .nothing },
-    ReplyField("tokens", "tokens of the answer, as the server counted them") { $0.reply.attempt.usage.map { .int($0.output) } ?? .nothing },
+    ReplyField("tokens", "tokens of the answer, or of all answers of a chain, as the server counted them") {
+      $0.usage.map { .int($0.output) } ?? .nothing
+    },
     ReplyField("usage", "all that the server counted: `usage.input`, `usage.output`, and what else it states") { row in
-      row.reply.attempt.usage?.value ?? .nothing
+      row.usage?.value ?? .nothing
     },
     // Prices are not known yet, and a wrong sum of money is worse than none.
     ReplyField("cost", "nothing until prices are known", saved: .never) { _ in .nothing },
     ReplyField("queued", "the wait for leave to send, and between tries") { .duration($0.reply.queued) },
     ReplyField("waited", "the wait between tries") { .duration($0.reply.waited) },
     ReplyField("ttft", "from the request to the first content") { $0.reply.attempt.ttft.map(Value.duration) ?? .nothing },
-    ReplyField("latency", "from the request to its end") { .duration($0.reply.attempt.latency) },
+    ReplyField("latency", "from the request to its end; of a chain, of all its requests") {
+      .duration($0.chain?.latency ?? $0.reply.attempt.latency)
+    },
     ReplyField("attempts", "how often it was sent") { .int($0.reply.attempts) },
-    ReplyField("calls", "the calls that this row took; a chain takes several") { .int($0.reply.attempts > 0 ? 1 : 0) },
+    ReplyField("calls", "the calls that this row took; a chain takes several") {
+      .int($0.chain?.calls ?? ($0.reply.attempts > 0 ? 1 : 0))
+    },
     ReplyField("hedged", "whether a second call was sent beside the first") { .bool($0.reply.hedged) },
-    ReplyField("cached", "whether the answer was there already", saved: .never) { _ in .bool(false) },
+    ReplyField("cached", "whether the answer was there already", saved: .never) { .bool($0.reply.isFromMemory) },
     ReplyField("failed", "whether there is no answer") { .bool(!$0.reply.succeeded) },
     ReplyField("error", "`{kind, message, status}` of what is wrong, or nothing") { $0.reply.error?.value ?? .nothing },
     ReplyField("index", "its place among the rows", saved: .never) { .int($0.index) },
   ]
+}
+
+extension ReplyRow {
+  fileprivate var usage: Usage? { chain.map(\.usage) ?? reply.attempt.usage }
 }
 
 extension Message {

@@ -15,7 +15,7 @@ extension Value {
   /// The field of a record or reply; nil if it has none of this name.
   func field(_ name: String) -> Value? {
     switch self {
-    case .record(let record): record[name]
+    case .record(let record): record[name] ?? (record.failure == nil ? nil : record.standing(name))
     case .reply(let row): row.field(name)
     default: nil
     }
@@ -31,14 +31,52 @@ extension Value {
     }
   }
 
-  /// Why it has no answer, where it is a reply that failed.
-  var failure: Failure? { if case .reply(let row) = self { row.reply.failure } else { nil } }
+  /// Why it has no answer, where it is a reply that failed, or a row that was made of one.
+  var failure: Failure? {
+    switch self {
+    case .reply(let row): row.reply.failure
+    case .record(let record): record.failure
+    default: nil
+    }
+  }
+
+  /// A row that was made of another, or by a function for it: it has failed where that one had, or a reply within it.
+  func failing(with failure: Failure?) -> Value {
+    guard let failure = failure ?? inner else { return self }
+    switch self {
+    case .record(var record):
+      record.failure = failure
+      return .record(record)
+    default: return self
+    }
+  }
+
+  /// The first failure within a record.
+  private var inner: Failure? {
+    guard case .record(let record) = self else { return nil }
+    for field in record.fields {
+      if let failure = field.value.failure { return failure }
+      if case .list(let values) = field.value, let failure = values.lazy.compactMap(\.failure).first { return failure }
+    }
+    return nil
+  }
 
   /// How many of its elements are replies that failed.
   var failures: Int { elements?.count { $0.failure != nil } ?? 0 }
 
   /// What the fields of a reply that may be nothing hold: their fields are nothing then (`r.error.kind` of a good row).
   static let fieldsOfNothing: Set<String> = ["kind", "message", "status", "input", "output"]
+}
+
+extension Record {
+  /// What a row that has failed says of itself, where it has no field of that name.
+  fileprivate func standing(_ name: String) -> Value? {
+    switch name {
+    case "failed": .bool(true)
+    case "error": failure?.value
+    default: nil
+    }
+  }
 }
 
 extension ReplyRow {

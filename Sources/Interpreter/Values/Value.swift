@@ -74,6 +74,8 @@ extension Value {
 /// Named values in order.
 public struct Record: Sendable {
   public var fields: [(name: String, value: Value)]
+  /// Why the row that it was made of has no answer.
+  var failure: Failure?
 
   public init(_ fields: [(name: String, value: Value)] = []) {
     self.fields = fields
@@ -102,6 +104,8 @@ public final class ReplyRow: Sendable {
   public let parsed: Value?
   /// How it is made again, where something is wrong with it.
   let origin: RowOrigin?
+  /// What all calls of its chain took; nil where there was one.
+  let chain: CallTally?
 
   public convenience init(
     _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)] = [], parsed: Value? = nil
@@ -110,23 +114,40 @@ public final class ReplyRow: Sendable {
   }
 
   init(
-    _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)], parsed: Value?, origin: RowOrigin?
+    _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)], parsed: Value?, origin: RowOrigin?,
+    chain: CallTally? = nil
   ) {
     (self.reply, self.index, self.item, self.columns, self.parsed, self.origin) = (reply, index, item, columns, parsed, origin)
+    self.chain = chain
   }
 
   func adding(_ column: (name: String, value: Value)) -> ReplyRow {
     ReplyRow(
-      reply, index: index, item: item, columns: columns.filter { $0.name != column.name } + [column], parsed: parsed, origin: origin)
+      reply, index: index, item: item, columns: columns.filter { $0.name != column.name } + [column], parsed: parsed, origin: origin,
+      chain: chain)
+  }
+
+  /// With columns more, which come over those that it has.
+  func adding(_ more: [(name: String, value: Value)]) -> ReplyRow {
+    let names = Set(more.map(\.name))
+    return ReplyRow(
+      reply, index: index, item: item, columns: columns.filter { !names.contains($0.name) } + more, parsed: parsed, origin: origin,
+      chain: chain)
   }
 
   /// The same reply as another row.
   func with(index: Int, item: Value) -> ReplyRow {
-    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin)
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, chain: chain)
+  }
+
+  /// What its chain took, where that is more than its own call.
+  func with(chain: CallTally) -> ReplyRow {
+    guard chain.calls > 1 || chain.calls == 1 && reply.attempts == 0 else { return self }
+    return ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, chain: chain)
   }
 
   func with(origin: RowOrigin?) -> ReplyRow {
-    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin)
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, chain: chain)
   }
 }
 

@@ -7,11 +7,14 @@ public struct CallEngine: Sendable {
   public let client: any ModelClient
   public let time: any Timekeeper
   private let random: @Sendable () -> Double
+  private let routes: [any CallRoute]
+  private let ledgers: [any CallLedger]
 
   public init(
-    limiter: Limiter, client: any ModelClient, time: any Timekeeper,
+    limiter: Limiter, client: any ModelClient, time: any Timekeeper, routes: [any CallRoute] = [], ledgers: [any CallLedger] = [],
     random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
+    (self.routes, self.ledgers) = (routes, ledgers)
     self.limiter = limiter
     self.client = client
     self.time = time
@@ -36,6 +39,31 @@ public struct CallEngine: Sendable {
   public func call(
     _ prepared: PreparedCall, in job: Job, policy: RetryPolicy, hedge: Int? = nil, row: BegunRow? = nil, observer: Observer? = nil,
     revised: (@Sendable () -> PreparedCall?)? = nil, budgetSpent: (@Sendable () -> Bool)? = nil
+  ) async -> Reply {
+    let reply: Reply
+    if let known = answered(prepared) {
+      reply = known
+    } else {
+      reply = await live(prepared, in: job, policy, hedge, row, observer, revised, budgetSpent)
+    }
+    for ledger in ledgers { ledger.ended(reply.call, reply) }
+    return reply
+  }
+
+  /// By the first route that has the answer.
+  private func answered(_ call: PreparedCall) -> Reply? {
+    for route in routes {
+      guard let attempt = route.answer(call) else { continue }
+      var reply = Reply(call: call, attempt: attempt, attempts: 0, queued: .zero)
+      reply.isFromMemory = true
+      return reply
+    }
+    return nil
+  }
+
+  private func live(
+    _ prepared: PreparedCall, in job: Job, _ policy: RetryPolicy, _ hedge: Int?, _ row: BegunRow?, _ observer: Observer?,
+    _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?
   ) async -> Reply {
     var call = prepared
     var reply = Reply(call: call, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0, queued: .zero)
@@ -71,7 +99,7 @@ public struct CallEngine: Sendable {
         reply.attempt = race.attempt
         if race.isHedged { reply.hedged = true }
       } else {
-        reply.attempt = await send(call.request, permit, policy, observer, reply.attempts)
+        reply.attempt = await send(call, permit, policy, observer, reply.attempts)
       }
       guard let failure = reply.failure, !Task.isCancelled else { return reply }
       switch policy.decide(failure, attempts: reply.attempts, random: random()) {
@@ -108,17 +136,18 @@ public struct CallEngine: Sendable {
   }
 
   private func send(
-    _ request: ChatRequest, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int
+    _ call: PreparedCall, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int
   ) async -> Attempt {
+    for ledger in ledgers { ledger.sending(call, attempt: number) }
     let sent = time.now
     let attempt: Attempt
     if let watch = observer?.watch {
       let feed = TokenFeed()
       async let shown: Void = watch(feed, number)
-      attempt = await client.send(request, feed: feed)
+      attempt = await client.send(call.request, feed: feed)
       await shown
     } else {
-      attempt = await client.send(request, feed: nil)
+      attempt = await client.send(call.request, feed: nil)
     }
     limiter.release(permit, CallOutcome(attempt, sent: sent, maximumWait: policy.maximumWait))
     return attempt
@@ -141,7 +170,7 @@ extension CallEngine {
     let late = job.ttft(percentile: percentile)
     let race = await withTaskGroup(of: Event.self) { group in
       let begun = FirstToken()
-      group.addTask { .ended(await self.sendWatched(call.request, permit, policy, begun)) }
+      group.addTask { .ended(await self.sendWatched(call, permit, policy, begun)) }
       if let late {
         group.addTask {
           do { try await time.sleep(for: late) } catch { return .notSent }
@@ -153,7 +182,7 @@ extension CallEngine {
           }
           job.hedged()
           begun.noteHedge()
-          return .ended(await self.send(call.request, second, policy, nil, 2))
+          return .ended(await self.send(call, second, policy, nil, 2))
         }
       }
       var failed: Attempt?
@@ -172,10 +201,10 @@ extension CallEngine {
     return race
   }
 
-  private func sendWatched(_ request: ChatRequest, _ permit: Permit, _ policy: RetryPolicy, _ begun: FirstToken) async -> Attempt {
+  private func sendWatched(_ call: PreparedCall, _ permit: Permit, _ policy: RetryPolicy, _ begun: FirstToken) async -> Attempt {
     var observer = Observer()
     observer.watch = { feed, _ in while await feed.next() != nil { begun.come() } }
-    return await send(request, permit, policy, observer, 1)
+    return await send(call, permit, policy, observer, 1)
   }
 }
 

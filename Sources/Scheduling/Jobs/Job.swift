@@ -29,8 +29,10 @@ public final class Job: Sendable {
     public var skipped = 0
     /// Rows that a filter took out before anything was sent for them.
     public var leftOut = 0
-    /// Rows per second over the whole run, and its length so far.
+    /// The length of the run so far, pauses included.
     public var elapsed: Duration = .zero
+    /// Rows per second now (`RecentRate`); nil once it is over, and while that cannot be told yet.
+    public var recentRate: Double?
     public var p50: Duration?
     public var p95: Duration?
     public var failures: [FailureKind: (count: Int, example: Failure)] = [:]
@@ -39,13 +41,20 @@ public final class Job: Sendable {
     public var unanswered: Int { calls.unanswered + unmade }
     public var done: Int { succeeded + failed + skipped }
     public var inFlight: Int { launched - done - waiting }
-    public var rate: Double {
-      let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-      return seconds > 0 ? Double(done) / seconds : 0
+    /// Rows per second: now while it runs, over the whole run afterwards.
+    public var rate: Double { recentRate ?? (elapsed.seconds > 0 ? Double(done) / elapsed.seconds : 0) }
+
+    /// Rows per second that what is under way amounts to: after a change of the width that is so long before rows have ended by it.
+    private var rateUnderWay: Double? {
+      guard let p50, p50 > .zero, inFlight > 0, done > 0, calls.ended > 0 else { return nil }
+      return Double(inFlight) / p50.seconds / max(1, Double(calls.ended) / Double(done))
     }
+
     /// Time to the end at the present rate; nil where it cannot be told.
     public var eta: Duration? {
       guard let total, done > 0, rate > 0 else { return nil }
+      var rate = rate
+      if let soon = rateUnderWay, soon < rate / 2 || soon > rate * 2 { rate = soon }
       let seconds = Double(total - done) / rate
       return seconds < 1e9 ? .milliseconds(Int(seconds * 1000)) : nil
     }
@@ -74,6 +83,7 @@ public final class Job: Sendable {
     var stopLaunching = false
     var number: Int?
     var said: Set<String> = []
+    var recent: RecentRate
   }
 
   /// Its own among all jobs of the session.
@@ -83,7 +93,7 @@ public final class Job: Sendable {
   public let variable: String?
   private let time: any Timekeeper
   private let started: Duration
-  private let guarded = Mutex(Guarded())
+  private let guarded: Mutex<Guarded>
 
   public init(id: Int, name: String, variable: String? = nil, total: Int?, time: any Timekeeper) {
     self.id = id
@@ -91,6 +101,7 @@ public final class Job: Sendable {
     self.variable = variable
     self.time = time
     started = time.now
+    guarded = Mutex(Guarded(recent: RecentRate(started: started)))
     guarded.withLock { $0.progress.total = total }
   }
 
@@ -170,7 +181,9 @@ public final class Job: Sendable {
   ///   - stopAfter: errors of one kind in a row at which the job should stop; nil for never.
   /// - Returns: whether it should stop now.
   public func ended(failure: Failure?, hasSent: Bool = true, stopAfter: Int? = nil) -> Bool {
-    guarded.withLock { guarded in
+    let now = time.now
+    return guarded.withLock { guarded in
+      guarded.recent.ended(now: now)
       var stops = false
       if let failure {
         guarded.progress.failed += 1
@@ -204,6 +217,7 @@ public final class Job: Sendable {
       if let latencies = guarded.latencies, progress.calls.ended > 0 {
         progress.p50 = .milliseconds(latencies.valueAtPercentile(50))
         progress.p95 = .milliseconds(latencies.valueAtPercentile(95))
+        if guarded.ended == nil { progress.recentRate = guarded.recent.rate(now: time.now, p50: progress.p50) }
       }
       return progress
     }
@@ -230,6 +244,7 @@ public final class Job: Sendable {
     guarded.withLock { guarded in
       if guarded.progress.state == .running || guarded.progress.state == .paused {
         guarded.progress.state = paused ? .paused : .running
+        guarded.recent.setPaused(paused, now: time.now)
       }
     }
   }

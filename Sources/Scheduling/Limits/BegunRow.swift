@@ -1,3 +1,4 @@
+import Chat
 import Threads
 
 /// The rows of one pipeline that are under way, as the limiter sees them.
@@ -20,6 +21,7 @@ public final class BegunRow: Sendable {
   /// Whether it still counts. Written under the limiter's lock only.
   let counts = Atomic(true)
   private let sent = Atomic(false)
+  private let tally = Mutex(CallTally())
 
   init(_ group: RowGroup) {
     self.group = group
@@ -30,6 +32,19 @@ public final class BegunRow: Sendable {
 
   /// Whether it is a row of a pipeline that itself runs for a row.
   public var isWithinRow: Bool { group.parent != nil }
+
+  /// What its calls took, those of rows within it among them.
+  public var calls: CallTally { tally.withLock { $0 } }
+
+  /// A call of its has ended.
+  public func note(_ reply: Reply) {
+    guard reply.attempts > 0 else { return }
+    var row: BegunRow? = self
+    while let next = row {
+      next.tally.withLock { $0.add(reply) }
+      row = next.group.parent
+    }
+  }
 
   /// Whether its next call would be the first thing its job does for a new row: only such a call is held back by a stop.
   var isFresh: Bool { group.parent == nil && !hasSent }

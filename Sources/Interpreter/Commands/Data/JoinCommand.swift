@@ -50,6 +50,7 @@ extension CommandDefinition {
         names.insert(name)
         record.fields.append((name, found?[added] ?? .nothing))
       }
+      record.failure = value.failure
       joined.append(.record(record))
     }
     try tally.finish("join", "joined with nothing", call.context)
