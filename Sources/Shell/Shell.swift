@@ -187,7 +187,7 @@ public enum Shell {
         bytes += piece
         if bytes.count > 16 << 20 { return .failure(Misuse(description: "\(file): a script of more than 16 MiB")) }
       }
-      guard let text = String(validating: bytes, as: UTF8.self) else {
+      guard let text = Source.text(of: bytes) else {
         return .failure(Misuse(description: "\(file): this is not UTF-8 text"))
       }
       return .success(text)

@@ -13,6 +13,8 @@ extension TransportError {
     switch code {
     // What answers is no HTTP server.
     case CURLE_UNSUPPORTED_PROTOCOL where words.contains("HTTP/0.9"): self = .broken(words)
+    // 7.88's word for a header line that begins with a blank and continues none.
+    case CURLE_BAD_FUNCTION_ARGUMENT where transfer.received > 0: self = .broken("the server's headers cannot be read")
     case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: self = .badURL(words)
     case CURLE_OPERATION_TIMEDOUT: self = .timedOut(.connect, after: transfer.request.deadlines.connect ?? .zero)
     case CURLE_COULDNT_CONNECT where easy.osError == EMFILE || easy.osError == ENFILE: self = .noDescriptors

@@ -54,6 +54,7 @@ extension Fault {
       connection.send("HTTP/1.1 200 OK\r\nContent-Ty")
       connection.reset()
     },
+    Fault("closed within the headers", .connection, retried: true) { $0.send("HTTP/1.1 200 OK\r\nContent-Ty") },
     Fault("reset after the headers", .truncated, retried: true) { connection in
       connection.send(streamHead)
       connection.reset()

@@ -82,22 +82,24 @@ extension Parser {
     advance()
     if vocabulary.switches.contains(text) { return Flag(name: name, value: nil) }
     if endsArguments {
-      throw Diagnostic("`--\(text)` needs a value", at: name.span, help: "a word, a number, a text, a [list] or an (expression)")
+      throw Diagnostic(
+        "`--\(text)` needs a value", at: name.span, help: "a word, a number, a text, a [list], a {record} or an (expression)")
     }
     if case .flag = token.kind {
-      throw Diagnostic("`--\(text)` needs a value", at: name.span, help: "a word, a number, a text, a [list] or an (expression)")
+      throw Diagnostic(
+        "`--\(text)` needs a value", at: name.span, help: "a word, a number, a text, a [list], a {record} or an (expression)")
     }
     return Flag(name: name, value: try settingValue())
   }
 
-  /// A word, number, text, `[list]` or `(expression)`.
+  /// A word, number, text, `[list]`, `{record: …}` or `(expression)`.
   mutating func settingValue() throws(Diagnostic) -> SettingValue {
     let start = token.span.start
     switch token.kind {
     case .quote:
       let text = try text()
       return SettingValue(node: .expression(text), span: text.span)
-    case .symbol(.openParen):
+    case .symbol(.openParen), .symbol(.openBrace):
       let expression = try primary()
       return SettingValue(node: .expression(expression), span: expression.span)
     case .symbol(.openBracket):

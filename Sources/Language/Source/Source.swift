@@ -16,6 +16,11 @@ public final class Source: Sendable {
     lineStarts = starts
   }
 
+  /// The text of a script's bytes, without the byte-order mark that some editors begin with; nil if they are not UTF-8.
+  public static func text(of bytes: [UInt8]) -> String? {
+    String(validating: bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...], as: UTF8.self)
+  }
+
   /// The line of a byte offset, counted from 0.
   func line(of offset: Int) -> Int {
     var (low, high) = (0, lineStarts.count)

@@ -86,6 +86,7 @@ struct OpenAIDecoder: ReplyDecoder {
   private func failure(_ status: Int, _ error: TransportError?) -> Failure? {
     if error == .cancelled, !isEnded { return Failure(.cancelled, "cancelled") }
     if let failure = reading.failure { return failure }
+    if head == nil, error == nil { return Failure(.connection, "the connection was closed within the headers") }
     if head != nil, !(200..<300).contains(status) {
       return FailureReader.read(status: status, body: buffer, head: head)
     }

@@ -19,7 +19,7 @@ extension Invocation {
         if bytes.count > 16 << 20 { throw FileProblem("a script of more than 16 MiB") }
       }
     } catch let problem as FileProblem { throw self.error("\(place): \(problem.message)", at: span) }
-    guard let text = String(validating: bytes, as: UTF8.self) else { throw error("\(place): this is not UTF-8 text", at: span) }
+    guard let text = Source.text(of: bytes) else { throw error("\(place): this is not UTF-8 text", at: span) }
     guard session.beginImport(world.files.identity(place) ?? place, by: world.files.identity(context.source.name)) else {
       throw error("\(place) is already being read: a cycle", at: span)
     }
