@@ -44,7 +44,7 @@ import Testing
       let lines = try #require(history).lines
       #expect(lines.count == 10_000)
       #expect(lines.first?.hasPrefix("line 80000 ") == true && lines.last?.hasPrefix("line 89999 ") == true)
-      #expect(took < .seconds(5), "\(took)")
+      #expect(took < .seconds(30), "\(took)")
       history?.add("one more")
       // The rewriting runs beside us.
       let start = ContinuousClock.now
