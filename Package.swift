@@ -47,7 +47,7 @@ let package = Package(
     room("Providers", knows: ["Transport", "Chat", "JSON", "Threads"]),
     room("Transport", knows: ["CCurl", "Threads"]),
     room("Terminal", knows: ["TextWidth"]),
-    room("Editor", knows: ["CEdit", "TextWidth", "Threads"]),
+    room("Editor", knows: ["CEdit", "Terminal", "TextWidth", "Threads"]),
     room(
       "Simulator",
       knows: [
@@ -78,7 +78,7 @@ let package = Package(
     .testTarget(
       name: "ReliabilityTests", dependencies: ["Providers", "Transport", "Scheduling", "Chat", "JSON", "TestSupport", "Threads"],
       exclude: ["Streams"], swiftSettings: strict),
-    tests("PromptTests", of: ["Threads"]),
+    tests("PromptTests", of: ["Terminal", "TestSupport", "Threads"]),
     tests("ArchitectureTests", of: []),
   ],
   swiftLanguageModes: [.v6]

@@ -1,4 +1,5 @@
 import CEdit
+import Terminal
 
 #if canImport(Glibc)
   import Glibc
@@ -46,10 +47,14 @@ final class EditorThread {
         continue
       }
       continuation = request.continuation
-      let result = edit(request.initial)
+      let result = edit(request.initial, request.cursor)
       // Whoever posts from now on writes to the screen itself; what came before is printed here.
       let rest = editor.stopReading()
-      if !rest.isEmpty { Screen.write(rest.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")) }
+      if !rest.isEmpty {
+        var out = Drawing()
+        out.text(rest)
+        Screen.write(out)
+      }
       request.reply.resume(returning: result)
     }
   }
@@ -63,23 +68,25 @@ final class EditorThread {
 
   // MARK: one statement
 
-  private func edit(_ initial: String) -> Edited {
+  private func edit(_ initial: String, _ cursor: Int?) -> Edited {
     guard let libedit, !inputEnded, waitForTerminal() else { return .gone }
     mode.enter(pastes: true)
+    keys.append(PendingInput.take())
     (outcome, pasted, menu, search, walk) = (nil, "", nil, nil, nil)
     styled = ("", -1, nil, "")
     size = Screen.size
-    if !initial.isEmpty { offered = initial }
+    if !initial.isEmpty { offered = (initial, cursor) }
     undoStack.begin("", 0)
     var count: Int32 = 0
     _ = ce_read(libedit, &count)
     let result = outcome ?? .end
+    PendingInput.leave(keys.takeRest())
     mode.leave(pastes: true)
     return result
   }
 
   /// A text to begin with; libedit empties its buffer when it begins to read, so it is put there with the first key.
-  private var offered: String?
+  private var offered: (text: String, cursor: Int?)?
 
   // MARK: the text
 
@@ -159,9 +166,9 @@ final class EditorThread {
   /// libedit asks for a key: draw what there is, then wait for the terminal or a wake-up.
   private func readKey(_ key: UnsafeMutablePointer<wchar_t>?) -> Int32 {
     guard let key else { return 0 }
-    if let text = offered {
+    if let (text, cursor) = offered {
       offered = nil
-      replace(text)
+      replace(text, cursor: cursor)
     }
     while true {
       if outcome != nil { return 0 }

@@ -25,9 +25,11 @@ public final class ForegroundKeys: Sendable {
     var counts = [Int](repeating: 0, count: Holder.allCases.count)
     var handlers = [(@Sendable (Key) -> Void)?](repeating: nil, count: Holder.allCases.count)
     var hasThread = false
+    /// How many others have the terminal now, whoever holds the keys.
+    var lent = 0
 
     var handler: (@Sendable (Key) -> Void)? {
-      Holder.allCases.last { counts[$0.rawValue] > 0 }.flatMap { handlers[$0.rawValue] }
+      lent > 0 ? nil : Holder.allCases.last { counts[$0.rawValue] > 0 }.flatMap { handlers[$0.rawValue] }
     }
   }
 
@@ -63,13 +65,29 @@ public final class ForegroundKeys: Sendable {
     }
   }
 
+  /// Another program has the terminal until `takeBack`, whoever holds the keys. Blocks as `giveBack` does.
+  public func lend() { lend(1) }
+  public func takeBack() { lend(-1) }
+
+  private func lend(_ change: Int) {
+    let hasThread = state.withLock { state in
+      state.lent += change
+      return state.hasThread
+    }
+    if hasThread { notice() }
+  }
+
   /// Gives the keys back, and with the last holder the terminal. Blocks for as long as the thread takes to notice: microseconds.
   public func giveBack(_ holder: Holder) {
     let hasThread = state.withLock { state in
       state.counts[holder.rawValue] -= 1
       return state.hasThread
     }
-    guard hasThread else { return }
+    if hasThread { notice() }
+  }
+
+  /// Returns when the thread has seen how things stand, and the terminal is as it is to be.
+  private func notice() {
     let number = seen.ask()
     wake.wake()
     seen.wait(for: number)
@@ -77,9 +95,9 @@ public final class ForegroundKeys: Sendable {
 
   /// ^Z where there is no prompt to go back to: the shell above takes over until it says go on. For the handler: on the keys' thread.
   public func suspend() {
-    mode.leave(pastes: false)
+    mode.leave(pastes: true)
     stopProcess(SIGTSTP)
-    mode.enter(pastes: false)
+    mode.enter(pastes: true)
   }
 
   /// How often a program in the background looks whether it is in front: a shell need not tell one that runs.
@@ -87,19 +105,24 @@ public final class ForegroundKeys: Sendable {
 
   private func run() {
     defer {
-      mode.leave(pastes: false)
+      mode.leave(pastes: true)
       seen.leave()
     }
     var keys = KeyReader()
+    var isReading = false
     while true {
       let asked = seen.asked
       let handler = state.withLock { $0.handler }
-      let isFront = handler != nil && mode.enter(pastes: false)
-      if handler == nil {
-        mode.leave(pastes: false)
-        keys = KeyReader()
+      let isFront = handler != nil && mode.enter(pastes: true)
+      if handler != nil {
+        if !isReading { keys.append(PendingInput.take()) }
+      } else {
+        if isReading { PendingInput.leave(keys.takeRest()) }
+        mode.leave(pastes: true)
       }
+      isReading = handler != nil
       seen.acknowledge(asked)
+      if let handler { hand(&keys, to: handler) }
       let limit: Int32 = isFront ? (keys.awaitsMore ? 40 : -1) : handler == nil ? -1 : Self.look
       let ready = waitForInput(isFront ? 0 : -1, wake: wake.readEnd, milliseconds: limit)
       if ready.isBroken { return }
@@ -107,7 +130,7 @@ public final class ForegroundKeys: Sendable {
       if ready.isWoken {
         let signals = wake.clear()
         if handler != nil, signals.contains(SIGTSTP) { suspend() }
-        if handler != nil, signals.contains(SIGCONT) { mode.renew(pastes: false) }
+        if handler != nil, signals.contains(SIGCONT) { mode.renew(pastes: true) }
         continue
       }
       if ready.hasInput {
@@ -117,10 +140,13 @@ public final class ForegroundKeys: Sendable {
         // The terminal went away: the signal for that ends the program.
         if count == 0 || count < 0 && errno != EINTR && errno != EAGAIN { return }
       }
-      while let key = keys.next() {
-        // Alone it means nothing here.
-        if key == .escape { keys.holdMeta() } else { handler?(key) }
-      }
+    }
+  }
+
+  private func hand(_ keys: inout KeyReader, to handler: (Key) -> Void) {
+    while let key = keys.next() {
+      // Alone it means nothing here.
+      if key == .escape { keys.holdMeta() } else { handler(key) }
     }
   }
 }

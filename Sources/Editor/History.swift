@@ -1,5 +1,11 @@
 import Threads
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// The lines typed before: one JSON-escaped text a line, appended at once (several shells may write), readable by nobody else. The
 /// newest of equal entries wins. Lines that look as if they held a key are not kept.
 public final class History: Sendable {
@@ -69,7 +75,8 @@ public final class History: Sendable {
   static func decode(_ line: ArraySlice<UInt8>) -> String? {
     guard line.count >= 2, line.first == UInt8(ascii: "\""), line.last == UInt8(ascii: "\"") else { return nil }
     let rest = line.dropFirst().dropLast()
-    guard rest.contains(UInt8(ascii: "\\")) else { return String(validating: rest, as: UTF8.self) }
+    let isPlain = rest.withUnsafeBytes { $0.baseAddress.map { memchr($0, 0x5C, rest.count) == nil } ?? true }
+    if isPlain { return String(validating: rest, as: UTF8.self) }
     var out: [UInt8] = []
     out.reserveCapacity(rest.count)
     var index = rest.startIndex

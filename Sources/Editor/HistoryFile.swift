@@ -22,7 +22,6 @@ struct HistoryFile: Sendable {
   func read(lines most: Int) -> [ArraySlice<UInt8>] {
     guard let (descriptor, size) = openPlain(O_RDONLY) else { return [] }
     defer { close(descriptor) }
-    var tail: [UInt8] = []
     var (lineEnds, isWhole) = (0, true)
     var offset = size
     var blocks: [[UInt8]] = []
@@ -36,12 +35,18 @@ struct HistoryFile: Sendable {
       guard let block = Self.read(descriptor, at: offset - count, count) else { return [] }
       offset -= count
       held += count
-      lineEnds += block.reduce(0) { $0 + ($1 == 0x0A ? 1 : 0) }
+      lineEnds += Self.lineEnds(block).count
       blocks.append(block)
     }
+    var tail: [UInt8] = []
     tail.reserveCapacity(held)
     for block in blocks.reversed() { tail += block }
-    var lines = tail.split(separator: 0x0A, omittingEmptySubsequences: true)
+    var lines: [ArraySlice<UInt8>] = []
+    var start = 0
+    for end in Self.lineEnds(tail) + [tail.count] {
+      if end > start { lines.append(tail[start..<end]) }
+      start = end + 1
+    }
     // What was cut at its front is no line.
     if !isWhole, !lines.isEmpty { lines.removeFirst() }
     lines.removeAll { $0.count > Self.longestLine }
@@ -60,29 +65,53 @@ struct HistoryFile: Sendable {
     for _ in 0..<3 {
       guard let (descriptor, _) = openPlain(O_WRONLY | O_APPEND | O_CREAT) else { return }
       defer { close(descriptor) }
-      for _ in 0..<50 where flock(descriptor, LOCK_SH | LOCK_NB) != 0 { usleep(1000) }
+      // Held by others for as long as a few lines take to copy; by a program that was stopped meanwhile, for longer than anybody waits.
+      var tries = 0
+      while flock(descriptor, LOCK_SH | LOCK_NB) != 0, tries < 1000 {
+        usleep(1000)
+        tries += 1
+      }
       guard isStill(descriptor) else { continue }
-      let bytes = Array((line + "\n").utf8)
-      _ = write(descriptor, bytes, bytes.count)
+      _ = Self.write(descriptor, Array((line + "\n").utf8))
       return
     }
   }
 
-  /// Puts these lines, and whatever was appended meanwhile, in the file's place.
+  /// Puts these lines, and whatever was appended meanwhile, in the file's place. Whoever appends is held up only while the little that
+  /// was added is copied, not while the lines are written.
   private func rewrite(_ lines: [ArraySlice<UInt8>], had size: Int) {
-    guard let (old, now) = openPlain(O_RDONLY) else { return }
+    guard let (old, _) = openPlain(O_RDONLY) else { return }
     defer { close(old) }
-    // Somebody else is at it, or has done it.
-    guard flock(old, LOCK_EX | LOCK_NB) == 0, isStill(old), now >= size, let added = Self.read(old, at: size, now - size) else { return }
     let temporary = path + ".\(getpid()).part"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return }
-    let bytes = Array(lines.joined(separator: [0x0A])) + (lines.isEmpty ? [] : [0x0A]) + added
-    let isWritten = write(descriptor, bytes, bytes.count) == bytes.count
-    guard close(descriptor) == 0, isWritten, rename(temporary, path) == 0 else {
-      unlink(temporary)
-      return
+    func isInPlace() -> Bool {
+      guard Self.write(descriptor, Array(lines.joined(separator: [0x0A])) + (lines.isEmpty ? [] : [0x0A])) else { return false }
+      while flock(old, LOCK_EX) != 0 { guard errno == EINTR else { return false } }
+      var status = stat()
+      // Somebody else may have done it.
+      guard isStill(old), fstat(old, &status) == 0, Int(status.st_size) >= size,
+        let added = Self.read(old, at: size, Int(status.st_size) - size)
+      else { return false }
+      return Self.write(descriptor, added) && rename(temporary, path) == 0
     }
+    if !isInPlace() { unlink(temporary) }
+    close(descriptor)
+  }
+
+  private static func write(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { buffer in
+        #if canImport(Glibc)
+          Glibc.write(descriptor, buffer.baseAddress, buffer.count)
+        #else
+          Darwin.write(descriptor, buffer.baseAddress, buffer.count)
+        #endif
+      }
+      if count > 0 { rest = rest.dropFirst(count) } else if errno != EINTR { return false }
+    }
+    return true
   }
 
   private func isStill(_ descriptor: Int32) -> Bool {
@@ -100,6 +129,21 @@ struct HistoryFile: Sendable {
       return nil
     }
     return (descriptor, Int(status.st_size))
+  }
+
+  /// Where the line ends are.
+  private static func lineEnds(_ bytes: [UInt8]) -> [Int] {
+    var ends: [Int] = []
+    bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress else { return }
+      var offset = 0
+      while offset < buffer.count, let found = memchr(base + offset, 0x0A, buffer.count - offset) {
+        offset = UnsafeRawPointer(found) - base
+        ends.append(offset)
+        offset += 1
+      }
+    }
+    return ends
   }
 
   private static func read(_ descriptor: Int32, at offset: Int, _ count: Int) -> [UInt8]? {

@@ -36,8 +36,8 @@ struct KeyReader {
   var awaitsMore: Bool { !isLate && (start < bytes.count && !holdsMeta || pasted != nil || stringLength != nil) }
 
   mutating func append(_ more: some Collection<UInt8>) {
-    // Who pastes does not pause before a ^C; who sits before a dead paste does.
-    if isLate, let text = pasted, more.first == 3 {
+    // Who pastes does not pause before a ^C, and sends none alone; who sits before a dead paste does.
+    if let text = pasted, more.first == 3, isLate || more.allSatisfy({ $0 == 3 }) {
       ready.append(.paste(String(decoding: text + bytes[start...], as: UTF8.self)))
       (pasted, bytes, start) = (nil, [], 0)
     }
@@ -48,6 +48,19 @@ struct KeyReader {
     bytes.append(contentsOf: more)
     isLate = false
     if !more.isEmpty { holdsMeta = false }
+  }
+
+  /// What has not become a key yet, as it came, for whoever reads next.
+  mutating func takeRest() -> [UInt8] {
+    var rest: [UInt8] = []
+    for key in ready {
+      if case .paste(let text) = key { rest += [0x1B] + Self.pasteStart + Array(text.utf8) + Self.pasteEnd }
+    }
+    if let pasted { rest += [0x1B] + Self.pasteStart + pasted }
+    // A lone ESC that was told is no key of the next reader's.
+    if !holdsMeta { rest += bytes[start...] }
+    self = KeyReader()
+    return rest
   }
 
   /// Nothing came for a while: a lone ESC is a key now, and so is a character that was cut.

@@ -1,11 +1,13 @@
+import Terminal
 import TextWidth
 
 /// A text with its prompts, laid out in rows of a width, and where the cursor stands in them.
 struct Layout: Equatable {
-  /// With the sequences of their styles in them; each row ends in plain style.
-  var rows: [String] = [""]
+  var rows: [StyledText] = [""]
   var cursorRow = 0
   var cursorColumn = 0
+
+  var cursor: LiveBlock.Cursor { LiveBlock.Cursor(row: cursorRow, column: cursorColumn) }
 
   /// - Parameters:
   ///   - cursor: offset into `text`, in Unicode scalars, as libedit counts.
@@ -17,7 +19,9 @@ struct Layout: Equatable {
     promptStyle: Style = .plain
   ) {
     var pen = Pen(width: width)
-    for character in prompt { pen.put(character, promptStyle) }
+    for character in prompt {
+      if character == "\n" { pen.newRow() } else { pen.put(character, promptStyle) }
+    }
     var offset = 0
     var run = runs[...]
     // An empty text has its cursor behind the prompt.
@@ -26,16 +30,9 @@ struct Layout: Equatable {
       if offset <= cursor { (cursorRow, cursorColumn) = (pen.rows.count - 1, pen.column) }
       while let first = run.first, first.end <= offset { run = run.dropFirst() }
       let style = run.first.map { $0.start <= offset ? $0.style : .plain } ?? .plain
-      if character.isNewline {
+      if character == "\n" || character == "\r\n" {
         pen.newRow()
         for character in continuation { pen.put(character, promptStyle) }
-      } else if character == "\t" {
-        pen.put(" ", style)
-        pen.put(" ", style)
-      } else if DisplayWidth.of(character) == 0,
-        character.unicodeScalars.first.map({ $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) ?? false
-      {
-        pen.put("·", style)
       } else {
         pen.put(character, style)
       }
@@ -43,10 +40,11 @@ struct Layout: Equatable {
       if offset <= cursor { (cursorRow, cursorColumn) = (pen.rows.count - 1, pen.column) }
     }
     for character in hint {
-      if pen.column + DisplayWidth.of(character) > width - 1 || character.isNewline { break }
+      let shown = Pen.shown(character)
+      if pen.column + DisplayWidth.of(shown) > width - 1 || character == "\n" || character == "\r\n" { break }
       pen.put(character, .hint)
     }
-    rows = pen.finished
+    rows = pen.rows
   }
 
   /// The rows that fit a screen, around the cursor.
@@ -59,39 +57,41 @@ struct Layout: Equatable {
     return copy
   }
 
-  /// Writes characters into rows, a style at a time.
+  /// Writes characters into rows.
   private struct Pen {
     let width: Int
-    var rows = [""]
+    var rows: [StyledText] = [""]
     var column = 0
-    private var style = Style.plain
 
     init(width: Int) { self.width = width }
 
+    /// What stands for a character that cannot be seen, or that a terminal would obey; itself for any other.
+    static func shown(_ character: Character) -> String {
+      if let ascii = character.asciiValue, ascii >= 0x20, ascii < 0x7F { return String(character) }
+      return character == "\t" ? "  " : ControlGuard.line(String(character))
+    }
+
     mutating func put(_ character: Character, _ style: Style) {
+      let shown = Self.shown(character)
+      // One that is shown as several may be parted between rows; one that is shown as itself may not.
+      if shown.count > 1 {
+        for part in shown { place(part, style) }
+      } else if let part = shown.first {
+        place(part, style)
+      }
+    }
+
+    private mutating func place(_ character: Character, _ style: Style) {
       let wide = DisplayWidth.of(character)
       // The last column stays free: a terminal that has filled it waits with the cursor in a place of its own.
       if column + wide > width - 1 { newRow() }
-      if style != self.style {
-        if self.style.sequence != nil { rows[rows.count - 1] += "\u{1B}[0m" }
-        if let sequence = style.sequence { rows[rows.count - 1] += sequence }
-        self.style = style
-      }
-      rows[rows.count - 1].append(character)
+      rows[rows.count - 1].append(character, style)
       column += wide
     }
 
     mutating func newRow() {
-      if style.sequence != nil { rows[rows.count - 1] += "\u{1B}[0m" }
-      style = .plain
       rows.append("")
       column = 0
-    }
-
-    var finished: [String] {
-      var rows = rows
-      if style.sequence != nil { rows[rows.count - 1] += "\u{1B}[0m" }
-      return rows
     }
   }
 }

@@ -1,4 +1,5 @@
 import CEdit
+import Terminal
 import Threads
 
 #if canImport(Glibc)
@@ -55,6 +56,7 @@ public final class LineEditor: Sendable {
   struct Request {
     var continuation: String
     var initial: String
+    var cursor: Int?
     var reply: CheckedContinuation<Edited, Never>
   }
 
@@ -88,10 +90,12 @@ public final class LineEditor: Sendable {
 
   /// Edits one statement, over as many lines as it takes.
   ///
-  /// - Parameter initial: stands there to begin with.
-  public func read(continuation: String, initial: String = "") async -> Edited {
+  /// - Parameters:
+  ///   - initial: stands there to begin with.
+  ///   - cursor: where the cursor stands in it, in Unicode scalars; nil for its end.
+  public func read(continuation: String, initial: String = "", cursor: Int? = nil) async -> Edited {
     await withCheckedContinuation { reply in
-      inbox.withLock { $0.request = Request(continuation: continuation, initial: initial, reply: reply) }
+      inbox.withLock { $0.request = Request(continuation: continuation, initial: initial, cursor: cursor, reply: reply) }
       wake.wake()
     }
   }

@@ -1,4 +1,4 @@
-import TextWidth
+import Terminal
 
 #if canImport(Glibc)
   import Glibc
@@ -8,9 +8,7 @@ import TextWidth
 
 /// What stands on the terminal below what scrolls: the block being edited. Every change is one write.
 struct Screen {
-  /// The rows that stand there, as they were written, and where the cursor is in them.
-  private var drawn: (rows: Int, cursorRow: Int)?
-  private var written: (rows: [String], cursorColumn: Int) = ([], 0)
+  private var block = LiveBlock()
 
   /// Columns and rows of the terminal now.
   static var size: (columns: Int, rows: Int) {
@@ -19,64 +17,40 @@ struct Screen {
     return (Int(size.ws_col), Int(size.ws_row))
   }
 
-  /// Draws a block in place of the one that stands there, with `above` printed over it.
+  /// Draws a block in place of the one that stands there, with the lines of `above` printed over it.
   mutating func draw(_ layout: Layout, above: String = "") {
-    var out = "\u{1B}[?2026h" + erasing()
-    if !above.isEmpty {
-      out += above.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\r\n")
-      if !above.hasSuffix("\n") { out += "\r\n" }
-    }
-    out += layout.rows.joined(separator: "\r\n")
-    let up = layout.rows.count - 1 - layout.cursorRow
-    if up > 0 { out += "\u{1B}[\(up)A" }
-    out += "\r"
-    if layout.cursorColumn > 0 { out += "\u{1B}[\(layout.cursorColumn)C" }
-    out += "\u{1B}[?2026l"
-    drawn = (layout.rows.count, layout.cursorRow)
-    written = (layout.rows, layout.cursorColumn)
+    var lines = above.split(separator: "\n", omittingEmptySubsequences: false)
+    if above.isEmpty || above.hasSuffix("\n") { lines.removeLast() }
+    var out = Drawing()
+    // Whatever another program has left on this row.
+    if !block.isShown { out.control(.start, .eraseRow) }
+    out.append(block.draw(layout.rows, cursor: layout.cursor, above: lines.map { StyledText(String($0)) }))
     Screen.write(out)
   }
 
   /// Leaves the block where it is and goes below it.
   mutating func finish(_ layout: Layout) {
     draw(layout)
-    let down = layout.rows.count - 1 - layout.cursorRow
-    Screen.write((down > 0 ? "\u{1B}[\(down)B" : "") + "\r\n")
-    drawn = nil
+    Screen.write(block.leave())
   }
 
   mutating func clear() {
-    Screen.write("\u{1B}[H\u{1B}[2J")
-    drawn = nil
+    var out = Drawing()
+    out.control(.clear)
+    Screen.write(out)
+    block.forget()
   }
 
-  /// A window that grew narrower has wrapped each row that is too long for it: the block has more rows now. (Those that do not wrap
-  /// cut instead; there the erasing reaches some rows of output too high, which is the lesser evil.)
-  mutating func resized(to columns: Int) {
-    guard let (_, cursorRow) = drawn, columns > 0 else { return }
-    let heights = written.rows.map { DisplayWidth.height(ofStyled: $0, columns: columns) }
-    drawn = (heights.reduce(0, +), heights.prefix(cursorRow).reduce(0, +) + written.cursorColumn / columns)
-  }
+  mutating func resized(to columns: Int) { block.resized(to: columns) }
 
   /// Somebody else has had the screen: nothing of ours stands there.
-  mutating func forget() { drawn = nil }
+  mutating func forget() { block.forget() }
 
-  mutating func erase() {
-    Screen.write(erasing())
-    drawn = nil
-  }
+  mutating func erase() { Screen.write(block.erase()) }
 
-  /// Row by row: ESC[J from home would push the screen into tmux's scrollback, and from a lower row leave litter above.
-  private func erasing() -> String {
-    guard let drawn else { return "\r\u{1B}[2K" }
-    var out = drawn.cursorRow > 0 ? "\u{1B}[\(drawn.cursorRow)A" : ""
-    for row in 0..<drawn.rows { out += "\r\u{1B}[2K" + (row < drawn.rows - 1 ? "\u{1B}[1B" : "") }
-    if drawn.rows > 1 { out += "\u{1B}[\(drawn.rows - 1)A" }
-    return out + "\r"
-  }
-
-  static func write(_ text: String) {
-    let bytes = Array(text.utf8)
+  /// The one place where the editor writes to the terminal.
+  static func write(_ drawing: Drawing) {
+    let bytes = drawing.bytes
     var offset = 0
     while offset < bytes.count {
       let count = bytes.withUnsafeBytes { buffer in
@@ -88,5 +62,11 @@ struct Screen {
       }
       if count > 0 { offset += count } else if errno != EINTR && errno != EAGAIN { return }
     }
+  }
+
+  static func control(_ control: Drawing.Control) {
+    var out = Drawing()
+    out.control(control)
+    write(out)
   }
 }

@@ -28,7 +28,7 @@ final class TerminalMode: Sendable {
       saved = mode
       TerminalRescue.arm(mode)
       TerminalMode.setRaw(mode)
-      if pastes { Screen.write("\u{1B}[?2004h") }
+      if pastes, isatty(1) == 1 { Screen.control(.markPastes(true)) }
       return true
     }
   }
@@ -44,7 +44,7 @@ final class TerminalMode: Sendable {
         return
       }
       TerminalMode.setRaw(mode)
-      if pastes { Screen.write("\u{1B}[?2004h") }
+      if pastes, isatty(1) == 1 { Screen.control(.markPastes(true)) }
     }
   }
 
@@ -52,7 +52,7 @@ final class TerminalMode: Sendable {
     saved.withLock { saved in
       guard var mode = saved else { return }
       if ownsTerminal {
-        if pastes { Screen.write("\u{1B}[?2004l") }
+        if pastes, isatty(1) == 1 { Screen.control(.markPastes(false)) }
         tcsetattr(0, TCSADRAIN, &mode)
       }
       TerminalRescue.disarm()

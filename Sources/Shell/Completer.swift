@@ -110,11 +110,11 @@ struct Completer: Sendable {
   }
 
   private var jobs: [Completion] {
-    session.jobs.flatMap { handle -> [Completion] in
+    session.reachableJobs.flatMap { handle -> [Completion] in
       let progress = handle.job.progress
       let note = "\(progress.state.rawValue) \(progress.done)\(progress.total.map { "/\($0)" } ?? "")"
       let name = handle.variable == nil ? [] : [Completion(handle.job.name, note: note)]
-      return name + [Completion("%\(handle.job.number ?? 0)", note: "\(handle.job.name) \(note)")]
+      return name + (handle.job.number.map { [Completion("%\($0)", note: "\(handle.job.name) \(note)")] } ?? [])
     }
   }
 

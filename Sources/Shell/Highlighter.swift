@@ -1,6 +1,7 @@
 import Editor
 import Interpreter
 import Language
+import Terminal
 
 /// Colours of a line as it is typed: the language's own, and red from the first word that is wrong. The word the cursor stands at is
 /// still being written, and is not judged.

@@ -13,16 +13,21 @@ import Threads
 
 /// The prompt: reads a statement, runs it, shows what it gave.
 final class Prompt: Sendable {
-  private let shell: ShellSession
-  private let history: History
+  let shell: ShellSession
+  let history: History
   private let isTerminal = Descriptor.isTerminal(0)
-  private let ahead = TypeAhead()
+  /// What is typed while a line runs.
+  let ahead: TypeAhead
+  /// The last of the lines that run beside another, one after the other.
+  let beside = Mutex<Task<Void, Never>?>(nil)
 
   init(_ options: Shell.Options) {
     let folder = Descriptor.isTerminal(0) ? UserFolders.state.flatMap { UserFolders.make($0) ? $0 : nil } : nil
     let history = History(path: folder.map { $0 + "/history" })
     self.history = history
     shell = ShellSession(arguments: [], options: options, history: { history.lines })
+    let session = shell.session
+    ahead = TypeAhead { !Parser.parse(Source(name: "", text: $0), vocabulary: Prompt.vocabulary(session)).isIncomplete }
   }
 
   func run() async -> Int32 {
@@ -32,9 +37,14 @@ final class Prompt: Sendable {
     shell.session.isAttended = true
     shell.signals.onTerminate { [self] number in shell.terminate(number, nil) }
     greet()
+    let (ahead, console, session) = (ahead, shell.console, shell.session)
+    console.typed.withLock { typed in
+      typed = { ahead.rows(prompt: Prompt.text(session), columns: $0, rows: $1) { console.dim($0) } }
+    }
+    let catalog = ModelCatalog(session.world.directory)
+    let editor = LineEditor(history: history, delegate: delegate(catalog))
     await runInitFile()
-    let catalog = ModelCatalog(shell.session.world.directory)
-    guard let editor = LineEditor(history: history, delegate: delegate(catalog)) else {
+    guard let editor else {
       if let problem = LineEditor.problem { shell.console.note("\(problem): lines are read as they come") }
       return await runPlain()
     }
@@ -67,6 +77,8 @@ final class Prompt: Sendable {
           return await finish(request.status)
         }
         number += 1
+        // Whoever goes on working is asked anew.
+        warned = false
       }
     }
     return await shell.terminated()
@@ -74,13 +86,15 @@ final class Prompt: Sendable {
 
   /// The next entry: one that was typed ahead, or else one that is edited.
   private func next(_ editor: LineEditor) async -> Edited {
-    let session = shell.session
-    if let entry = ahead.takeEntry({ !Parser.parse(Source(name: "", text: $0), vocabulary: Prompt.vocabulary(session)).isIncomplete }) {
-      shell.console.note(Prompt.text(session) + entry)
+    if let entry = ahead.takeEntry() {
+      shell.console.note(Prompt.text(shell.session) + entry)
       history.add(entry)
       return .text(entry)
     }
-    return await editor.read(continuation: "...> ", initial: ahead.takeRest() + (session.takeDraft() ?? ""))
+    await shell.console.settle()
+    let typed = ahead.takeLine()
+    let draft = shell.session.takeDraft() ?? ""
+    return await editor.read(continuation: "...> ", initial: typed.text + draft, cursor: draft.isEmpty ? typed.cursor : nil)
   }
 
   private func delegate(_ catalog: ModelCatalog) -> EditorDelegate {
@@ -105,16 +119,24 @@ final class Prompt: Sendable {
   private func finish(_ status: Int32?) async -> Int32 {
     shell.session.cancelAll()
     await shell.jobsSettled()
-    return status ?? ShellSession.ExitStatus.fine
+    return shell.finished(status ?? ShellSession.ExitStatus.fine)
   }
 
-  /// Work in the background would be lost: say so, once.
+  /// Work in the background, and replies that no file has, would be lost: says so, and whether there was anything to say.
   private func mustWarn() -> Bool {
-    let running = shell.session.jobs.filter { !$0.job.isOver }
-    if running.isEmpty { return false }
-    shell.console.note(
-      "\(running.count == 1 ? "a job is" : "\(running.count) jobs are") running; `gather` waits, and leaving once more cancels")
-    return true
+    let running = shell.session.jobs.count { !$0.job.isOver }
+    if running > 0 {
+      shell.console.note("\(running == 1 ? "a job is" : "\(running) jobs are") running; `gather` waits, and leaving once more cancels")
+    }
+    let unsaved = shell.session.unsavedReplies
+    if let first = unsaved.first {
+      let names = unsaved.map { "`\($0.name)`" }.joined(separator: ", ")
+      let count = unsaved.reduce(0) { $0 + $1.count }
+      shell.console.note(
+        "\(count == 1 ? "1 reply" : "\(count) replies") in \(names) \(count == 1 ? "is" : "are") kept in no file;"
+          + " `save \(first.name) \"\(first.name == "_" ? "replies" : first.name).jsonl\"` keeps them, and leaving once more drops them")
+    }
+    return running > 0 || !unsaved.isEmpty
   }
 
   private func greet() {
@@ -142,86 +164,12 @@ final class Prompt: Sendable {
     return vocabulary
   }
 
-  // MARK: running a line
-
-  private enum Event: Sendable {
-    case done(Result<Void, any Error>)
-    case toBackground
-  }
-
-  /// Runs one entry; returns a request to leave, if it made one.
-  private func run(_ text: String, _ number: Int) async -> ExitRequest? {
-    let source = Source(name: "line \(number)", text: text)
-    let parsed = Parser.parse(source, vocabulary: Prompt.vocabulary(shell.session))
-    if let first = parsed.diagnostics.first {
-      shell.console.note(first.formatted())
-      return nil
-    }
-    let events = AsyncStream<Event>.makeStream()
-    let line = Work()
-    let interrupt = shell.interrupter { line.cancel() }
-    let steering = Steering(shell, ahead: ahead, onInterrupt: interrupt) { events.continuation.yield(.toBackground) }
-    shell.signals.onInterrupt(interrupt)
-    shell.signals.onTerminate { [self] in shell.terminate($0, line) }
-    shell.console.onKey.withLock { $0 = { steering.key($0) } }
-    // Only now: whatever the line does first must find its keys and signals in place.
-    let running = line.start { [shell] in await shell.session.runLine(parsed.program) }
-    Task { events.continuation.yield(.done(await running.value)) }
-    defer {
-      shell.signals.onInterrupt(nil)
-      shell.console.onKey.withLock { $0 = nil }
-    }
-    for await event in events.stream {
-      switch event {
-      case .toBackground:
-        guard let job = shell.session.detach(until: running) else { continue }
-        shell.console.release(job)
-        shell.console.note("[\(job.number ?? 0)] \(job.name) goes on in the background; `fg` brings it back")
-        reportLater(running)
-        return nil
-      case .done(let result): return report(result)
-      }
-    }
-    return nil
-  }
-
-  /// A line that goes on without us may still fail.
-  private func reportLater(_ line: Task<Result<Void, any Error>, Never>) {
-    Task { _ = report(await line.value) }
-  }
-
-  private func report(_ result: Result<Void, any Error>) -> ExitRequest? {
-    do throws(OutputProblem) { try shell.console.flush() } catch { shell.console.note("error: \(error.description)") }
-    switch result {
-    case .success: return nil
-    case .failure(let request as ExitRequest): return request
-    case .failure(let diagnostic as Diagnostic): shell.console.note(diagnostic.formatted())
-    case .failure(is CancellationError): shell.console.note("interrupted")
-    case .failure(let error): shell.console.note("error: \(error)")
-    }
-    return nil
-  }
-
-  private func runInitFile() async {
-    guard let folder = UserFolders.configuration else { return }
-    let path = folder + "/init.psh"
-    guard StandardFiles.isThere(path) else { return }
-    let text: String
-    switch Shell.read(path) {
-    case .success(let read): text = read
-    case .failure(let misuse): return shell.console.note("\(misuse.description): it was not run")
-    }
-    let source = Source(name: path, text: text)
-    if let first = shell.session.check(source).first(where: { $0.severity == .error }) { return shell.console.note(first.formatted()) }
-    if case .failure(let diagnostic as Diagnostic) = await shell.session.run(source) { shell.console.note(diagnostic.formatted()) }
-  }
-
   private func runStandardInput() async -> Int32 {
     switch Shell.read("-") {
     case .success(let text): return await shell.run(Source(name: "standard input", text: text))
     case .failure(let misuse):
       shell.console.note("error: \(misuse.description)")
-      return ShellSession.ExitStatus.misused
+      return shell.finished(ShellSession.ExitStatus.misused)
     }
   }
 

@@ -5,8 +5,14 @@ import Scheduling
 import Threads
 
 extension ShellSession {
-  /// Runs a whole script; returns the exit status. Everything that can be checked is checked before its first statement runs.
+  /// Runs a whole script; returns the exit status, when what it wrote is written. Everything that can be checked is checked before its
+  /// first statement runs.
   public func run(_ source: Source) async -> Int32 {
+    let status = await runScript(source)
+    return isTerminating ? await terminated() : finished(status)
+  }
+
+  private func runScript(_ source: Source) async -> Int32 {
     signals.install()
     let failures = session.check(source)
     for diagnostic in failures where diagnostic.severity == .error { console.note(diagnostic.formatted()) }
@@ -25,9 +31,7 @@ extension ShellSession {
     console.onKey.withLock { $0 = { steering.key($0) } }
     let result = await work.start { [session] in await session.run(source) }.value
     signals.onInterrupt(nil)
-    if isTerminating { return await terminated() }
-    if wasInterrupted.load(ordering: .relaxed) { return finished(ExitStatus.interrupted) }
-    return finished(status(of: result))
+    return wasInterrupted.load(ordering: .relaxed) ? ExitStatus.interrupted : status(of: result)
   }
 
   /// The orderly end on a signal: every stream is closed, what finished is kept (files that are being written, here and in the
@@ -39,13 +43,8 @@ extension ShellSession {
     let isWatched = startThread { [self] in
       _ = over.wait(milliseconds: 2000)
       // Whoever reads our output may have stopped reading.
-      let flushed = Bell()
-      if startThread({
-        try? self.console.flush()
-        flushed.ring()
-      }) {
-        _ = flushed.wait(milliseconds: 300)
-      }
+      let start = ContinuousClock.now
+      try? console.flush { start.duration(to: .now) > .milliseconds(300) }
       rescueTerminal()
       exitNow(128 + number)
     }
@@ -121,12 +120,15 @@ extension ShellSession {
     return session.unansweredPrompts > 0 ? ExitStatus.promptsFailed : ExitStatus.fine
   }
 
-  private func finished(_ status: Int32) -> Int32 {
+  /// Waits for whoever reads what was written; ^C ends that too.
+  func finished(_ status: Int32) -> Int32 {
+    signals.onInterrupt { exitNow(ExitStatus.interrupted) }
     do throws(OutputProblem) {
-      try console.flush()
+      try console.flush { false }
       return status
     } catch {
       console.note("error: \(error.description)")
+      try? console.flush { false }
       return ExitStatus.scriptFailed
     }
   }

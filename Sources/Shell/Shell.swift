@@ -105,7 +105,7 @@ public enum Shell {
         do throws(Diagnostic) {
           let formatted = try Formatter.format(Source(name: file, text: text), vocabulary: ShellSession(arguments: []).session.vocabulary)
           if file == "-" {
-            try? Descriptor.write(Array(formatted.utf8), to: 1, named: "standard output")
+            try? Descriptor.say(formatted, to: 1, named: "standard output")
           } else if formatted != text, checking {
             report("\(file) is not laid out; `promptsh fmt` does it", prefix: "")
             status = max(status, ShellSession.ExitStatus.scriptFailed)
@@ -137,7 +137,7 @@ public enum Shell {
       report("there is no help for `\(topic)`; `promptsh -e help` lists the commands")
       return ShellSession.ExitStatus.misused
     }
-    try? Descriptor.write(Array((text + "\n").utf8), to: 1, named: "standard output")
+    try? Descriptor.say(text + "\n", to: 1, named: "standard output")
     return ShellSession.ExitStatus.fine
   }
 
@@ -148,8 +148,8 @@ public enum Shell {
     return block {
       do {
         let server = try await SimulatorServer.start(port: port, faults: faults, allowance: allowance)
-        try Descriptor.write(
-          Array("simulating story, fast and flaky at \(server.baseURL)\n  point promptsh at it: use \(server.baseURL)\n".utf8), to: 1,
+        try Descriptor.say(
+          "simulating story, fast and flaky at \(server.baseURL)\n  point promptsh at it: use \(server.baseURL)\n", to: 1,
           named: "standard output")
         let stop: @Sendable () -> Void = { Task { try await server.stop() } }
         signals.onInterrupt(stop)
@@ -198,7 +198,7 @@ public enum Shell {
 
   private static func report(_ text: String, prefix: String = "error: ") {
     // Standard error is all there is to report on.
-    try? Descriptor.write(Array((prefix + text + "\n").utf8), to: 2, named: "standard error")
+    try? Descriptor.say(prefix + text + "\n", to: 2, named: "standard error")
   }
 
   /// Waits on the main thread for a task. The main thread stays ours: an async `main` would let libdispatch retire it, and job

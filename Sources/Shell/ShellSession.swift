@@ -40,7 +40,8 @@ public final class ShellSession: Sendable {
     console = Console(limiter: limiter, tails: tails, time: time, isDumb: term.isEmpty || term == "dumb")
     let engine = CallEngine(limiter: limiter, client: backend, time: time)
     let world = World(
-      engine: engine, output: console, files: StandardFiles(console: console), directory: backend, system: HostSystem(history: history),
+      engine: engine, output: console, files: StandardFiles(console: console), directory: backend,
+      system: HostSystem(console: console, history: history),
       tails: tails, executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
     console.setColour { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }

@@ -3,64 +3,63 @@ import Interpreter
 import Scheduling
 import Threads
 
-/// What keys do to the work in the foreground: `+` and `-` move the limit (by the digits typed before), `p` pauses and goes on, ^C
-/// stops, ^Z lets it go on in the background. Whoever types words meanwhile types them for the next prompt: from the first letter that
-/// is none of these keys, all of it is kept for that.
+/// What keys do to the work in the foreground. On a line that holds nothing else `+` and `-` move the limit (by the digits typed before);
+/// Space on an empty line pauses and goes on; ^C stops, ^Z lets it go on in the background. Everything else is typed on a line that is
+/// seen, for the prompt that comes next, or at once where the line only steers.
 final class Steering: Sendable {
   private let shell: ShellSession
-  private let digits = Mutex("")
-  private let ahead: TypeAhead?
+  private let ahead: TypeAhead
+  private let finished: (@Sendable (String) -> Void)?
   private let onInterrupt: @Sendable () -> Void
   private let onBackground: @Sendable () -> Void
 
-  /// - Parameter ahead: nil where no prompt comes next.
+  /// - Parameter finished: takes a line that was typed whole; nil where no prompt comes next, and only keys steer.
   init(
-    _ shell: ShellSession, ahead: TypeAhead? = nil, onInterrupt: @escaping @Sendable () -> Void,
-    onBackground: @escaping @Sendable () -> Void
+    _ shell: ShellSession, ahead: TypeAhead = TypeAhead { _ in true }, finished: (@Sendable (String) -> Void)? = nil,
+    onInterrupt: @escaping @Sendable () -> Void, onBackground: @escaping @Sendable () -> Void
   ) {
     self.shell = shell
     self.ahead = ahead
+    self.finished = finished
     self.onInterrupt = onInterrupt
     self.onBackground = onBackground
   }
 
   func key(_ key: Key) {
-    if case .paste(let text) = key { ahead?.append(text) }
-    guard case .character(let scalar) = key else {
-      if key == .widen { shell.session.adjustConcurrency(by: 1) }
-      if key == .narrow { shell.session.adjustConcurrency(by: -1) }
-      return
+    switch key {
+    case .character("\u{3}"):
+      ahead.holdEntries()
+      onInterrupt()
+    case .character("\u{1A}"): onBackground()
+    case .widen: shell.session.adjustConcurrency(by: 1)
+    case .narrow: shell.session.adjustConcurrency(by: -1)
+    case .character(let scalar) where steers(scalar): break
+    case .character(let scalar) where finished == nil && !("0"..."9").contains(scalar):
+      // What is no number means nothing here, and begins a number anew.
+      ahead.clearLine()
+    default:
+      guard finished != nil || isDigit(key) else { return }
+      if let line = ahead.take(key), let finished { finished(line) }
     }
-    if let ahead, !ahead.isEmpty, scalar != "\u{3}", scalar != "\u{1A}" { return keep(scalar, ahead) }
-    if ("0"..."9").contains(scalar) {
-      digits.withLock { if $0.count < 5 { $0.unicodeScalars.append(scalar) } }
-      return
-    }
-    let step = digits.withLock { digits in
-      defer { digits = "" }
-      return Int(digits) ?? 1
-    }
-    switch scalar {
-    case "+", "=": shell.session.adjustConcurrency(by: step)
-    case "-", "_": shell.session.adjustConcurrency(by: -step)
-    case "p", " ":
-      guard let job = shell.console.foregroundJob else { return }
-      shell.session.setPaused(job.progress.state != .paused, job)
-    case "\u{3}": onInterrupt()
-    case "\u{1A}": onBackground()
-    case "?", "h":
-      shell.console.note("+ and - move the limit (5+ by five), p pauses and goes on, ^Z sends it to the background, ^C stops it")
-    default: if let ahead, scalar.value > 0x20 { keep(scalar, ahead) }
-    }
+    if finished != nil { shell.console.refresh() }
   }
 
-  private func keep(_ scalar: Unicode.Scalar, _ ahead: TypeAhead) {
-    switch scalar.value {
-    case 13: ahead.append("\n")
-    case 8, 127: ahead.deleteLast()
-    case 21: ahead.clear()
-    case 0x20...: ahead.append(scalar)
-    default: break
+  private func isDigit(_ key: Key) -> Bool { if case .character(let scalar) = key { ("0"..."9").contains(scalar) } else { false } }
+
+  /// Whether a character means something to the work, and not to the line.
+  private func steers(_ scalar: Unicode.Scalar) -> Bool {
+    guard let number = ahead.number else { return false }
+    switch scalar {
+    case "+", "-":
+      // More than any limit is as much as any limit.
+      let step = number.isEmpty ? 1 : Int(number.prefix(6)) ?? 1
+      ahead.clearLine()
+      shell.session.adjustConcurrency(by: scalar == "+" ? step : -step)
+    case " " where number.isEmpty:
+      guard let job = shell.console.foregroundJob else { return true }
+      shell.session.setPaused(job.progress.state != .paused, job)
+    default: return false
     }
+    return true
   }
 }

@@ -16,7 +16,7 @@ public enum Columns {
     let wrapped = columns.map { column -> [String] in
       // What has scrolled out of sight need not be wrapped.
       let text = height.map { String(column.text.suffix(($0 + 1) * width)) } ?? column.text
-      let lines = wrap(text, width)
+      let lines = Wrap.text(ControlGuard.clean(text), width: width, hangs: false).map(withoutEnd)
       return height.map { Array(lines.suffix($0)) } ?? lines
     }
     let titles = columns.map { Table.cut(ControlGuard.line($0.title), to: width) }
@@ -24,6 +24,9 @@ public enum Columns {
     let body = (0..<count).map { row in wrapped.map { $0.indices.contains(row) ? $0[row] : "" } }
     return ([titles, titles.map { String(repeating: "─", count: DisplayWidth.of($0)) }] + body).map { joined($0, width) }
   }
+
+  /// What stands at a row's end unseen would move the column beside it.
+  private static func withoutEnd(_ row: String) -> String { String(row.reversed().drop { $0 == " " }.reversed()) }
 
   private static func joined(_ cells: [String], _ width: Int) -> String {
     var row = ""
@@ -33,36 +36,5 @@ public enum Columns {
     }
     while row.last == " " { row.removeLast() }
     return row
-  }
-
-  /// By words, and within a word where it is longer than a line.
-  static func wrap(_ text: String, _ width: Int) -> [String] {
-    ControlGuard.clean(text).split(separator: "\n", omittingEmptySubsequences: false).flatMap { line -> [String] in
-      var lines = [""]
-      var used = 0
-      for word in line.split(separator: " ", omittingEmptySubsequences: false) {
-        var word = word
-        let wide = DisplayWidth.of(word)
-        if used > 0, used + 1 + wide > width {
-          lines.append("")
-          used = 0
-        }
-        if used > 0 {
-          lines[lines.count - 1] += " "
-          used += 1
-        }
-        while DisplayWidth.of(word) > width - used {
-          let part = DisplayWidth.prefix(word, width: width - used)
-          lines[lines.count - 1] += part
-          lines.append("")
-          used = 0
-          if part.isEmpty { break }
-          word = word.dropFirst(part.count)
-        }
-        lines[lines.count - 1] += word
-        used += DisplayWidth.of(word)
-      }
-      return lines
-    }
   }
 }

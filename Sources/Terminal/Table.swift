@@ -21,7 +21,9 @@ public struct Table: Sendable {
   }
 
   /// - Parameter width: columns of the terminal; nil cuts nothing.
-  public func lines(width: Int?) -> [String] {
+  ///
+  /// Columns for which there is no room are named in a last line, with how to see them.
+  public func lines(width: Int?, wider: String = "show --wide") -> [String] {
     let cells = rows.map { $0.map(ControlGuard.line) }
     let titles = columns.map { ControlGuard.line($0.title) }
     var widths = titles.map { DisplayWidth.of($0) }
@@ -29,7 +31,10 @@ public struct Table: Sendable {
       for (index, cell) in row.enumerated() where index < widths.count { widths[index] = max(widths[index], DisplayWidth.of(cell)) }
     }
     if let width { widths = fitted(widths, into: max(10, width)) }
-    return ([titles] + cells).map { line($0, widths) }
+    let lines = ([titles] + cells).map { line($0, widths) }
+    guard let width, widths.count < titles.count else { return lines }
+    let left = titles.dropFirst(widths.count).joined(separator: ", ")
+    return lines + Wrap.rows("… without \(left): `\(wider)` shows every column", width: max(10, width))
   }
 
   /// For a pipe: cells apart by tabs, nothing cut, so that `cut` and `awk` can take it up.

@@ -63,6 +63,19 @@ public final class Acknowledgement: @unchecked Sendable {
     }
   }
 
+  /// The same, for so long at most. False where it has not been seen by then.
+  public func wait(for number: Int, milliseconds: Int) -> Bool {
+    var until = timespec()
+    clock_gettime(CLOCK_REALTIME, &until)
+    until.tv_sec += milliseconds / 1000
+    until.tv_nsec += milliseconds % 1000 * 1_000_000
+    if until.tv_nsec >= 1_000_000_000 { (until.tv_sec, until.tv_nsec) = (until.tv_sec + 1, until.tv_nsec - 1_000_000_000) }
+    return locked {
+      while lastSeen < number, !hasLeft { if pthread_cond_timedwait(condition, mutex, &until) != 0 { break } }
+      return lastSeen >= number || hasLeft
+    }
+  }
+
   /// Returns when it has been seen, or when there is nobody left to see it.
   public func wait(for number: Int) {
     locked { while lastSeen < number, !hasLeft { pthread_cond_wait(condition, mutex) } }

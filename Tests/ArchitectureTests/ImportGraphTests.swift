@@ -14,7 +14,7 @@ import Testing
     "Transport": ["CCurl"],
     "Providers": ["Transport", "Chat", "JSON"], "Interpreter": ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON"],
     "Terminal": ["TextWidth"],
-    "Editor": ["CEdit", "TextWidth"], "Simulator": ["JSON"],
+    "Editor": ["CEdit", "Terminal", "TextWidth"], "Simulator": ["JSON"],
     "Shell": [
       "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Language", "Chat", "JSON",
       "TextWidth", "CStart",

@@ -37,6 +37,7 @@ import Testing
       kept.removeLast()
       #expect(kept == model.string, "seed \(seed), batch \(batch): \(keys.joined(separator: ", "))")
       model.reload(kept)
+      try await pane.waitForKeys()
     }
     try await pane.resize(80, 24)
     await pane.press("C-c")

@@ -99,7 +99,7 @@ import Testing
     await pane.press("Enter")
     try await pane.wait("its output and the prompt") { $0.last?.hasSuffix(">") == true && $0.joined().contains("0123456789") }
     await pane.enter("map 1..3 \"x {it}\" --model sim/fast")
-    try await pane.wait("the summary") { $0.contains { $0.hasPrefix("2  3") } }
+    try await pane.wait("how to see the rest of the table") { $0.joined(separator: " ").contains("every column") }
     await pane.type("set co")
     await pane.press("Tab")
     try await pane.wait("a menu") { $0.contains { $0.hasPrefix("  co") } }
@@ -136,6 +136,46 @@ import Testing
     await pane.press("C-c")
     try await pane.prompt()
     await pane.press("C-d")
+    await pane.close()
+  }
+
+  /// A paste that began and never ends: ^C ends it once it has fallen silent, at the prompt and while something runs.
+  @Test func aPasteWithoutEnd() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    let begun = Array("\u{1B}[200~hello".utf8)
+    await pane.send(bytes: begun)
+    // Nothing shows that it has come; a ^C before it is silent is part of it.
+    for _ in 0..<200 {
+      await pane.press("C-c")
+      if await pane.screen().contains(where: { $0.contains("hello") }) { break }
+    }
+    try await pane.wait(for: "hello")
+    try await pane.prompt()
+    await pane.enter("let x = map 1..200 \"Tell me about {it}\" --max-tokens 100")
+    try await pane.wait(for: "in flight of 8")
+    await pane.send(bytes: begun)
+    for _ in 0..<200 {
+      await pane.press("C-c")
+      if await pane.screen().contains(where: { $0.contains("^C once more") }) { break }
+    }
+    await pane.press("C-c")
+    try await pane.wait(for: "`retry x`")
+    await pane.close()
+  }
+
+  /// Who reads standard error may stop: prompts go on, and what they bring is written.
+  @Test func aReaderOfStandardErrorThatStops() async throws {
+    let pane = try await Pane(shell: true)
+    try await pane.wait("the shell") { $0.last == "$" }
+    let script =
+      "on end { log event.reply.text }; for i in 1..3000 { log \"a line that nobody reads, number {i}\" };"
+      + " map 1..300 \"x {it}\" --model sim/fast | save \"kept.jsonl\""
+    try pane.write("s.psh", script)
+    await pane.enter("mkfifo err; exec 3<>err; $PSH s.psh 2>err & pid=$!")
+    #expect(try await pane.file("kept.jsonl").split(separator: "\n").count == 300)
+    await pane.enter("clear; kill -INT $pid; wait $pid; echo status $?")
+    try await pane.wait(for: "status 130")
     await pane.close()
   }
 

@@ -29,7 +29,7 @@ final class Pane: Sendable {
     let number = Self.number.add(1, ordering: .relaxed).newValue
     socket = "promptsh-test-\(getpid())-\(number)"
     folder = "/tmp/promptsh-test-\(getpid())-\(number)"
-    _ = await Self.run("rm -rf \(folder); mkdir -p \(folder)/.config/promptsh")
+    _ = await Self.run("rm -rf \(folder); mkdir -p \(folder)/.config/promptsh \(folder)/.local/state/promptsh")
     for (path, text) in files { try write(path, text) }
     var variables = ["HOME": folder, "PSH": Self.program, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PS1": "$ ", "PS2": "> "]
     for (name, value) in environment { variables[name] = value }
@@ -89,6 +89,13 @@ final class Pane: Sendable {
     throw Missing(description: "the window did not become \(columns)×\(rows)")
   }
 
+  /// Returns when the program has the terminal in its own mode: after another program had it, what is sent earlier is the system's to edit.
+  func waitForKeys() async throws {
+    let tty = await tmux("display-message -p '#{pane_tty}'")
+    for _ in 0..<2000 where await Self.run("stty -a < \(tty)").contains("-icanon") { return }
+    throw Missing(description: "the program never took the keys")
+  }
+
   func signal(_ name: String) async { _ = await Self.run("kill -\(name) \(await programID)") }
 
   /// The program's process, also below a shell.
@@ -101,6 +108,27 @@ final class Pane: Sendable {
   }
 
   // MARK: out
+
+  /// From now on every byte that the program writes to the terminal is kept.
+  func record() async { _ = await tmux("pipe-pane -o 'cat >> \(folder)/recorded'") }
+
+  /// What was kept. tmux hands it on a little later than it draws it.
+  func recorded(with mark: String) async throws -> [UInt8] {
+    let start = ContinuousClock.now
+    while start.duration(to: .now) < .seconds(30) {
+      let bytes = Self.bytes(of: "\(folder)/recorded")
+      if bytes.contains(Array(mark.utf8)) { return bytes }
+    }
+    throw Missing(description: "`\(mark)` was never recorded")
+  }
+
+  private static func bytes(of path: String) -> [UInt8] {
+    guard let file = fopen(path, "r") else { return [] }
+    defer { fclose(file) }
+    var (bytes, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
+    while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
+    return bytes
+  }
 
   /// What the screen shows, without the blanks at the ends of lines and the empty lines below.
   func screen() async -> [String] {

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// What the prompt is started with, and what it may not find.
@@ -60,6 +61,46 @@ import Testing
       }
       #expect(await !pane.everything().contains { $0.contains("less was run") })
     }
+    await pane.close()
+  }
+
+  /// The prompt is there first; what is typed waits, and ^C ends what the user's own beginning does, whatever that is.
+  @Test(arguments: [
+    "ask \"a slow server\"", "for i in 1..100000000 { let a = i }", "let m = map 1..500 \"x {it}\" --max-tokens 500",
+  ])
+  func theStartCanBeInterrupted(_ start: String) async throws {
+    // It takes requests and never answers.
+    let server = try RawServer { connection, _ in connection.waitForClose() }
+    let model = start.hasPrefix("ask") ? "openai/silent" : "sim/story"
+    let pane = try await Pane(
+      columns: 120, environment: ["OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "x", "PROMPTSH_MODEL": model], shell: true,
+      files: [".config/promptsh/init.psh": "let before = 41\n\(start)\nlet after = 1\n"])
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("clear; $PSH")
+    try await pane.wait(for: "psh \(model) ×8>")
+    await pane.type("print before + 1")
+    try await pane.wait(for: "psh \(model) ×8> print before + 1")
+    await pane.press("C-c")
+    func isOver(_ lines: [String]) -> Bool {
+      lines.contains { $0.hasPrefix("interrupted") || $0.contains("not sent") || $0.contains("cancelled") }
+    }
+    let lines = try await pane.wait("that ^C was heard") { isOver($0) || $0.contains { $0.contains("^C once more") } }
+    if !isOver(lines) { await pane.press("C-c") }
+    try await pane.wait("its end", isOver)
+    await pane.press("Enter")
+    try await pane.wait("the line's turn") { $0.contains("42") }
+    await pane.close()
+  }
+
+  /// A pipe in the place of a file that is read at the start is passed over.
+  @Test(arguments: [".local/state/promptsh/history", ".editrc", ".config/promptsh/init.psh"])
+  func pipesInPlaceOfFiles(_ path: String) async throws {
+    let pane = try await Pane(shell: true)
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("mkfifo \(path); clear; $PSH")
+    try await pane.prompt()
+    await pane.enter("print 6 * 7")
+    try await pane.wait(for: "42")
     await pane.close()
   }
 }

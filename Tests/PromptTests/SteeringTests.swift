@@ -16,9 +16,9 @@ import Testing
     try await pane.wait(for: "of 21")
     await pane.type("20-")
     try await pane.wait(for: "of 1 ")
-    await pane.type("p")
-    try await pane.wait(for: "paused")
-    await pane.type("p")
+    await pane.type(" ")
+    try await pane.wait(for: "paused, Space goes on")
+    await pane.type(" ")
     try await pane.wait("it goes on") { !($0.last?.contains("paused") ?? true) }
     await pane.type("9+")
     await pane.press("C-z")
@@ -84,6 +84,207 @@ import Testing
     try await pane.wait("the two lines run, the third begun") { lines in
       lines.contains("42") && lines.last == "psh sim/story ×8> print 'half"
     }
+    await pane.close()
+  }
+
+  /// The line is seen under the progress, takes the editor's keys, and stands at the next prompt with its cursor where it was. No letter
+  /// of it steers.
+  @Test func whatIsTypedIsSeenAndEdited() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("let m = \(Self.long)")
+    try await pane.wait(for: "8 in flight of 8")
+    func line(_ text: String) async throws {
+      try await pane.wait("`\(text)` under the progress") { lines in
+        lines.last == "psh sim/story ×8> \(text)" && lines.dropLast().last?.contains("in flight of 8") == true
+      }
+    }
+    await pane.type("print len(m) - 12")
+    try await line("print len(m) - 12")
+    await pane.press("BSpace", "BSpace", "C-a", "M-f", "Right")
+    await pane.type("1 + ")
+    try await line("print 1 + len(m) -")
+    await pane.press("C-e", "C-w", "M-BSpace")
+    try await line("print 1 + len(")
+    await pane.press("C-u")
+    await pane.type("日本x")
+    await pane.press("Left", "Left", "Delete")
+    try await line("日x")
+    await pane.press("C-e", "C-u")
+    try await pane.paste("# one\nlet p = [")
+    try await pane.wait("two lines") { $0.suffix(2) == ["psh sim/story ×8> # one", "...> let p = ["] }
+    // An entry that is not whole gets another line.
+    await pane.press("Enter")
+    await pane.type("1]")
+    await pane.press("C-a")
+    try await pane.wait("three lines") { $0.last == "...> 1]" }
+    await pane.press("C-c", "C-c")
+    try await pane.wait("the line at the prompt") { lines in
+      lines.suffix(3) == ["psh sim/story ×8> # one", "...> let p = [", "...> 1]"] && lines.contains { $0.hasPrefix("  `retry m`") }
+    }
+    await pane.type("2, ")
+    try await pane.wait("the cursor where it was") { $0.last == "...> 2, 1]" }
+    await pane.press("Enter")
+    await pane.enter("print p")
+    try await pane.wait("both") { $0.contains("[2, 1]") }
+    await pane.close()
+  }
+
+  /// A line that steers runs at once, beside what runs; any other waits for its turn, in order.
+  @Test func linesThatSteerRunAtOnce() async throws {
+    let pane = try await Pane(columns: 120, rows: 50)
+    try await pane.prompt()
+    await pane.enter("let m = \(Self.long)")
+    try await pane.wait(for: "8 in flight of 8")
+    // Until some of its first rows are there.
+    try await pane.wait("rows") { lines in
+      lines.last?.split(separator: " ").lazy.compactMap { $0.hasSuffix("/200") ? Int($0.dropLast(4)) : nil }.first ?? 0 >= 8
+    }
+    await pane.enter("peek m | where index < 3 | sort index | take 2 | select index model")
+    try await pane.wait(for: "1      1  sim/story")
+    await pane.enter("print 'first'")
+    try await pane.wait(for: "  then: print 'first'")
+    await pane.enter("set temperature 0.5")
+    try await pane.wait(for: "  then: set temperature 0.5")
+    await pane.enter("set concurrency 3")
+    try await pane.wait(for: "of 3 (8 → 3: set)")
+    await pane.enter("set concurrency 2 for m")
+    try await pane.wait(for: "of 2 ")
+    await pane.enter("jobs")
+    try await pane.wait(for: "m     running")
+    await pane.enter("why m")
+    try await pane.wait(for: "m: no cap → 2")
+    await pane.enter("pause m")
+    try await pane.wait(for: "paused, Space goes on")
+    await pane.enter("resume m")
+    try await pane.wait("it goes on") { !$0.contains { $0.contains("Space goes on") } }
+    await pane.enter("help vars")
+    try await pane.wait(for: "lists the variables")
+    await pane.enter("vars")
+    try await pane.wait(for: "args")
+    // What could send, or wait, does not steer.
+    for line in ["peek m | map \"{it}\"", "peek m | take (ask '1')", "jobs --watch", "let a = 1", "unset concurrency"] {
+      await pane.enter(line)
+      try await pane.wait("`\(line)` waits") { $0.contains("  then: \(line)") }
+    }
+    await pane.enter("cancel m")
+    try await pane.wait("those that waited have run") { lines in
+      lines.contains("first") && lines.contains { $0.contains("any key ends this") }
+    }
+    await pane.close()
+  }
+
+  /// Space pauses on an empty line alone, and digits before + and - are seen.
+  @Test func keysThatSteer() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("let m = \(Self.long)")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.type("12")
+    try await pane.wait("the number") { $0.last == "psh sim/story ×8> 12" }
+    await pane.type("+")
+    try await pane.wait("its use") { $0.last?.contains("of 20") == true }
+    await pane.type("a +")
+    try await pane.wait("text") { $0.last == "psh sim/story ×20> a +" }
+    await pane.press("C-u")
+    await pane.type("phq?=_")
+    try await pane.wait("letters are text") { $0.last == "psh sim/story ×20> phq?=_" }
+    await pane.press("C-u")
+    await pane.type(" ")
+    try await pane.wait(for: "paused, Space goes on")
+    await pane.type("x ")
+    try await pane.wait("text, still paused") { $0.last == "psh sim/story ×20> x" && $0.contains { $0.contains("Space goes on") } }
+    await pane.press("C-c", "C-c")
+    try await pane.wait("the line") { $0.last == "psh sim/story ×20> x" && $0.contains { $0.contains("`retry m`") } }
+    await pane.close()
+  }
+
+  /// A line is typed under a stream, which goes on above it, unbroken.
+  @Test func typingUnderAStream() async throws {
+    let pane = try await Pane(columns: 60)
+    try await pane.prompt()
+    await pane.enter("stream \"Tell me a story\" --max-tokens 90")
+    try await pane.wait(for: "[simulated]")
+    await pane.type("print 'mine'")
+    try await pane.wait("the line under the stream") { $0.last == "psh sim/story ×8> print 'mine'" }
+    await pane.press("Enter")
+    try await pane.wait(for: "  then: print 'mine'")
+    try await pane.wait("its turn") { $0.contains("mine") }
+    let lines = await pane.screen()
+    let start = try #require(lines.firstIndex { $0.hasPrefix("[simulated]") })
+    let end = try #require(lines.firstIndex { $0.hasSuffix("print 'mine'") })
+    let story = lines[start..<end].joined(separator: " ")
+    await pane.enter("print _.text == '\(story)'")
+    try await pane.wait("the story as it was sent") { $0.contains("true") }
+    await pane.close()
+  }
+
+  /// A stream in the background shows whole lines, marked with its name, and never within what another writes.
+  @Test func aStreamInTheBackgroundIsMarked() async throws {
+    let pane = try await Pane(columns: 80)
+    try await pane.prompt()
+    await pane.enter("let a = stream \"Tell me a story\" --max-tokens 60 &")
+    await pane.enter("let b = stream \"Tell me another\" --max-tokens 60")
+    try await pane.wait("both ends") { lines in
+      lines.contains { $0.hasPrefix("[1] done  a: 1 prompt") } && lines.last == "psh sim/story ×8>"
+    }
+    let lines = await pane.screen()
+    let marked = lines.filter { $0.hasPrefix("a │ ") }.map { $0.dropFirst(4) }.joined(separator: " ")
+    let start = try #require(lines.firstIndex { $0.hasPrefix("[simulated]") })
+    #expect(lines.contains("a: cut at max-tokens"))
+    let plain = lines[start...].filter { line in
+      !["a │ ", "psh ", "[1]", "a: cut", "cut at"].contains { line.hasPrefix($0) }
+    }.joined(separator: " ")
+    await pane.enter("print b.text == '\(plain)' a.text == '\(marked)'")
+    try await pane.wait("both as they were sent") { $0.contains("true true") }
+    await pane.close()
+  }
+
+  /// Replies that no file has are asked about once; what is over says so.
+  @Test func leavingAndWhatIsOver() async throws {
+    let pane = try await Pane(columns: 100, shell: true)
+    try await pane.wait("the shell") { $0.last == "$" }
+    await pane.enter("clear; $PSH; echo left")
+    try await pane.prompt()
+    await pane.enter("let m = map 1..3 \"x {it}\" --model sim/fast &")
+    try await pane.wait(for: "[1] done")
+    for (line, said) in [
+      ("pause m", "nothing to pause"), ("resume m", "nothing to go on with"), ("set concurrency 2 for m", "nothing to set"),
+      ("cancel m", "nothing to cancel"), ("bg m", "nothing to go on with"),
+    ] {
+      await pane.press("C-l")
+      await pane.enter(line)
+      try await pane.wait(for: "`m` is done already: there is \(said)")
+    }
+    await pane.enter("exit")
+    try await pane.wait(for: "3 replies in `m` are kept in no file; `save m \"m.jsonl\"` keeps them")
+    await pane.enter("save m \"m.jsonl\"")
+    try await pane.wait(for: "3 rows written to m.jsonl")
+    await pane.enter("ask \"x\"")
+    try await pane.wait(for: "[simulated]")
+    await pane.press("C-d")
+    try await pane.wait("the shell") { $0.contains("left") }
+    await pane.enter("clear; $PSH; echo left")
+    try await pane.prompt()
+    await pane.enter("let m = map 1..3 \"x {it}\" --model sim/fast")
+    try await pane.wait(for: "m: 3 prompts, 3 answered")
+    try await pane.prompt()
+    await pane.press("C-d")
+    try await pane.wait(for: "3 replies in `m` are kept in no file")
+    await pane.press("C-d")
+    try await pane.wait("the shell") { $0.contains("left") }
+    await pane.close()
+  }
+
+  /// Lines that come faster than they are run are run in their order, each once, whoever reads them.
+  @Test func manyLinesAtOnce() async throws {
+    let pane = try await Pane()
+    try await pane.prompt()
+    await pane.send(bytes: Array((1...60).map { "print \($0) * 1001\r" }.joined().utf8))
+    try await pane.wait(for: "60060")
+    try await pane.prompt()
+    let printed = await pane.everything().compactMap { Int($0) }
+    #expect(printed == (1...60).map { $0 * 1001 })
     await pane.close()
   }
 

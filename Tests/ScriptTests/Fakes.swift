@@ -90,13 +90,15 @@ final class Recorder: Output {
   let noteStream = AsyncStream<String>.makeStream()
 
   func show(_ value: Value, options: ShowOptions) {
-    let rendered = renderer.render(value, form: .terminal(width: options.wide ? nil : 100), showsAll: options.all)
+    let rendered = renderer.render(
+      value, form: .terminal(width: options.wide ? nil : 100), showsAll: options.all, columns: options.columns, whole: options.whole)
     if !rendered.text.isEmpty { state.withLock { $0.out += rendered.text + "\n" } }
     if let problem = rendered.problem { note(problem) }
   }
   func print(_ text: String, raw: Bool) { state.withLock { $0.out += text + "\n" } }
-  func token(_ text: String, raw: Bool) { state.withLock { $0.out += text } }
-  func endTokens() { state.withLock { if !$0.out.hasSuffix("\n") { $0.out += "\n" } } }
+  func reply(named name: String, of job: Job?, raw: Bool) -> any ReplyOutput { RecordedReply(self) }
+  fileprivate func put(_ text: String) { state.withLock { $0.out += text } }
+  fileprivate func endLine() { state.withLock { if !$0.out.hasSuffix("\n") { $0.out += "\n" } } }
   func note(_ text: String) {
     state.withLock { $0.notes.append(text) }
     noteStream.continuation.yield(text)
@@ -109,7 +111,15 @@ final class Recorder: Output {
     while !isOver() { await Task.yield() }
     show(try await sample(), options: ShowOptions())
   }
-  func board(_ titles: [String]) -> any Board { RecordedBoard(titles, self) }
+  func board(_ titles: [String], of job: Job?) -> any Board { RecordedBoard(titles, self) }
+}
+
+private final class RecordedReply: ReplyOutput {
+  private let recorder: Recorder
+  init(_ recorder: Recorder) { self.recorder = recorder }
+  func put(_ text: String) { recorder.put(text) }
+  func end() { recorder.endLine() }
+  func note(_ text: String) { recorder.note(text) }
 }
 
 /// Columns one after the other, when all are over.

@@ -91,15 +91,29 @@ import TextWidth
 }
 
 @Suite struct FooterAndColumnsTests {
+  private func text(_ drawing: Drawing) -> String { String(decoding: drawing.bytes, as: UTF8.self) }
+
   /// What wrapped when the window shrank is erased whole.
-  @Test func aFooterIsErasedAtAnyWidth() {
-    var footer = Footer()
-    #expect(footer.drawing(["\u{1B}[2m" + String(repeating: "x", count: 90) + "\u{1B}[0m", "y"], columns: 100).hasSuffix("y\u{1B}[?2026l"))
-    #expect(footer.drawing([String(repeating: "x", count: 90), "y"], columns: 100).ranges(of: "\u{1B}[2K").count == 2)
-    #expect(footer.erasing(columns: 40).ranges(of: "\u{1B}[2K").count == 4)
-    #expect(footer.erasing(columns: 40) == "" && !footer.isShown)
-    _ = footer.drawing(["same"], columns: 40)
-    #expect(footer.drawing(["same"], columns: 40) == "")
+  @Test func aBlockIsErasedAtAnyWidth() {
+    var block = LiveBlock()
+    let wide = StyledText(String(repeating: "x", count: 90), .hint)
+    #expect(text(block.draw([wide, "y"])).hasSuffix("y\u{1B}[?2026l"))
+    #expect(text(block.draw([StyledText(wide.plain), "y"])).ranges(of: "\u{1B}[2K").count == 2)
+    block.resized(to: 40)
+    #expect(text(block.erase()).ranges(of: "\u{1B}[2K").count == 4)
+    #expect(block.erase().isEmpty && !block.isShown)
+    _ = block.draw(["same"])
+    #expect(block.draw(["same"]).isEmpty)
+    // A word more at the end of a stream is written alone.
+    #expect(text(block.draw(["same again"])) == " again")
+  }
+
+  /// Text is text, whoever writes it: it names none of our sequences.
+  @Test func noTextIsASequence() {
+    var drawing = Drawing()
+    drawing.text("\u{1B}[2J")
+    drawing.row(StyledText("\u{1B}]52;c;eA==\u{7}\n", .error))
+    #expect(text(drawing) == "␛[2J\u{1B}[31m␛]52;c;eA==␇ \u{1B}[0m")
   }
 
   @Test func columnsWrapByWordsAndKeepTheirWidth() {

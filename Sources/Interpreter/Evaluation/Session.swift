@@ -13,6 +13,7 @@ public final class Session: Sendable {
   let conversations = Conversations()
   let memberships = Memberships()
   let unanswered = Unanswered()
+  let kept = KeptReplies()
 
   private struct State {
     var settings: Settings
@@ -85,6 +86,19 @@ public final class Session: Sendable {
 
   public var jobs: [JobHandle] { state.withLock { $0.jobs } }
 
+  /// Every job that a name can mean: those of the list, and what runs in the foreground, which is in no list.
+  public var reachableJobs: [JobHandle] {
+    state.withLock { state in state.jobs + state.foreground.filter { handle in !state.jobs.contains { $0 === handle } } }
+  }
+
+  /// The job of this name that runs, or else the last one that did. One that runs comes before what its variable holds from before.
+  func job(named name: String, in scope: Scope) -> JobHandle? {
+    let named = reachableJobs.filter { $0.variable == name || $0.job.name == name || $0.job.number.map { "%\($0)" } == name }
+    if let running = named.last(where: { !$0.job.isOver }) { return running }
+    if case .job(let handle)? = scope.lookup(name) { return handle }
+    return named.last
+  }
+
   /// Prompts that have no answer now, for the exit status.
   public var unansweredPrompts: Int { unanswered.count }
 
@@ -138,7 +152,7 @@ public final class Session: Sendable {
     if isAttended {
       setPaused(true, job, reason: "paused: \(reason)")
       world.output.note(
-        "\(job.name) is paused: \(reason)\n  = \(job.number == nil ? "the key p goes on, ^C ends it" : "`resume \(job.name)` goes on, `cancel \(job.name)` ends it")"
+        "\(job.name) is paused: \(reason)\n  = \(job.number == nil ? "Space goes on, ^C ends it" : "`resume \(job.name)` goes on, `cancel \(job.name)` ends it")"
       )
     } else {
       job.stopLaunching()

@@ -87,7 +87,7 @@ extension ReplyRow {
   func noAnswer(reading name: String) -> Failure? { name == "text" || name == "value" ? reply.failure : nil }
 
   /// By the one precedence of `ReplyField`.
-  func field(_ name: String) -> Value? {
+  public func field(_ name: String) -> Value? {
     if let own = ReplyField.named(name) { return own.read(self) }
     if let column = columns.last(where: { $0.name == name }) { return column.value }
     return item.field(name)

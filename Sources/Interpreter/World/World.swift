@@ -34,22 +34,35 @@ public protocol Output: Sendable {
   func show(_ value: Value, options: ShowOptions) throws
   /// A line of the script's own output.
   func print(_ text: String, raw: Bool) throws
-  /// A piece of a reply as it arrives.
-  func token(_ text: String, raw: Bool) throws
+  /// Where a reply is shown as it arrives.
+  ///
+  /// - Parameters:
+  ///   - job: what it runs for: only what has the foreground grows in place, anything else shows whole lines.
+  ///   - raw: control characters pass, where the output is no terminal.
+  func reply(named name: String, of job: Job?, raw: Bool) -> any ReplyOutput
   /// A line for the person, not for the pipe.
   func note(_ text: String)
-  /// The end of a streamed reply.
-  func endTokens() throws
   /// A job runs in the foreground until `foregroundEnded`: keys steer it, and its progress is shown where it does not show itself.
   func foreground(_ job: Job, showsProgress: Bool)
   func foregroundEnded(_ job: Job)
   /// A background job has ended.
   func finished(_ job: Job)
   /// Columns for replies that stream side by side.
-  func board(_ titles: [String]) -> any Board
+  ///
+  /// - Parameter job: what they run for, where that is not in the foreground.
+  func board(_ titles: [String], of job: Job?) -> any Board
   /// Shows what `sample` gives, again whenever it changes, in its place where there is a terminal. Ends with a key there, else when
   /// `isOver` says so.
   func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws
+}
+
+/// A reply on its way to the output, piece by piece.
+public protocol ReplyOutput: Sendable {
+  func put(_ text: String) throws
+  /// What came is all there is, or is no answer: what follows begins on a line of its own.
+  func end() throws
+  /// A line for the person about this reply: in the background it names it, and never stands within another's lines.
+  func note(_ text: String)
 }
 
 public struct ShowOptions: Sendable {
@@ -57,6 +70,10 @@ public struct ShowOptions: Sendable {
   public var all = false
   /// No cell is cut.
   public var wide = false
+  /// The fields of records that become columns; nil for all.
+  public var columns: [String]?
+  /// A reply is shown with all there is to it, not only its text.
+  public var whole = false
   /// More rows than the terminal has go through the user's pager.
   public var paged = false
 

@@ -4,21 +4,67 @@ import Scheduling
 import Terminal
 import Threads
 
-/// What runs in the foreground: its progress, its keys, and values that are watched.
+/// What runs in the foreground: its progress, its keys, the line typed meanwhile, and values that are watched.
 extension Console {
   /// At most 15 times a second, whatever the rate.
   private static let period: Duration = .milliseconds(66)
   /// For how long a change of the limit is news.
   private static let news: Duration = .seconds(8)
 
+  // MARK: a line of the prompt
+
+  /// A line of the prompt begins to run: keys go to `onKey` until `endLine`, whatever of it is in the foreground.
+  func beginLine(_ number: Int) {
+    state.withLock { $0.line = number }
+    if let handler = onKey.withLock({ $0 }) { terminalKeys?.take(.work, handler) }
+    refresh()
+  }
+
+  /// The line is done, or goes on in the background: the terminal is the editor's, once what was written is seen.
+  func endLine() async {
+    onKey.withLock { $0 = nil }
+    let columns = columns
+    let (sampler, holdsKeys, hasLeftInput) = state.withLock { state in
+      let former = (state.sampler, state.holdsKeys, state.hasLeftInput)
+      (state.line, state.sampler, state.holdsKeys, state.hasLeftInput) = (nil, nil, false, false)
+      state.foreground = []
+      state.clearStage(columns)
+      return former
+    }
+    sampler?.cancel()
+    let keys = keys.withLock { $0 }
+    if hasLeftInput { keys?.takeBack() }
+    if holdsKeys { keys?.giveBack(.work) }
+    keys?.giveBack(.work)
+    await settle()
+  }
+
+  /// Returns when what was written is seen, without holding a thread of the pool up.
+  func settle() async {
+    ring()
+    if isIdle { return }
+    await withCheckedContinuation { continuation in
+      let isWaiting = startThread { [self] in
+        // A terminal that nobody reads any more ends the program in another way.
+        try? flush { false }
+        continuation.resume()
+      }
+      if !isWaiting { continuation.resume() }
+    }
+  }
+
+  // MARK: jobs
+
   func foreground(_ job: Job, showsProgress: Bool) {
     let handler = onKey.withLock { $0 }
+    let line = Self.line
     let takesKeys = state.withLock { state -> Bool in
+      guard state.line == line else { return false }
       state.foreground.append((job, showsProgress))
       state.lastPlainProgress = .zero
       startSampling(&state)
-      guard !state.hasKeys, handler != nil, outIsTerminal || errorIsTerminal else { return false }
-      state.hasKeys = true
+      guard !state.holdsKeys, !state.hasLeftInput, handler != nil, outIsTerminal || errorIsTerminal else { return false }
+      state.holdsKeys = true
       return true
     }
     if takesKeys, let handler { terminalKeys?.take(.work, handler) }
@@ -30,22 +76,29 @@ extension Console {
     if wasThere, job.number == nil, (progress.total ?? 2) != 1 { note(JobSummary(job, progress).text) }
   }
 
-  /// The job goes on, but not here. False if it was not here.
+  /// The job is over, or goes on, but not here. False if it was not here.
   @discardableResult
-  func release(_ job: Job) -> Bool {
-    let (wasThere, stopsKeys) = state.withLock { state -> (Bool, Bool) in
+  func release(_ job: Job, endsStream: Bool = false) -> Bool {
+    let columns = columns
+    let (wasThere, sampler, givesBack) = state.withLock { state -> (Bool, Task<Void, Never>?, Bool) in
       let wasThere = state.foreground.contains { $0.job === job }
       state.foreground.removeAll { $0.job === job }
-      erase(&state)
-      guard state.foreground.isEmpty else { return (wasThere, false) }
-      state.sampler?.cancel()
-      state.sampler = nil
-      defer { state.hasKeys = false }
-      return (wasThere, state.hasKeys)
+      // What comes of its stream from now on is no part of this line any more.
+      if endsStream, state.streaming?.job === job { state.endStream(columns) }
+      state.progress = []
+      state.show([], columns)
+      guard state.foreground.isEmpty else { return (wasThere, nil, false) }
+      defer { (state.sampler, state.holdsKeys) = (nil, false) }
+      return (wasThere, state.sampler, state.holdsKeys)
     }
-    if stopsKeys { keys.withLock { $0 }?.giveBack(.work) }
+    sampler?.cancel()
+    refresh()
+    if givesBack { keys.withLock { $0 }?.giveBack(.work) }
     return wasThere
   }
+
+  /// Whether what runs for this job is part of the line that has the foreground.
+  func isHere(_ job: Job?) -> Bool { job == nil || state.withLock { $0.foreground.contains { $0.job === job } } }
 
   /// The job a key or a signal is meant for.
   var foregroundJob: Job? { state.withLock { $0.foreground.last?.job } }
@@ -58,7 +111,7 @@ extension Console {
     }
   }
 
-  private func startSampling(_ state: inout State) {
+  private func startSampling(_ state: inout ConsoleState.State) {
     guard state.sampler == nil else { return }
     let period = errorIsTerminal ? Console.period : .seconds(1)
     state.sampler = Task { [weak self] in
@@ -67,11 +120,6 @@ extension Console {
         self?.sample()
       }
     }
-  }
-
-  private func erase(_ state: inout State) {
-    guard state.footer.isShown else { return }
-    try? Descriptor.write(Array(state.footer.erasing(columns: columns).utf8), to: 2, named: "standard error")
   }
 
   // MARK: progress
@@ -83,11 +131,15 @@ extension Console {
     let line = line(job, progress)
     guard errorIsTerminal else { return samplePlain(job, progress, line) }
     // In the background the screen is somebody else's; what stood there of ours has scrolled on.
-    guard Descriptor.isOurs(2) else { return state.withLock { $0.footer = Footer() } }
+    guard Descriptor.isOurs(2) else { return state.withLock { $0.stage.forget() } }
+    // A terminal that does not keep up is shown fewer pictures, not later ones.
+    guard isIdle else { return }
     let size = Descriptor.size(2) ?? (80, 24)
-    var rows: [String] = []
-    if let board = state.withLock({ $0.board }) { rows += board.rows(columns: size.columns, height: size.rows - 4) }
-    if showsProgress { rows.append(line.text(width: size.columns)) }
+    var rows: [StyledText] = []
+    if let board = state.withLock({ $0.board }) {
+      rows += board.rows(columns: size.columns, height: size.rows - 4).map { StyledText($0) }
+    }
+    if showsProgress { rows.append(StyledText(line.text(width: size.columns))) }
     if showsProgress, rows.count == 1 {
       rows += tails.lines.prefix(max(0, min(tails.wanted, size.rows - 3))).map { tail in
         let text = ControlGuard.line(tail)
@@ -97,11 +149,27 @@ extension Console {
     let drawn = rows
     state.withLock { state in
       guard state.foreground.last?.job === job else { return }
-      // A line of output that is not finished keeps the screen.
-      if outIsTerminal && state.isMidLine { return }
-      let bytes = state.footer.drawing(drawn, columns: size.columns)
-      if !bytes.isEmpty { try? Descriptor.write(Array(bytes.utf8), to: 2, named: "standard error") }
+      state.progress = drawn
     }
+    refresh()
+  }
+
+  /// Draws what stands below the output anew: how far the work is, and the line that is typed.
+  func refresh() {
+    guard errorIsTerminal, Descriptor.isOurs(2) else { return }
+    let size = Descriptor.size(2) ?? (80, 24)
+    let typed = typed.withLock { $0 }?(size.columns, max(1, size.rows / 3))
+    state.withLock { state in
+      guard state.line != nil || !state.foreground.isEmpty else { return }
+      var rows = state.progress.suffix(max(0, size.rows - 2 - (typed?.rows.count ?? 0)))
+      var cursor: LiveBlock.Cursor?
+      if let typed {
+        cursor = LiveBlock.Cursor(row: rows.count + typed.cursor.row, column: typed.cursor.column)
+        rows += typed.rows
+      }
+      state.show(Array(rows), cursor: cursor, size.columns)
+    }
+    ring()
   }
 
   private func line(_ job: Job, _ progress: Job.Progress) -> ProgressLine {
@@ -121,17 +189,23 @@ extension Console {
     line.rate = progress.outputTokens > 0 ? "\((Double(progress.outputTokens) / seconds).fixed(0)) tok/s" : "\(progress.rate.fixed(1))/s"
     line.elapsed = progress.elapsed.short
     line.eta = progress.state == .running ? progress.eta?.short : nil
-    line.state = progress.state == .running ? nil : progress.state.rawValue
+    switch progress.state {
+    case .running: line.state = nil
+    case .paused: line.state = onKey.withLock { $0 } == nil ? "paused" : "paused, Space goes on"
+    default: line.state = progress.state.rawValue
+    }
     return line
   }
 
   /// In a log, a line now and then.
   private func samplePlain(_ job: Job, _ progress: Job.Progress, _ line: ProgressLine) {
+    let columns = columns
     state.withLock { state in
       guard progress.elapsed - state.lastPlainProgress >= .seconds(10), progress.total != 1 else { return }
       state.lastPlainProgress = progress.elapsed
-      try? Descriptor.write(Array((line.plain + "\n").utf8), to: 2, named: "standard error")
+      state.note(line.plain, columns)
     }
+    ring()
   }
 
   // MARK: live values
@@ -156,22 +230,22 @@ extension Console {
     }
     // What it last showed stays.
     let last = try await sample()
-    state.withLock { erase(&$0) }
+    let columns = columns
+    state.withLock { $0.show([], columns) }
     try show(last, options: ShowOptions())
   }
 
   private func drawLive(_ value: Value) {
+    guard isIdle else { return }
     let size = Descriptor.size(2) ?? (80, 24)
     let text = renderer.render(value, form: .terminal(width: size.columns - 1), showsAll: false).text
     var rows = text.split(separator: "\n", omittingEmptySubsequences: false).prefix(max(1, size.rows - 2)).map {
-      Table.cut(String($0), to: max(1, size.columns - 1))
+      StyledText(Table.cut(String($0), to: max(1, size.columns - 1)))
     }
     rows.append(dim("any key ends this"))
     let drawn = rows
-    state.withLock { state in
-      let bytes = state.footer.drawing(drawn, columns: size.columns)
-      if !bytes.isEmpty { try? Descriptor.write(Array(bytes.utf8), to: 2, named: "standard error") }
-    }
+    state.withLock { $0.show(drawn, size.columns) }
+    ring()
   }
 
   private func livePlain(_ isOver: () -> Bool, _ sample: () async throws -> Value) async throws {
@@ -183,7 +257,7 @@ extension Console {
       if text != last {
         last = text
         try show(value, options: ShowOptions())
-        try flush()
+        ring()
       }
       if wasOver { return }
       try await Task.sleep(for: .milliseconds(200))
@@ -192,16 +266,21 @@ extension Console {
 
   // MARK: boards
 
-  func board(_ titles: [String]) -> any Board {
+  func board(_ titles: [String], of job: Job?) -> any Board {
     let width = Descriptor.size(1)?.columns ?? 0
-    guard outIsTerminal, errorIsTerminal, Columns.width(of: titles.count, in: width) != nil else { return OrderedBoard(titles, self) }
+    let isHere = job == nil
+    guard isHere, outIsTerminal, errorIsTerminal, Columns.width(of: titles.count, in: width) != nil else {
+      return OrderedBoard(titles, reply(named: job?.name ?? "", of: job, raw: false))
+    }
     let board = LiveBoard(titles) { [weak self] rows in
       guard let self else { return }
+      let columns = columns
       state.withLock { state in
         state.board = nil
-        erase(&state)
+        state.progress = []
+        state.show([], columns)
       }
-      try out(rows.joined(separator: "\n") + "\n", raw: true)
+      try out(rows.joined(separator: "\n") + "\n", raw: true, wraps: false)
     }
     state.withLock { $0.board = board }
     return board

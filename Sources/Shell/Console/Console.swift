@@ -4,49 +4,43 @@ import Scheduling
 import Terminal
 import Threads
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
-/// The two outputs, and the only one who writes to them: values to standard output, everything else to standard error. What runs in
-/// the foreground is shown in a footer on the last rows of the terminal; whatever else is written goes above it.
+/// The two outputs, and the only one who writes to them: values to standard output, everything else to standard error. Whoever calls it
+/// only leaves what is to be written; the outlets' threads write (`Outlet`).
+///
+/// A terminal is a `Stage`: what runs in the foreground is shown on its last rows, and whatever else is written goes above them. It is
+/// given nothing but `Drawing`s.
 final class Console: Output {
-  struct State {
-    /// Standard output waiting to be written, where it is no terminal.
-    var pending: [UInt8] = []
-    /// A line that is not whole yet, while another is being typed.
-    var unfinished = ""
-    var guarding = ControlGuard()
-    var isMidLine = false
-    var footer = Footer()
-    /// Jobs in the foreground, the latest last.
-    var foreground: [(job: Job, showsProgress: Bool)] = []
-    var board: LiveBoard?
-    var lastPlainProgress: Duration = .zero
-    var sampler: Task<Void, Never>?
-    var hasKeys = false
-  }
+  /// The line of the prompt that a task runs for: what a line starts that went to the background has no foreground any more.
+  @TaskLocal static var line: Int?
 
-  let state = Mutex(State())
+  let state: ConsoleState
   let outIsTerminal = Descriptor.isTerminal(1)
+  /// A terminal that can be drawn on.
   let errorIsTerminal: Bool
-  let renderer: ValueRenderer
+  let renderer = ValueRenderer()
   let limiter: Limiter
   let tails: Tails
   let time: any Timekeeper
+  private let outlets: [Outlet]
   /// At the prompt, text goes through the editor, above the line being typed.
   private let above = Mutex<(@Sendable (String) -> Bool)?>(nil)
+  /// The line that is typed while something runs, laid out for so many columns and rows.
+  let typed = Mutex<(@Sendable (_ columns: Int, _ rows: Int) -> TypedRows?)?>(nil)
   /// Told of keys pressed while work runs in the foreground; nil where nobody steers it.
   let onKey = Mutex<(@Sendable (Key) -> Void)?>(nil)
   let keys = Mutex<ForegroundKeys?>(nil)
   private let colour = Mutex<@Sendable () -> Bool>({ false })
+  /// More of standard output than this waits for its reader.
+  private static let mostWaiting = 256 << 10
 
   init(limiter: Limiter, tails: Tails, time: any Timekeeper, isDumb: Bool) {
+    let state = ConsoleState(isDumb: isDumb)
+    self.state = state
     errorIsTerminal = Descriptor.isTerminal(2) && !isDumb
-    renderer = ValueRenderer()
     (self.limiter, self.tails, self.time) = (limiter, tails, time)
+    outlets = [
+      Outlet(1, named: "standard output") { state.take(0) }, Outlet(2, named: "standard error") { state.take(1) },
+    ]
   }
 
   /// For what runs no session.
@@ -55,125 +49,156 @@ final class Console: Output {
     return Console(limiter: Limiter(time: time), tails: Tails(), time: time, isDumb: true)
   }
 
-  /// Of the terminal that the footer stands on.
-  var columns: Int { Descriptor.size(2)?.columns ?? 80 }
+  /// Of the terminal that is drawn on.
+  var columns: Int { (Descriptor.size(2) ?? Descriptor.size(1))?.columns ?? 80 }
 
   /// Whether what is drawn may have colour; asked anew each time, for `set colour off` holds at once.
   func setColour(_ isOn: @escaping @Sendable () -> Bool) { colour.withLock { $0 = isOn } }
 
-  func dim(_ text: String) -> String { colour.withLock { $0() } ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
-
-  /// Standard input is read by somebody else: its keys are not ours.
-  func leaveStandardInput() {
-    onKey.withLock { $0 = nil }
-    let hadKeys = state.withLock { state in
-      defer { state.hasKeys = false }
-      return state.hasKeys
-    }
-    if hadKeys { keys.withLock { $0 }?.giveBack(.work) }
-  }
+  func dim(_ text: String) -> StyledText { StyledText(text, colour.withLock { $0() } ? .hint : .plain) }
 
   func setAbove(_ write: (@Sendable (String) -> Bool)?) { above.withLock { $0 = write } }
 
   // MARK: values
 
   func show(_ value: Value, options: ShowOptions) throws {
+    // In a pager everything is there, and is scrolled to.
+    if options.paged, outIsTerminal, page(renderer.render(value, form: .terminal(width: nil), showsAll: true, whole: options.whole).text) {
+      return
+    }
     let width = options.wide ? nil : Descriptor.size(1)?.columns ?? 80
-    let rendered = renderer.render(value, form: outIsTerminal ? .terminal(width: width) : .pipe, showsAll: options.all || !outIsTerminal)
-    if options.paged, outIsTerminal, page(rendered.text) { return }
-    if !rendered.text.isEmpty { try out(rendered.text + "\n", raw: true) }
+    let rendered = renderer.render(
+      value, form: outIsTerminal ? .terminal(width: width) : .pipe, showsAll: options.all || !outIsTerminal,
+      columns: outIsTerminal && !options.wide ? options.columns : nil, whole: options.whole)
+    if !rendered.text.isEmpty { try out(rendered.text + "\n", raw: true, wraps: !rendered.isTable) }
     if let problem = rendered.problem { note(problem) }
   }
 
-  /// Shows a long text with $PAGER (`less -S` where it is not set). False where it fits, or there is no pager (`PAGER=`).
-  private func page(_ text: String) -> Bool {
-    let lines = text.reduce(1) { $1 == "\n" ? $0 + 1 : $0 }
-    guard let size = Descriptor.size(1), lines > size.rows - 2 else { return false }
-    let pager = HostSystem.variable("PAGER") ?? "less -S"
-    // Set to nothing it says that none is wanted.
-    if pager.allSatisfy(\.isWhitespace) { return false }
-    return (try? Child.run(pager, reading: text + "\n")) == 0
-  }
+  func print(_ text: String, raw: Bool) throws { try out(text + "\n", raw: raw, wraps: !raw) }
 
-  func print(_ text: String, raw: Bool) throws { try out(text + "\n", raw: raw) }
-
-  func token(_ text: String, raw: Bool) throws {
-    try out(text, raw: raw)
-    try flush()
-  }
-
-  func endTokens() throws {
-    let isMidLine = state.withLock { $0.isMidLine }
-    if isMidLine { try out("\n", raw: true) }
-    try flush()
+  func reply(named name: String, of job: Job?, raw: Bool) -> any ReplyOutput {
+    StreamedReply(self, name: name, job: job, isRaw: raw)
   }
 
   /// The prompt of a terminal that is not edited on.
   func prompt(_ text: String) throws(OutputProblem) {
-    try out(text, raw: true)
-    try flush()
+    state.withLock { state in state.out(text) }
+    try written()
   }
 
-  /// A terminal is guarded; what goes to a pipe too, unless the user asked for it raw.
-  func out(_ text: String, raw: Bool) throws(OutputProblem) {
-    let passes = raw && !outIsTerminal
-    if outIsTerminal, above.withLock({ $0 != nil }), outAbove(text) { return }
-    let bytes = state.withLock { state -> [UInt8] in
-      let clean = passes ? text : state.guarding.clean(text)
-      if let last = clean.last { state.isMidLine = !last.isNewline }
-      state.pending += Array((state.footer.erasing(columns: columns) + clean).utf8)
-      guard outIsTerminal || state.pending.count > 32 * 1024 else { return [] }
-      defer { state.pending.removeAll(keepingCapacity: true) }
-      return state.pending
+  /// Whole lines for standard output. A terminal is guarded; what goes to a pipe too, unless the user asked for it raw.
+  ///
+  /// - Parameter wraps: on a terminal, long lines are broken between words.
+  func out(_ text: String, raw: Bool, wraps: Bool) throws(OutputProblem) {
+    if state.outIsOnStage {
+      let clean = ControlGuard.clean(text)
+      if passAbove(clean, wraps: wraps) { return }
+      let columns = columns
+      state.withLock { $0.lines(clean, wraps: wraps, columns) }
+    } else {
+      state.withLock { state in
+        let clean = raw && !outIsTerminal ? text : state.guarding.clean(text)
+        state.out(clean)
+      }
     }
-    if !bytes.isEmpty { try Descriptor.write(bytes, to: 1, named: "standard output") }
+    try written()
   }
 
-  /// Whole lines above the one being typed. False where none is: the caller writes.
-  private func outAbove(_ text: String) -> Bool {
-    let lines = state.withLock { state -> String in
-      state.unfinished += state.guarding.clean(text)
-      state.isMidLine = state.unfinished.last.map { !$0.isNewline } ?? false
-      guard let end = state.unfinished.lastIndex(of: "\n") else { return "" }
-      let next = state.unfinished.index(after: end)
-      defer { state.unfinished = String(state.unfinished[next...]) }
-      return String(state.unfinished[..<next])
-    }
-    if above.withLock({ $0?(lines) ?? false }) { return true }
-    // Nobody is typing: what was kept goes out with what follows.
-    let rest = state.withLock { state -> String in
-      defer { state.unfinished = "" }
-      state.isMidLine = !state.unfinished.isEmpty
-      return state.footer.erasing(columns: columns) + lines + state.unfinished
-    }
-    try? Descriptor.write(Array(rest.utf8), to: 1, named: "standard output")
-    return true
+  /// Above the line being typed; the text is clean. False where none is typed.
+  private func passAbove(_ text: String, wraps: Bool) -> Bool {
+    guard let write = above.withLock({ $0 }) else { return false }
+    return write(wraps ? Wrap.text(text, width: columns - 1).joined(separator: "\n") : text)
   }
 
-  func flush() throws(OutputProblem) {
-    let bytes = state.withLock { state in
-      defer { state.pending.removeAll(keepingCapacity: true) }
-      return state.pending
+  // MARK: streams
+
+  /// A piece of a reply, where it has the foreground; false where it has not.
+  func stream(_ text: String, by reply: ObjectIdentifier, of job: Job?) throws(OutputProblem) -> Bool {
+    let columns = columns
+    let isOurs = state.withLock { state -> Bool in
+      if state.streaming == nil, job == nil || state.foreground.contains(where: { $0.job === job }) { state.streaming = (reply, job) }
+      guard state.streaming?.reply == reply else { return false }
+      state.stream(text, columns)
+      return true
     }
-    if !bytes.isEmpty { try Descriptor.write(bytes, to: 1, named: "standard output") }
+    if isOurs {
+      try written()
+      ring()
+    }
+    return isOurs
+  }
+
+  /// Whole lines of a reply in the background: behind the one that has the foreground, never between its lines.
+  func outBehind(_ lines: String) throws(OutputProblem) {
+    if state.withLock({ $0.hold(lines, isNote: false) }) { return }
+    try out(lines, raw: true, wraps: false)
+  }
+
+  /// Nothing more comes of it. False where it has not the foreground.
+  func endStream(_ rest: String, by reply: ObjectIdentifier) throws(OutputProblem) -> Bool {
+    let columns = columns
+    let isOurs = state.withLock { state -> Bool in
+      guard state.streaming?.reply == reply else { return false }
+      if !rest.isEmpty { state.stream(rest, columns) }
+      state.endStream(columns)
+      return true
+    }
+    if isOurs { try written() }
+    return isOurs
   }
 
   // MARK: messages
 
   func note(_ text: String) {
     let clean = ControlGuard.clean(text)
-    // What was printed before the message stands before it, where both go to one place.
-    try? flush()
-    if above.withLock({ $0?(clean + "\n") ?? false }) { return }
-    state.withLock { state in
-      let start = outIsTerminal && state.isMidLine ? "\n" : ""
-      if outIsTerminal { state.isMidLine = false }
-      // There is nowhere left to report that standard error is gone.
-      try? Descriptor.write(Array((state.footer.erasing(columns: columns) + start + clean + "\n").utf8), to: 2, named: "standard error")
-    }
+    if passAbove(clean + "\n", wraps: true) { return }
+    let columns = columns
+    state.withLock { $0.note(clean, columns) }
+    ring()
   }
 
   func finished(_ job: Job) {
-    note("[\(job.number ?? 0)] \(job.progress.state.rawValue)  \(JobSummary(job, job.progress).text)")
+    noteBehind("[\(job.number ?? 0)] \(job.progress.state.rawValue)  \(JobSummary(job, job.progress).text)")
   }
+
+  /// What the background has to say: behind the reply that has the foreground.
+  func noteBehind(_ text: String) {
+    let clean = ControlGuard.clean(text)
+    if !state.withLock({ $0.hold(clean, isNote: true) }) { note(text) }
+  }
+
+  // MARK: writing
+
+  /// Something has been left to be written: says so to those who write it.
+  func ring() {
+    let waiting = state.withLock { state in state.waiting.map { !$0.isEmpty } }
+    for (outlet, isWanted) in zip(outlets, waiting) where isWanted { outlet.ring() }
+  }
+
+  /// After something was left for standard output: its writer is told once there is enough, and who leaves more than its reader takes
+  /// waits for the reader, unless the task is cancelled.
+  ///
+  /// - Throws: what the system said of what was written before.
+  private func written() throws(OutputProblem) {
+    let waiting = state.withLock { $0.waiting[0].count }
+    if outIsTerminal || waiting > 32 << 10 { ring() }
+    if waiting > Self.mostWaiting { outlets[0].drain { Task.isCancelled } }
+    if let problem = outlets[0].problem { throw problem }
+  }
+
+  /// What was left to be written is written; waits for that. Blocks.
+  ///
+  /// - Parameter gaveUp: asked now and then, for who will not wait for a reader who has stopped.
+  func flush(unless gaveUp: () -> Bool = { Task.isCancelled }) throws(OutputProblem) {
+    ring()
+    for outlet in outlets where !isDone(outlet) { outlet.drain(unless: gaveUp) }
+    if let problem = outlets[0].problem { throw problem }
+  }
+
+  private func isDone(_ outlet: Outlet) -> Bool {
+    outlet.isIdle && state.withLock { $0.waiting.allSatisfy(\.isEmpty) }
+  }
+
+  /// Whether everything is written, so that a picture drawn now is seen now.
+  var isIdle: Bool { outlets.allSatisfy(isDone) }
 }

@@ -1,3 +1,4 @@
+import Terminal
 import Threads
 
 #if canImport(Glibc)
@@ -37,6 +38,19 @@ enum Descriptor {
       return 0
     }
     if failure != 0 { throw OutputProblem(description: "\(name): \(String(cString: strerror(failure)))") }
+  }
+
+  /// Says something outside a session. What comes from outside (a file's name, an argument) is guarded where a person reads it.
+  static func say(_ text: String, to descriptor: Int32, named name: String) throws(OutputProblem) {
+    let shown = descriptor == 2 || isTerminal(descriptor) ? ControlGuard.clean(text) : text
+    try write(Array(shown.utf8), to: descriptor, named: name)
+  }
+
+  /// Whether two descriptors are one file, pipe or terminal.
+  static func areSame(_ one: Int32, _ other: Int32) -> Bool {
+    var (first, second) = (stat(), stat())
+    guard fstat(one, &first) == 0, fstat(other, &second) == 0 else { return false }
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino && first.st_rdev == second.st_rdev
   }
 
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }

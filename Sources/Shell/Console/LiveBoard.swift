@@ -45,16 +45,20 @@ final class OrderedBoard: Board {
     var isOver: [Bool]
     var current = 0
     var hasTitle = false
+    var isMidLine = false
+    /// What may be written now, and whether somebody is writing.
+    var ready = ""
+    var isWriting = false
     var problem: (any Error)?
   }
 
   private let state: Mutex<State>
   private let titles: [String]
-  private let console: Console
+  private let output: any ReplyOutput
 
-  init(_ titles: [String], _ console: Console) {
+  init(_ titles: [String], _ output: any ReplyOutput) {
     self.titles = titles
-    self.console = console
+    self.output = output
     state = Mutex(State(waiting: titles.map { _ in "" }, isOver: titles.map { _ in false }))
   }
 
@@ -83,29 +87,46 @@ final class OrderedBoard: Board {
 
   func close() throws {
     change { state in for index in state.isOver.indices { state.isOver[index] = true } }
+    try output.end()
     if let problem = state.withLock({ $0.problem }) { throw problem }
   }
 
-  /// Writes what may be written now. Under the lock, so that two never mix.
+  /// Writes what may be written now: one does, whoever comes meanwhile leaves it to him, so that two never mix and nobody waits.
   private func change(_ body: (inout State) -> Void) {
-    state.withLock { state in
+    let titles = titles
+    let isMine = state.withLock { state in
       body(&state)
-      do {
-        while state.current < titles.count {
-          if !state.hasTitle, !state.waiting[state.current].isEmpty || state.isOver[state.current] {
-            try console.print("── \(titles[state.current])", raw: false)
-            state.hasTitle = true
-          }
-          if !state.waiting[state.current].isEmpty {
-            try console.token(state.waiting[state.current], raw: false)
-            state.waiting[state.current] = ""
-          }
-          guard state.isOver[state.current] else { return }
-          try console.endTokens()
-          state.current += 1
-          state.hasTitle = false
-        }
-      } catch { state.problem = state.problem ?? error }
+      Self.makeReady(&state, titles)
+      defer { state.isWriting = true }
+      return !state.isWriting
+    }
+    while isMine {
+      let text = state.withLock { state in
+        defer { state.ready = "" }
+        if state.ready.isEmpty { state.isWriting = false }
+        return state.ready
+      }
+      if text.isEmpty { return }
+      do { try output.put(text) } catch { state.withLock { $0.problem = $0.problem ?? error } }
+    }
+  }
+
+  private static func makeReady(_ state: inout State, _ titles: [String]) {
+    while state.current < titles.count {
+      let text = state.waiting[state.current]
+      if !state.hasTitle, !text.isEmpty || state.isOver[state.current] {
+        state.ready += "── \(titles[state.current])\n"
+        state.hasTitle = true
+      }
+      if !text.isEmpty {
+        state.ready += text
+        state.isMidLine = text.last != "\n"
+        state.waiting[state.current] = ""
+      }
+      guard state.isOver[state.current] else { return }
+      if state.isMidLine { state.ready += "\n" }
+      state.current += 1
+      (state.hasTitle, state.isMidLine) = (false, false)
     }
   }
 }

@@ -8,6 +8,8 @@ struct ValueRenderer: Sendable {
     var text: String
     /// What belongs on standard error: that the reply failed, and how.
     var problem: String?
+    /// Its lines are laid out for a width already.
+    var isTable = false
   }
 
   /// Rows of a table that are shown unless all are asked for.
@@ -20,9 +22,10 @@ struct ValueRenderer: Sendable {
     case pipe
   }
 
-  func render(_ value: Value, form: Form, showsAll: Bool) -> Rendered {
+  func render(_ value: Value, form: Form, showsAll: Bool, columns: [String]? = nil, whole: Bool = false) -> Rendered {
     switch value {
-    case .list(let elements): Rendered(text: list(elements, form, showsAll))
+    case .reply(let row) where whole: Rendered(text: RowCard(row).text)
+    case .list(let elements): Rendered(text: list(elements, form, showsAll, columns), isTable: true)
     case .record(let record): Rendered(text: lines(record.fields))
     case .reply(let row):
       Rendered(
@@ -37,24 +40,28 @@ struct ValueRenderer: Sendable {
     }
   }
 
-  private func list(_ elements: [Value], _ form: Form, _ showsAll: Bool) -> String {
+  private func list(_ elements: [Value], _ form: Form, _ showsAll: Bool, _ columns: [String]?) -> String {
     if elements.isEmpty { return "[]" }
     let isReplies = elements.allSatisfy { if case .reply = $0 { true } else { false } }
     let isRecords = elements.allSatisfy { if case .record = $0 { true } else { false } }
-    if isReplies || isRecords { return table(elements, isReplies: isReplies, form, showsAll) }
+    if isReplies || isRecords { return table(elements, isReplies: isReplies, form, showsAll, columns) }
     guard case .terminal(let width) = form else { return elements.map { ControlGuard.line($0.text) }.joined(separator: "\n") }
     let plain = ControlGuard.line(Value.list(elements).text)
     if plain.count <= width ?? .max, elements.count <= 50 { return plain }
-    return table(elements.map { .record(Record([("value", $0)])) }, isReplies: false, form, showsAll)
+    return table(elements.map { .record(Record([("value", $0)])) }, isReplies: false, form, showsAll, nil)
   }
 
-  private func table(_ elements: [Value], isReplies: Bool, _ form: Form, _ showsAll: Bool) -> String {
+  private func table(_ elements: [Value], isReplies: Bool, _ form: Form, _ showsAll: Bool, _ columns: [String]?) -> String {
     let isCut = !showsAll && elements.count > Self.firstRows + Self.lastRows + 5
     let places = isCut ? Array(0..<Self.firstRows) + Array((elements.count - Self.lastRows)..<elements.count) : Array(elements.indices)
-    let table = isReplies ? replies(elements, places) : records(elements, places)
+    let table = isReplies ? replies(elements, places) : records(elements, places, columns)
     guard case .terminal(let width) = form else { return table.tabSeparated.joined(separator: "\n") }
     var lines = table.lines(width: width)
-    if isCut { lines.insert("… \(elements.count - places.count) more; `show --all` shows every row", at: 1 + Self.firstRows) }
+    if isCut {
+      let (first, last) = (Self.firstRows, elements.count - Self.lastRows - 1)
+      let words = "… without rows \(first) to \(last): `show --all` shows every row"
+      lines.insert(contentsOf: width.map { Wrap.rows(words, width: $0) } ?? [words], at: 1 + Self.firstRows)
+    }
     return lines.joined(separator: "\n")
   }
 
@@ -96,12 +103,13 @@ struct ValueRenderer: Sendable {
     }
   }
 
-  private func records(_ elements: [Value], _ places: [Int]) -> Table {
+  private func records(_ elements: [Value], _ places: [Int], _ only: [String]?) -> Table {
     var names: [String] = []
     var seen: Set<String> = []
     for case .record(let record) in elements {
       for field in record.fields where seen.insert(field.name).inserted { names.append(field.name) }
     }
+    if let only { names = only }
     let columns = names.map { name in
       Table.Column(
         name,

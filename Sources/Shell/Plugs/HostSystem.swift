@@ -10,8 +10,11 @@ import Threads
 /// The system around the shell: environment, other programs.
 final class HostSystem: SystemAccess {
   private let lines: @Sendable () -> [String]
+  /// Gives the terminal away while other programs run.
+  private let console: Console
 
-  init(history: @escaping @Sendable () -> [String]) {
+  init(console: Console, history: @escaping @Sendable () -> [String]) {
+    self.console = console
     lines = history
   }
 
@@ -25,7 +28,7 @@ final class HostSystem: SystemAccess {
   func history() -> [String] { lines() }
 
   func edit(_ text: String) async throws(FileProblem) -> String {
-    try await HostSystem.onThread { () throws(FileProblem) in try HostSystem.edited(text) }
+    try await onThread { () throws(FileProblem) in try HostSystem.edited(text) }
   }
 
   /// For the editor's own thread, which has nothing else to do meanwhile; nil where it failed.
@@ -74,14 +77,14 @@ final class HostSystem: SystemAccess {
 
   /// Waits on a thread of its own, so that no task's thread is blocked.
   func run(_ command: String) async throws(FileProblem) -> Int {
-    try await HostSystem.onThread { () throws(FileProblem) in try Child.run(command) }
+    try await onThread { () throws(FileProblem) in try Child.run(command) }
   }
 
-  /// What blocks runs on a thread of its own: those of tasks are two.
-  private static func onThread<T: Sendable>(_ body: @escaping @Sendable () throws(FileProblem) -> T) async throws(FileProblem) -> T {
+  /// What has the terminal to itself, and blocks, runs on a thread of its own: those of tasks are two.
+  private func onThread<T: Sendable>(_ body: @escaping @Sendable () throws(FileProblem) -> T) async throws(FileProblem) -> T {
     let result: Result<T, FileProblem> = await withCheckedContinuation { continuation in
-      let isStarted = startThread {
-        do throws(FileProblem) { continuation.resume(returning: .success(try body())) } catch {
+      let isStarted = startThread { [console] in
+        do throws(FileProblem) { continuation.resume(returning: .success(try console.lend(body))) } catch {
           continuation.resume(returning: .failure(error))
         }
       }

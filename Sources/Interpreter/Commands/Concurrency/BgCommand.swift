@@ -9,7 +9,9 @@ extension CommandDefinition {
     let paused = call.session.jobs.last { $0.job.progress.state == .paused }
     let handles = call.command.arguments.isEmpty ? paused.map { [$0] } ?? [] : named
     guard !handles.isEmpty else { throw call.error("no job is paused", help: "`jobs` lists them") }
-    for handle in handles { call.session.setPaused(false, handle.job) }
+    for handle in handles where !call.isOver(handle, "there is nothing to go on with") {
+      call.session.setPaused(false, handle.job)
+    }
     return .value(.nothing)
   }
 }

@@ -6,7 +6,7 @@ extension CommandDefinition {
     showsItself: true,
     steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\ncancel facts"]
   ) { call in
-    for handle in try await call.jobs() {
+    for handle in try await call.jobs() where !call.isOver(handle, "there is nothing to cancel") {
       call.session.setPaused(false, handle.job)
       handle.job.cancel()
     }

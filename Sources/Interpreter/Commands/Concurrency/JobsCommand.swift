@@ -4,11 +4,20 @@ import Scheduling
 extension CommandDefinition {
   static let jobs = CommandDefinition(
     name: "jobs", group: .concurrency, summary: "lists background work and how far it is", usage: ["jobs", "jobs --watch"],
-    flags: [FlagDefinition(name: "watch", summary: "show it live, until a key or until all are done", isSwitch: true)],
+    flags: [FlagDefinition(name: "watch", summary: "show it live, until a key or until all are done", isSwitch: true)], showsItself: true,
     steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\njobs\ngather facts"]
   ) { call in
     let session = call.session
-    guard call.has("watch") else { return .value(session.jobTable) }
+    guard call.has("watch") else {
+      let table = session.jobTable
+      // What is bound, or goes to another stage, is not shown; there all columns are.
+      guard call.isLast, call.context.showsValues, call.jobName == nil else { return .value(table) }
+      var options = ShowOptions()
+      options.columns = session.tellingColumns
+      do { try call.world.output.show(table, options: options) } catch { throw call.error("\(error)") }
+      session.globals.set("_", table)
+      return .value(table)
+    }
     try await call.world.output.live {
       session.jobs.allSatisfy(\.job.isOver)
     } _: {
@@ -19,7 +28,17 @@ extension CommandDefinition {
 }
 
 extension Session {
-  var jobTable: Value { .list(jobs.map(\.row)) }
+  var jobTable: Value { .list(reachableJobs.map(\.row)) }
+
+  /// Those of its columns that say something, for a terminal of eighty.
+  fileprivate var tellingColumns: [String] {
+    let progress = reachableJobs.map(\.job.progress)
+    var columns = ["job", "name", "state", "done", "in_flight"]
+    if progress.contains(where: { $0.waiting > 0 }) { columns.append("waiting") }
+    columns.append("failed")
+    if progress.contains(where: { $0.retried > 0 }) { columns.append("retried") }
+    return columns + ["rate", "p50", "p95", "eta"]
+  }
 }
 
 extension JobHandle {
@@ -28,7 +47,7 @@ extension JobHandle {
     let progress = job.progress
     return .record(
       Record([
-        ("job", .int(job.number ?? 0)), ("name", .text(job.name)), ("state", .text(progress.state.rawValue)),
+        ("job", job.number.map(Value.int) ?? .nothing), ("name", .text(job.name)), ("state", .text(progress.state.rawValue)),
         ("done", .text(progress.total.map { "\(progress.done)/\($0)" } ?? "\(progress.done)")),
         ("in_flight", .int(progress.inFlight)), ("waiting", .int(progress.waiting)),
         ("failed", .int(progress.unanswered)), ("wrong", .int(progress.calls.wrong.values.reduce(0, +))),

@@ -6,7 +6,10 @@ extension CommandDefinition {
     showsItself: true,
     steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\npause facts\nresume facts\ngather facts"]
   ) { call in
-    for handle in try await call.jobs() { call.session.setPaused(true, handle.job) }
+    for handle in try await call.jobs() where !call.isOver(handle, "there is nothing to pause") {
+      if handle.job.progress.state == .paused { call.world.output.note("`\(handle.job.name)` is paused already") }
+      call.session.setPaused(true, handle.job)
+    }
     return .value(.nothing)
   }
 }

@@ -10,7 +10,9 @@ extension CommandDefinition {
         name: "in-order", summary: "only the rows before the first that has not finished: no sample of the quick", isSwitch: true)
     ], steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\npeek facts | take 2\ngather facts"]
   ) { call in
-    if case .name(let name) = call.command.arguments[0].node, let value = call.context.scope.lookup(name) {
+    if case .name(let name) = call.command.arguments[0].node,
+      call.session.job(named: name, in: call.context.scope)?.job.isOver ?? true, let value = call.context.scope.lookup(name)
+    {
       // Gathered meanwhile: all of it is there.
       if case .job = value {} else { return .value(value) }
     }

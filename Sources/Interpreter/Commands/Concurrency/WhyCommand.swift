@@ -15,7 +15,7 @@ extension CommandDefinition {
     let now = call.world.engine.time.now
     do {
       for change in changes {
-        let job = change.job.flatMap { id in call.session.jobs.first { $0.job.id == id }?.job.name }
+        let job = change.job.flatMap { id in call.session.reachableJobs.first { $0.job.id == id }?.job.name }
         let whose = job.map { "\($0): " } ?? ""
         try call.world.output.print("\(call.world.system.clock(now - change.at)) \(whose)\(change.text)", raw: false)
       }

@@ -44,6 +44,7 @@ extension CommandDefinition {
     do {
       try await stream.forEach(named: call.jobName ?? "save") { try rows.write($0) }
       try rows.close()
+      if path != "-" { call.session.kept.note(rows.replies) }
     } catch {
       // Whole rows that were written are kept: half a run is worth having.
       if error is FileProblem { file.discard() } else { try? rows.close() }
@@ -66,6 +67,7 @@ private final class Rows: Sendable {
     var pending: [UInt8] = []
     var count = 0
     var unanswered = 0
+    var replies = KeptReplies.Rows()
   }
 
   private let state: Mutex<State>
@@ -77,12 +79,14 @@ private final class Rows: Sendable {
   }
 
   var count: Int { state.withLock { $0.count } }
+  var replies: KeptReplies.Rows { state.withLock { $0.replies } }
   var unanswered: Int { state.withLock { $0.unanswered } }
 
   func write(_ value: Value) throws {
     let full = try state.withLock { state -> [UInt8]? in
       state.pending += try state.writer.row(state.writer.format.isTable ? value.flat : value.json)
       state.count += 1
+      if case .reply(let row) = value { state.replies.add(row) }
       if value.failure != nil { state.unanswered += 1 }
       guard state.pending.count > 64 * 1024 else { return nil }
       defer { state.pending.removeAll(keepingCapacity: true) }

@@ -3,12 +3,22 @@ import Language
 extension CommandDefinition {
   /// `show` and `table`: a value as the prompt shows it.
   static func showValue(_ call: Invocation) async throws -> Flow {
-    let value = try await call.single().value
+    let value: Value
+    if call.command.arguments.isEmpty, case .start = call.input {
+      guard let last = call.context.scope.lookup("_") else {
+        throw call.error("nothing was shown yet", at: call.command.name.span, help: "`\(call.definition.name) x` shows a value")
+      }
+      value = last
+    } else {
+      value = try await call.single().value
+    }
     var options = ShowOptions()
     options.all = call.has("all")
     options.wide = call.has("wide")
     options.paged = call.definition.name == "table"
+    options.whole = true
     do { try call.world.output.show(value, options: options) } catch { throw call.error("\(error)") }
+    call.session.globals.set("_", value)
     return .value(.nothing)
   }
 }

@@ -3,7 +3,7 @@ import Language
 extension CommandDefinition {
   static let table = CommandDefinition(
     name: "table", group: .look, summary: "shows rows as a table, a long one through $PAGER", usage: ["rows | table --all --wide"],
-    arguments: 1...1, takesInput: true,
+    arguments: 0...1, takesInput: true,
     flags: [
       FlagDefinition(name: "all", summary: "every row", isSwitch: true),
       FlagDefinition(name: "wide", summary: "no cell is cut", isSwitch: true),

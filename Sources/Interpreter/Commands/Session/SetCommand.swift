@@ -40,6 +40,7 @@ extension CommandDefinition {
     let span = values.first.map { Span($0.span.start, (values.last ?? $0).span.end) } ?? call.span
     let given = try await call.given(values, to: setting)
     if let handle {
+      if call.isOver(handle, "there is nothing to set for it") { return .value(.nothing) }
       if case .text("off") = given {
         call.world.engine.limiter.setCap(nil, of: handle.job)
       } else if case .int(let cap) = given, (1...Settings.maximumWidth).contains(cap) {

@@ -46,10 +46,7 @@ extension Invocation {
 
   func job(_ word: SettingValue) throws -> JobHandle {
     if case .word(let name) = word.node {
-      if case .job(let handle)? = context.scope.lookup(name) { return handle }
-      if let handle = session.jobs.last(where: { handle in handle.job.name == name || handle.job.number.map { "%\($0)" } == name }) {
-        return handle
-      }
+      if let handle = session.job(named: name, in: context.scope) { return handle }
     }
     throw error("this is no job", at: word.span, help: "`jobs` lists them; a name or %1")
   }

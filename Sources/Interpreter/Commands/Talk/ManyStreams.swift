@@ -37,7 +37,7 @@ extension Invocation {
     let stage = rows.stages.lazy.compactMap { $0 as? MapStage }.first
     let titles = items.flatMap { item in (0..<rows.expansion).map { stage?.title(item, variant: $0) ?? item.preview } }
     if titles.isEmpty { return [] }
-    let board = world.output.board(titles)
+    let board = world.output.board(titles, of: context.job)
     context.board = board
     let stream = RowStream(source: ListSource(items), stages: rows.stages, context: context)
     let replies: [Value]

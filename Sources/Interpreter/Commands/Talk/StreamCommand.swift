@@ -29,47 +29,56 @@ extension Invocation {
   ///
   /// - Throws: where the text cannot be written (a closed pipe, a full disk); the call is cancelled then.
   func streamed(_ messages: [Message], _ context: Context) async throws -> ReplyRow {
-    let raw = has("raw")
-    let output = world.output
-    let callbacks = session.callbacks
+    let (raw, output) = (has("raw"), world.output)
     let problem = Mutex<(any Error)?>(nil)
-    let shown = Mutex("")
-    let job = Mutex<Job?>(nil)
+    let row = await JobScope.single(self, context, showsProgress: false) { context in
+      let shown = output.reply(named: context.job?.name ?? definition.name, of: context.job, raw: raw)
+      let observed = observer(of: shown, context.job) { error in problem.withLock { $0 = error } }
+      let row = ReplyRow(await context.call(messages, observer: observed).reply, index: 0, item: .nothing)
+      do { try shown.end() } catch { problem.withLock { $0 = $0 ?? error } }
+      if let error = row.reply.error {
+        let isStopped = error.kind == .cancelled
+        shown.note(isStopped ? "stopped; `_.partial` keeps the text so far" : "\(error.description)\n  = \(error.kind.advice)")
+      } else if row.reply.attempt.finish == .length {
+        shown.note("cut at max-tokens")
+      }
+      return row
+    }
+    if let problem = problem.withLock({ $0 }) { throw error("\(problem)") }
+    session.globals.set("_", .reply(row))
+    return row
+  }
+
+  /// Shows a reply as it comes.
+  ///
+  /// - Parameter failed: told where it could not be written; the job is cancelled then.
+  private func observer(
+    of reply: any ReplyOutput, _ job: Job?, failed: @escaping @Sendable (any Error) -> Void
+  ) -> CallEngine.Observer {
+    let callbacks = session.callbacks
+    let isBroken = Atomic(false)
+    let hasShown = Atomic(false)
     var observer = CallEngine.Observer()
     observer.watch = { feed, attempt in
-      if attempt > 1, !shown.withLock({ $0.isEmpty }) {
+      if attempt > 1, hasShown.exchange(false, ordering: .relaxed) {
         // What a broken stream had shown is not the answer.
-        try? output.endTokens()
-        output.note("the stream broke off; here it is from the start:")
-        shown.withLock { $0 = "" }
+        try? reply.end()
+        reply.note("the stream broke off; here it is from the start:")
       }
       while let text = await feed.next() {
-        shown.withLock { $0 += text }
+        hasShown.store(true, ordering: .relaxed)
         if !callbacks.isEmpty { callbacks.token(text) }
-        if problem.withLock({ $0 != nil }) { continue }
+        if isBroken.load(ordering: .relaxed) { continue }
         do {
-          try output.token(text, raw: raw)
+          try reply.put(text)
         } catch {
-          problem.withLock { $0 = error }
-          job.withLock { $0 }?.cancel()
+          isBroken.store(true, ordering: .relaxed)
+          failed(error)
+          job?.cancel()
         }
       }
     }
-    observer.willRetry = { failure, _, wait in output.note("\(failure.description); trying again in \(wait.short)") }
-    let observed = observer
-    let row = await JobScope.single(self, context, showsProgress: false) { context in
-      job.withLock { $0 = context.job }
-      return ReplyRow(await context.call(messages, observer: observed).reply, index: 0, item: .nothing)
-    }
-    if let problem = problem.withLock({ $0 }) { throw error("\(problem)") }
-    do { try output.endTokens() } catch { throw self.error("\(error)") }
-    if let error = row.reply.error {
-      let isStopped = error.kind == .cancelled
-      output.note(isStopped ? "stopped; `_.partial` keeps the text so far" : "\(error.description)\n  = \(error.kind.advice)")
-    } else if row.reply.attempt.finish == .length {
-      output.note("cut at max-tokens")
-    }
-    session.globals.set("_", .reply(row))
-    return row
+    observer.willRetry = { failure, _, wait in reply.note("\(failure.description); trying again in \(wait.short)") }
+    return observer
   }
 }

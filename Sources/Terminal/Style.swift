@@ -2,20 +2,19 @@
 public enum Style: Sendable, Equatable {
   case plain, prompt, command, keyword, text, hole, number, flag, comment, error, hint, chosen
 
-  /// What turns it on; the other way round is always a reset.
-  var sequence: String? {
+  /// The parameters that turn it on (SGR); the other way round is always a reset.
+  var parameter: String? {
     switch self {
     case .plain: nil
-    case .prompt: "\u{1B}[2m"
-    case .command: "\u{1B}[1m"
-    case .keyword: "\u{1B}[35m"
-    case .text: "\u{1B}[32m"
-    case .hole: "\u{1B}[33m"
-    case .number: "\u{1B}[36m"
-    case .flag: "\u{1B}[34m"
-    case .comment, .hint: "\u{1B}[2m"
-    case .error: "\u{1B}[31m"
-    case .chosen: "\u{1B}[7m"
+    case .prompt, .comment, .hint: "2"
+    case .command: "1"
+    case .keyword: "35"
+    case .text: "32"
+    case .hole: "33"
+    case .number: "36"
+    case .flag: "34"
+    case .error: "31"
+    case .chosen: "7"
     }
   }
 }

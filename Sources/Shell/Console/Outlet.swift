@@ -1,0 +1,71 @@
+import Threads
+
+/// What is on its way to a descriptor. A thread of its own writes it: a reader who stops reading holds up nobody but those who wait for
+/// their own output.
+final class Outlet: Sendable {
+  private let descriptor: Int32
+  private let name: String
+  private let take: @Sendable () -> [UInt8]
+  private let bell = Bell()
+  private let written = Acknowledgement()
+  private let hasThread = Atomic(false)
+  private let isWriting = Atomic(false)
+  private let failure = Mutex<OutputProblem?>(nil)
+
+  /// - Parameter take: gives what is to be written now, and keeps nothing of it; called on the outlet's thread.
+  init(_ descriptor: Int32, named name: String, take: @escaping @Sendable () -> [UInt8]) {
+    (self.descriptor, self.name, self.take) = (descriptor, name, take)
+  }
+
+  /// There is something to write. Never blocks.
+  func ring() {
+    if !hasThread.load(ordering: .relaxed), !hasThread.exchange(true, ordering: .acquiringAndReleasing) {
+      guard startThread({ [self] in run() }) else {
+        // No thread to be had: it is written here.
+        while writeOnce() {}
+        return hasThread.store(false, ordering: .releasing)
+      }
+    }
+    bell.ring()
+  }
+
+  /// Whether the system has taken everything that was handed to it.
+  var isIdle: Bool { !isWriting.load(ordering: .acquiring) }
+
+  /// Why nothing more can be written, once that is so.
+  var problem: OutputProblem? { failure.withLock { $0 } }
+
+  /// Waits until everything is written that there is now. Blocks.
+  ///
+  /// - Parameter gaveUp: asked twenty times a second.
+  /// - Returns: false where it was given up.
+  @discardableResult
+  func drain(unless gaveUp: () -> Bool) -> Bool {
+    let asked = written.ask()
+    ring()
+    while !written.wait(for: asked, milliseconds: 50) {
+      if gaveUp() { return false }
+      ring()
+    }
+    return true
+  }
+
+  private func run() {
+    while true { if !writeOnce() { bell.wait() } }
+  }
+
+  /// False where there was nothing to write.
+  private func writeOnce() -> Bool {
+    let asked = written.asked
+    isWriting.store(true, ordering: .releasing)
+    let bytes = take()
+    if !bytes.isEmpty, problem == nil {
+      do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: name) } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    isWriting.store(false, ordering: .releasing)
+    written.acknowledge(asked)
+    return !bytes.isEmpty
+  }
+}

@@ -1,0 +1,121 @@
+import Editor
+import Interpreter
+import Language
+import Scheduling
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Running what was entered, and what is typed meanwhile.
+extension Prompt {
+  private enum Event: Sendable {
+    case done(Result<Void, any Error>)
+    case toBackground
+  }
+
+  /// What stands for the lines that run beside another.
+  private static let besideLine = -1
+
+  /// Runs one entry; returns a request to leave, if it made one.
+  func run(_ text: String, _ number: Int) async -> ExitRequest? {
+    let source = Source(name: "line \(number)", text: text)
+    let parsed = Parser.parse(source, vocabulary: Prompt.vocabulary(shell.session))
+    if let first = parsed.diagnostics.first {
+      shell.console.note(first.formatted())
+      return nil
+    }
+    return await run(parsed.program, number)
+  }
+
+  private func run(_ program: Program, _ number: Int) async -> ExitRequest? {
+    let events = AsyncStream<Event>.makeStream()
+    let line = Work()
+    let interrupt = shell.interrupter { line.cancel() }
+    let steering = Steering(shell, ahead: ahead, finished: { [self] in typed($0) }, onInterrupt: interrupt) {
+      events.continuation.yield(.toBackground)
+    }
+    shell.signals.onInterrupt(interrupt)
+    shell.signals.onTerminate { [self] in shell.terminate($0, line) }
+    shell.console.onKey.withLock { $0 = { steering.key($0) } }
+    shell.console.beginLine(number)
+    // Only now: whatever the line does first must find its keys and signals in place.
+    let running = Console.$line.withValue(number) { line.start { [shell] in await shell.session.runLine(program) } }
+    Task { events.continuation.yield(.done(await running.value)) }
+    var request: ExitRequest?
+    loop: for await event in events.stream {
+      switch event {
+      case .toBackground:
+        guard let job = shell.session.detach(until: running) else { continue }
+        shell.console.release(job, endsStream: true)
+        shell.console.note("[\(job.number ?? 0)] \(job.name) goes on in the background; `fg` brings it back")
+        // A line that goes on without us may still fail.
+        Task { _ = report(await running.value) }
+        break loop
+      case .done(let result):
+        request = report(result)
+        break loop
+      }
+    }
+    shell.signals.onInterrupt(nil)
+    await shell.console.endLine()
+    return request
+  }
+
+  private func report(_ result: Result<Void, any Error>) -> ExitRequest? {
+    switch result {
+    case .success: return nil
+    case .failure(let request as ExitRequest): return request
+    case .failure(let diagnostic as Diagnostic): shell.console.note(diagnostic.formatted())
+    case .failure(is CancellationError): shell.console.note("interrupted")
+    case .failure(let error): shell.console.note("error: \(error)")
+    }
+    return nil
+  }
+
+  // MARK: meanwhile
+
+  /// A line was finished while another runs: it runs at once if it only steers, else when its turn comes.
+  private func typed(_ text: String) {
+    if text.allSatisfy(\.isWhitespace) { return }
+    let parsed = Parser.parse(Source(name: "line", text: text), vocabulary: Prompt.vocabulary(shell.session))
+    guard parsed.diagnostics.isEmpty, shell.session.steers(parsed.program) else { return ahead.waits(text) }
+    shell.console.note(Prompt.text(shell.session) + text)
+    history.add(text)
+    beside.withLock { last in
+      let former = last
+      last = Task { [self] in
+        await former?.value
+        let result = await Console.$line.withValue(Prompt.besideLine) { await shell.session.runLine(parsed.program) }
+        _ = report(result)
+      }
+    }
+  }
+
+  // MARK: the start
+
+  /// Runs the user's own beginning like a line: the prompt stands there, what is typed waits for it, and ^C ends it.
+  func runInitFile() async {
+    guard let folder = UserFolders.configuration else { return }
+    let path = folder + "/init.psh"
+    guard StandardFiles.isThere(path) else { return }
+    var status = stat()
+    // A pipe would keep the prompt waiting; what else cannot be read is told of by whoever reads it.
+    if stat(SystemText.bytes(path), &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) {
+      return shell.console.note("\(path) is no plain file: it was not run")
+    }
+    let text: String
+    switch Shell.read(path) {
+    case .success(let read): text = read
+    case .failure(let misuse): return shell.console.note("\(misuse.description): it was not run")
+    }
+    let source = Source(name: path, text: text)
+    if let first = shell.session.check(source).first(where: { $0.severity == .error }) { return shell.console.note(first.formatted()) }
+    ahead.isShown = true
+    _ = await run(Parser.parse(source, vocabulary: shell.session.vocabulary).program, 0)
+    ahead.isShown = false
+  }
+}
