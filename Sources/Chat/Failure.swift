@@ -49,7 +49,8 @@ public enum FailureKind: String, Sendable, CaseIterable {
     case .quota: "the account is out of credit, or `set budget` is; no retry will help"
     case .overloaded, .server: "the server's own trouble; `retry NAME` sends what failed again"
     case .badRequest: "the server did not accept the request; see its message"
-    case .auth: "set the provider's key in its environment variable (`models` names it)"
+    case .auth:
+      "the key is missing or wrong: `use` shows which variable of the environment holds it, `use URL --key-env VARIABLE` names another"
     case .notFound: "`models` lists what the server has; the base URL usually ends in /v1"
     case .tooLong: "shorten the prompt or take a model with a larger context"
     case .refused: "the provider's content filter stopped it"

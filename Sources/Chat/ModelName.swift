@@ -16,5 +16,10 @@ public struct ModelName: Hashable, Sendable, CustomStringConvertible {
     if provider.isEmpty || name.isEmpty { return nil }
   }
 
-  public var description: String { "\(provider)/\(name)" }
+  /// A provider of which no model is chosen yet: nothing can be sent.
+  public static func none(at provider: String) -> ModelName { ModelName(provider: provider, name: "") }
+
+  public var isChosen: Bool { !name.isEmpty }
+
+  public var description: String { isChosen ? "\(provider)/\(name)" : "none chosen at \(provider)" }
 }

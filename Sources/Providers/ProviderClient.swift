@@ -25,6 +25,7 @@ public final class ProviderClient: ModelClient {
     guard let endpoint = registry.endpoint(request.model.provider, at: request.directory) else {
       return Attempt(failure: Failure(.notFound, "there is no provider `\(request.model.provider)`"))
     }
+    if let problem = endpoint.problem { return Attempt(failure: Failure(.auth, problem)) }
     let place = Place(url: endpoint.chat.url, model: request.model.name)
     var form = forms.withLock { $0[place] } ?? BodyForm(host: endpoint.chat.hostName)
     var request = request
@@ -66,6 +67,7 @@ public final class ProviderClient: ModelClient {
     guard let endpoint = registry.endpoint(provider) else {
       return .failure(Failure(.notFound, "there is no provider `\(provider)`"))
     }
+    if let problem = endpoint.problem { return .failure(Failure(.auth, problem)) }
     let collector = BodyCollector()
     var http = HTTPRequest(endpoint.models, method: .get, headers: endpoint.headers)
     http.deadlines.total = .seconds(20)

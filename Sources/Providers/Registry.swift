@@ -10,10 +10,14 @@ public final class Registry: Sendable {
     var chat: HTTPAddress
     var models: HTTPAddress
 
-    init(baseURL: String, headers: HeaderList) {
+    /// Why nothing can be sent there; nil where something can.
+    var problem: String?
+
+    init(_ url: BaseURL, headers: HeaderList, problem: String?) {
       self.headers = headers
-      chat = HTTPAddress(baseURL + "/chat/completions")
-      models = HTTPAddress(baseURL + "/models")
+      self.problem = problem
+      chat = HTTPAddress(url.at("/chat/completions"))
+      models = HTTPAddress(url.at("/models"))
     }
   }
 
@@ -36,8 +40,8 @@ public final class Registry: Sendable {
     self.environment = environment
     var providers = Provider.known
     for index in providers.indices {
-      if let url = providers[index].addressVariable.flatMap(environment), !url.isEmpty {
-        providers[index].baseURL = Registry.trimmed(url)
+      if let url = providers[index].addressVariable.flatMap(environment)?.withoutWrapping, !url.isEmpty {
+        providers[index].baseURL = BaseURL(url).description
       }
     }
     state = Mutex(State(providers: providers))
@@ -52,13 +56,14 @@ public final class Registry: Sendable {
   ///
   /// - Parameter isMove: whether calls that were launched before still go to the old address.
   public func use(id: String, baseURL: String, key: Secret?, isMove: Bool = true) {
+    let key = key.flatMap { Key.read($0.reveal()) }
     let old = isMove ? endpoint(id) : nil
     state.withLock { state in
       if let old {
         state.version += 1
         state.past.append((id, state.version, old))
       }
-      let url = Registry.trimmed(baseURL)
+      let url = BaseURL(baseURL).description
       if let index = state.providers.firstIndex(where: { $0.id == id }) {
         if state.providers[index].baseURL != url { state.providers[index].keyVariable = nil }
         state.providers[index].baseURL = url
@@ -75,12 +80,36 @@ public final class Registry: Sendable {
     guard let provider = provider(id) else { return false }
     if provider.keyVariable == nil || key(of: provider) != nil { return true }
     // A server of the user's own, named by its address, may well want no key.
-    return provider.addressVariable.flatMap(environment)?.isEmpty == false
+    return isAddressed(provider)
+  }
+
+  /// Whether the environment names its server or its key.
+  public func isNamed(_ id: String) -> Bool {
+    guard let provider = provider(id) else { return false }
+    return key(of: provider) != nil || isAddressed(provider)
+  }
+
+  private func isAddressed(_ provider: Provider) -> Bool {
+    provider.addressVariable.flatMap(environment)?.withoutWrapping.isEmpty == false
+  }
+
+  /// Why nothing can be sent to a provider: no key, one that cannot be sent, an address that is none. Nil where something can.
+  public func problem(with id: String) -> String? {
+    guard let provider = provider(id) else { return "there is no provider `\(id)`" }
+    guard isReady(id) else { return "its key is not set (environment variable \(provider.keyVariable ?? "of its own"))" }
+    return problem(with: provider, key: key(of: provider))
+  }
+
+  private func problem(with provider: Provider, key: Secret?) -> String? {
+    if let problem = BaseURL(provider.baseURL).problem {
+      return provider.addressVariable.map { "\($0): \(problem)" } ?? problem
+    }
+    return key.flatMap(Key.problem).map { "its key (\(provider.keyVariable ?? "--key-env")) \($0)" }
   }
 
   private func key(of provider: Provider) -> Secret? {
     if let key = state.withLock({ $0.keys[provider.id] }) { return key }
-    return provider.keyVariable.flatMap(environment).flatMap { $0.isEmpty ? nil : Secret($0) }
+    return provider.keyVariable.flatMap(environment).flatMap(Key.read)
   }
 
   /// The present one of the versions that `use` makes.
@@ -101,15 +130,11 @@ public final class Registry: Sendable {
       (name: "User-Agent", value: "promptsh"),
       (name: "Expect", value: ""),  // bodies over 1 MB would wait for a 100-continue; a header without a value is not sent
     ]
-    if let key = key(of: provider) { headers.append((name: "Authorization", value: "Bearer \(key.reveal())")) }
-    let endpoint = Endpoint(baseURL: provider.baseURL, headers: HeaderList(headers))
+    let key = key(of: provider)
+    let problem = problem(with: provider, key: key)
+    if let key, problem == nil { headers.append((name: "Authorization", value: "Bearer \(key.reveal())")) }
+    let endpoint = Endpoint(BaseURL(provider.baseURL), headers: HeaderList(headers), problem: problem)
     state.withLock { $0.endpoints[id] = endpoint }
     return endpoint
-  }
-
-  private static func trimmed(_ url: String) -> String {
-    var url = url[...]
-    while url.hasSuffix("/") { url.removeLast() }
-    return String(url)
   }
 }

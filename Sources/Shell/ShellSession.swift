@@ -45,17 +45,40 @@ public final class ShellSession: Sendable {
       tails: tails, executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
     console.setColour { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
+    if options.model == nil, initial.model == Backend.unnamed, HostSystem.variable("PROMPTSH_MODEL") == nil {
+      backend.onUnasked { [session, console] in
+        // The prompt's greeting says it already.
+        if session.isAttended { return }
+        console.note(
+          "no model was named, so the built-in simulator answers: its words are made up\n  = -m MODEL, PROMPTSH_MODEL or `use` names one")
+      }
+    }
     if let provider = registry.provider(initial.model.provider), isPlainRemote(url: provider.baseURL) {
       console.note("warning: \(provider.baseURL) is not encrypted: prompts and keys travel readable")
     }
   }
 
-  /// PROMPTSH_MODEL, else the server or key that the environment names, else the simulator.
+  /// PROMPTSH_MODEL, else the server, key or model that the environment names, else the simulator: it answers only where nobody named
+  /// anything.
   private static func firstModel(_ registry: Registry) -> ModelName {
-    if let given = HostSystem.variable("PROMPTSH_MODEL").flatMap(ModelName.init) { return given }
-    if registry.isReady("openai"), let model = registry.provider("openai")?.exampleModel {
-      return ModelName(provider: "openai", name: HostSystem.variable("OPENAI_MODEL").flatMap { $0.isEmpty ? nil : $0 } ?? model)
+    func variable(_ name: String) -> String? {
+      HostSystem.variable(name)?.withoutWrapping.nonEmpty
     }
-    return ModelName(provider: "sim", name: "story")
+    if let given = variable("PROMPTSH_MODEL") {
+      if let model = ModelName(given) { return model }
+      if given.contains("/") { return .none(at: given.replacing("/", with: "")) }
+      // A bare name is the model's of whoever we know by it, else OpenAI's: what cannot be sent there is an error before anything is sent.
+      let provider = registry.providers.first { $0.exampleModel == given }?.id ?? "openai"
+      return ModelName(provider: provider, name: given)
+    }
+    let named = variable("OPENAI_MODEL")
+    if named != nil || registry.isNamed("openai"), let model = registry.provider("openai")?.exampleModel {
+      return ModelName(provider: "openai", name: named ?? model)
+    }
+    return Backend.unnamed
   }
+}
+
+extension String {
+  fileprivate var nonEmpty: String? { isEmpty ? nil : self }
 }

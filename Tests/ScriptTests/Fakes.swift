@@ -196,7 +196,9 @@ struct AnyModel: ModelDirectory {
     [ProviderInfo(id: "sim", baseURL: "built in", keyVariable: nil, isReady: true, exampleModel: "story")]
   }
   func models(of provider: String) async -> Result<[String], Failure> { .success(["fast", "story"]) }
-  func use(provider: String, url: String, key: Secret?) -> String? { nil }
+  func use(provider: String, url: String, key: String?) async -> ServerInUse {
+    ServerInUse(address: url, models: await models(of: provider))
+  }
   var version: Int { 0 }
 }
 

@@ -145,6 +145,10 @@ extension Context {
   func checkModel(at span: Span) throws {
     let model = settings.model
     if let problem = session.world.directory.problem(with: model) {
+      guard model.isChosen else {
+        throw error(
+          problem, at: span, help: "`set model \(model.provider)/NAME` chooses one; `models \(model.provider)` lists what there is")
+      }
       throw error("\(model) cannot be used: \(problem)", at: span, help: "`models` lists what there is; `set model provider/name` chooses")
     }
   }

@@ -133,10 +133,25 @@ public protocol ModelDirectory: Sendable {
   func problem(with model: ModelName) -> String?
   func providers() -> [ProviderInfo]
   func models(of provider: String) async -> Result<[String], Failure>
-  /// Sends a provider's requests to another address from now on. Returns what a person should be warned of.
-  func use(provider: String, url: String, key: Secret?) -> String?
+  /// Sends a provider's requests to another address from now on: the one given, or its `/v1` where only that knows models.
+  ///
+  /// - Parameter key: as the environment has it; nil for none.
+  func use(provider: String, url: String, key: String?) async -> ServerInUse
   /// Changes with every `use`: a request that names it goes where its provider was then.
   var version: Int { get }
+}
+
+/// What `use` found.
+public struct ServerInUse: Sendable {
+  /// Where requests go now.
+  public var address: String
+  /// What a person should be warned of.
+  public var warning: String?
+  public var models: Result<[String], Failure>
+
+  public init(address: String, warning: String? = nil, models: Result<[String], Failure>) {
+    (self.address, self.warning, self.models) = (address, warning, models)
+  }
 }
 
 public struct ProviderInfo: Sendable {

@@ -68,6 +68,8 @@ public final class Job: Sendable {
     public var wrong: [FailureKind: Int] = [:]
     /// Answers that were cut at max-tokens.
     public var cut = 0
+    /// Those that the simulator dealt with.
+    public var simulated = 0
 
     public var ended: Int { answered + unanswered }
   }
@@ -147,6 +149,7 @@ public final class Job: Sendable {
   public func called(_ reply: Reply) {
     if reply.attempts == 0 { return }
     guarded.withLock { guarded in
+      if reply.model.provider == "sim" { guarded.progress.calls.simulated += 1 }
       if reply.succeeded {
         guarded.progress.calls.answered += 1
         if let wrong = reply.attempt.wrong { guarded.progress.calls.wrong[wrong.kind, default: 0] += 1 }

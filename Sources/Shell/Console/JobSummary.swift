@@ -35,6 +35,7 @@ struct JobSummary {
     if progress.leftOut > 0 { parts.append("\(progress.leftOut) left out by a filter") }
     if progress.retried > 0 { parts.append("\(progress.retried) retried") }
     if progress.hedged > 0 { parts.append("\(progress.hedged) hedged") }
+    if calls.simulated > 0 { parts.append(calls.simulated == calls.ended ? "simulated" : "\(calls.simulated) simulated") }
     parts.append(progress.elapsed.short)
     return "\(job.name): " + parts.joined(separator: ", ") + failures
   }

@@ -11,6 +11,8 @@ final class Backend: ModelClient, ModelDirectory {
   private let client: ProviderClient
   private let simulator = SimulatorStarter()
   private let faults: Faults
+  /// Told once when the simulator answers although nobody named a model.
+  private let unasked = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(registry: Registry, transport: HTTPTransport, faults: Faults) {
     self.registry = registry
@@ -23,19 +25,25 @@ final class Backend: ModelClient, ModelDirectory {
       feed?.finish()
       return Attempt(failure: failure)
     }
+    if request.model == Backend.unnamed { unasked.withLock { $0.take() }?() }
     return await client.send(request, feed: feed)
   }
+
+  /// The model where nobody named one.
+  static let unnamed = ModelName(provider: "sim", name: "story")
+
+  func onUnasked(_ tell: @escaping @Sendable () -> Void) { unasked.withLock { $0 = tell } }
 
   func problem(with model: ModelName) -> String? {
     if model.provider == "sim" {
       return ["story", "fast", "flaky"].contains(model.name) ? nil : "the simulator has story, fast and flaky"
     }
-    guard let provider = registry.provider(model.provider) else {
-      return
-        "there is no provider `\(model.provider)`; there is: sim, \(registry.providers.map(\.id).filter { $0 != "sim" }.joined(separator: ", "))"
+    guard registry.provider(model.provider) != nil else {
+      let known = (["sim"] + registry.providers.map(\.id).filter { $0 != "sim" }).joined(separator: ", ")
+      return "there is no provider `\(model.provider)`; there is: \(known)"
     }
-    if registry.isReady(model.provider) { return nil }
-    return "its key is not set (environment variable \(provider.keyVariable ?? "of its own"))"
+    if !model.isChosen { return "no model of \(model.provider) is chosen" }
+    return registry.problem(with: model.provider)
   }
 
   func providers() -> [ProviderInfo] {
@@ -53,10 +61,24 @@ final class Backend: ModelClient, ModelDirectory {
 
   var version: Int { registry.version }
 
-  func use(provider: String, url: String, key: Secret?) -> String? {
-    registry.use(id: provider, baseURL: url, key: key)
-    guard isPlainRemote(url: url) else { return nil }
-    return "\(url) is not encrypted: prompts\(key == nil ? "" : " and the key") travel readable"
+  func use(provider: String, url: String, key: String?) async -> ServerInUse {
+    let given = BaseURL(url)
+    let key = key.map(Secret.init)
+    var found = await go(provider, given, key)
+    if found.isElsewhere, let other = given.withVersion {
+      let versioned = await go(provider, other, key)
+      // A server that wants a key there, or lists models, is what was meant.
+      if versioned.isElsewhere { registry.use(id: provider, baseURL: given.description, key: key) } else { found = versioned }
+    }
+    if isPlainRemote(url: found.address) {
+      found.warning = "\(found.address) is not encrypted: prompts\(key == nil ? "" : " and the key") travel readable"
+    }
+    return found
+  }
+
+  private func go(_ provider: String, _ url: BaseURL, _ key: Secret?) async -> ServerInUse {
+    registry.use(id: provider, baseURL: url.description, key: key)
+    return ServerInUse(address: url.description, models: await client.models(of: provider))
   }
 
   private func prepare(_ provider: String) async -> Failure? {
@@ -68,6 +90,14 @@ final class Backend: ModelClient, ModelDirectory {
       return nil
     case .failure(let failure): return failure
     }
+  }
+}
+
+extension ServerInUse {
+  /// Whether the server answered, and not as one does at the root of its API.
+  fileprivate var isElsewhere: Bool {
+    guard case .failure(let failure) = models else { return false }
+    return [.notFound, .malformed, .badRequest].contains(failure.kind) || failure.status == 405
   }
 }
 

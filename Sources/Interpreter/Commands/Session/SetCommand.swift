@@ -51,7 +51,7 @@ extension CommandDefinition {
       return .value(.nothing)
     }
     let value = try call.context.located(span) { () throws(OperationError) in try setting.read(given) }
-    if setting.name == "model", let name = value.asText { try call.checkModelName(name, at: span) }
+    if setting.name == "model", let name = value.asText { try call.chooseModel(name, at: span) }
     call.change(setting, to: value)
     return .value(.nothing)
   }

@@ -1,3 +1,4 @@
+import Chat
 import Language
 
 extension SettingDefinition {
@@ -35,6 +36,17 @@ extension Invocation {
         help: "it takes \(setting.accepts); a text with spaces stands in quotes")
     }
     return try await context.value(first)
+  }
+
+  /// Whether the session can go to a model from now on. Where it cannot, and the simulator was on, that answers no more: whoever named
+  /// another provider does not want made-up words.
+  func chooseModel(_ name: String, at span: Span) throws {
+    do { try checkModelName(name, at: span) } catch {
+      if let wanted = ModelName(name), wanted.provider != "sim", session.settings.model.provider == "sim" {
+        session.change { $0.model = .none(at: wanted.provider) }
+      }
+      throw error
+    }
   }
 
   func checkModelName(_ name: String, at span: Span) throws {

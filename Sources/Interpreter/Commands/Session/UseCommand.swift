@@ -23,42 +23,64 @@ extension CommandDefinition {
       return .value(.nothing)
     }
     let target = try await call.context.value(word).text
-    guard target.hasPrefix("http://") || target.hasPrefix("https://") else {
+    guard let address = UseTarget.address(target) else {
       // `use provider/name` is what a hand types that means `set model`.
       guard let model = ModelName(target) else {
         throw call.error("an address (http://…) or provider/name was expected, not `\(target)`", at: word.span)
       }
-      try call.checkModelName(target, at: word.span)
-      if let setting = SettingDefinition.named("model") {
-        try call.refuseInLaunched(setting)
-        call.change(setting, to: .text(model.description))
-      }
+      guard let setting = SettingDefinition.named("model") else { return .value(.nothing) }
+      try call.refuseInLaunched(setting)
+      try call.chooseModel(target, at: word.span)
+      call.change(setting, to: .text(model.description))
       return .value(.nothing)
     }
     let id = try await call.flagValue("as")?.text ?? "openai"
     if id.isEmpty || id.contains("/") || id == "sim" {
       throw call.error("`\(id)` cannot be a provider's name", at: call.flag("as")?.name.span)
     }
-    var key: Secret?
+    var key: String?
     if let name = try await call.flagValue("key-env")?.text {
-      guard let value = call.world.system.environment(name), !value.isEmpty else {
+      guard let value = call.world.system.environment(name), !value.allSatisfy(\.isWhitespace) else {
         throw call.error("the environment variable \(name) is not set", at: call.flag("key-env")?.name.span)
       }
-      key = Secret(value)
+      key = value
     }
-    if let warning = call.world.directory.use(provider: id, url: target, key: key) { call.world.output.note("warning: \(warning)") }
-    switch await call.world.directory.models(of: id) {
+    let found = await call.world.directory.use(provider: id, url: address, key: key)
+    if let warning = found.warning { call.world.output.note("warning: \(warning)") }
+    let before = call.session.settings.model
+    // Until a model of this server is known, nothing goes anywhere: what was chosen is another server's.
+    call.session.change { $0.model = .none(at: id) }
+    let choose = "`set model \(id)/NAME` chooses one"
+    switch found.models {
     case .success(let names):
-      if let first = names.first, call.session.settings.model.provider != id || !names.contains(call.session.settings.model.name) {
-        call.session.change { $0.model = ModelName(provider: id, name: first) }
+      guard let first = names.first else {
+        call.world.output.note("\(found.address) is set for \(id)/…, but lists no models: none is chosen\n  = \(choose)")
+        break
       }
-      call.world.output.note("\(call.session.settings.model) at \(target) (\(names.count) \(names.count == 1 ? "model" : "models"))")
+      let isKept = before.provider == id && names.contains(before.name)
+      call.session.change { $0.model = isKept ? before : ModelName(provider: id, name: first) }
+      call.world.output.note("\(call.session.settings.model) at \(found.address) (\(names.count) \(names.count == 1 ? "model" : "models"))")
+    case .failure(let failure) where failure.kind == .auth || failure.status == 401 || failure.status == 403:
+      throw call.error(
+        "\(found.address) does not let us in: \(failure.description)", at: word.span,
+        help: key == nil
+          ? "`use \(found.address) --key-env VARIABLE` sends the key that the variable holds"
+          : "is the key in \(try await call.flagValue("key-env")?.text ?? "") the right one? `--key-env VARIABLE` names another")
     case .failure(let failure) where failure.kind == .connection || failure.kind == .tls || failure.kind == .timeout:
-      throw call.error("\(target) cannot be reached: \(failure.message)", at: word.span, help: failure.kind.advice)
+      throw call.error("\(found.address) cannot be reached: \(failure.message)", at: word.span, help: failure.kind.advice)
     case .failure(let failure):
-      call.world.output.note("\(target) is set for \(id)/…, but does not list its models: \(failure.description)")
-      if call.session.settings.model.provider != id { call.world.output.note("  = choose one with `set model \(id)/NAME`") }
+      call.world.output.note(
+        "\(found.address) is set for \(id)/…, but does not list its models: \(failure.description): none is chosen\n  = \(choose)")
     }
     return .value(.nothing)
+  }
+}
+
+private enum UseTarget {
+  /// The address in what was given, if it is one.
+  static func address(_ text: String) -> String? {
+    let text = text.drop { $0.isWhitespace || $0 == "\"" || $0 == "'" }
+    let scheme = text.prefix(8).lowercased()
+    return scheme.hasPrefix("http://") || scheme.hasPrefix("https://") ? String(text) : nil
   }
 }
