@@ -27,6 +27,8 @@ public struct JSONCursor {
   public private(set) var offset: Int
   private var depth = 0
   private let isTolerant: Bool
+  /// Whether the last string has an escape in it.
+  private var isEscaped = false
 
   /// Hostile nesting ends here instead of in a stack overflow.
   public static let maximumDepth = 256
@@ -42,6 +44,7 @@ public struct JSONCursor {
   public enum Kind: Sendable { case object, array, string, number, bool, null }
 
   /// The kind of the value that starts here.
+  @inline(__always)
   public mutating func peek() throws(JSONError) -> Kind {
     skipSpace()
     guard offset < bytes.count else { throw JSONError(JSONError.end, at: offset) }
@@ -67,7 +70,8 @@ public struct JSONCursor {
     if try closes(UInt8(ascii: "}")) { return }
     while true {
       skipSpace()
-      let key = JSONKey(bytes: bytes, range: try stringRange())
+      let range = try stringRange()
+      let key = JSONKey(bytes: bytes, range: range, isEscaped: isEscaped)
       try expect(UInt8(ascii: ":"), "`:` was expected")
       skipSpace()
       let start = offset
@@ -215,6 +219,7 @@ public struct JSONCursor {
     try expect(UInt8(ascii: ":"), "`:` was expected")
   }
 
+  @inline(__always)
   private mutating func ends(with byte: UInt8) throws(JSONError) -> Bool {
     skipSpace()
     guard offset < bytes.count else { throw JSONError(JSONError.end, at: offset) }
@@ -233,19 +238,25 @@ public struct JSONCursor {
     }
   }
 
-  private mutating func expect(_ byte: UInt8, _ problem: String) throws(JSONError) {
+  @inline(__always)
+  private mutating func expect(_ byte: UInt8, _ problem: StaticString) throws(JSONError) {
     skipSpace()
     guard offset < bytes.count else { throw JSONError(JSONError.end, at: offset) }
-    guard bytes[offset] == byte else { throw JSONError(problem, at: offset) }
+    guard bytes[offset] == byte else { throw unexpected(problem) }
     offset += 1
   }
 
-  private mutating func open(_ byte: UInt8, _ problem: String) throws(JSONError) {
+  @inline(never)
+  private func unexpected(_ problem: StaticString) -> JSONError { JSONError("\(problem)", at: offset) }
+
+  @inline(__always)
+  private mutating func open(_ byte: UInt8, _ problem: StaticString) throws(JSONError) {
     try expect(byte, problem)
     depth += 1
     if depth > Self.maximumDepth { throw JSONError("nested more than \(Self.maximumDepth) deep", at: offset) }
   }
 
+  @inline(__always)
   private mutating func closes(_ byte: UInt8) throws(JSONError) -> Bool {
     guard try ends(with: byte) else { return false }
     depth -= 1
@@ -264,21 +275,22 @@ public struct JSONCursor {
   private mutating func stringRange() throws(JSONError) -> Range<Int> {
     try expect(UInt8(ascii: "\""), "a string was expected")
     let start = offset
-    while offset < bytes.count {
-      switch bytes[offset] {
+    isEscaped = false
+    while true {
+      let end = JSONString.plainEnd(bytes, from: offset)
+      offset = end
+      guard end < bytes.count else { throw JSONError(JSONError.openString, at: start - 1) }
+      switch bytes[end] {
       case UInt8(ascii: "\""):
-        offset += 1
-        return start..<(offset - 1)
+        offset = end + 1
+        return start..<end
       case UInt8(ascii: "\\"):
+        isEscaped = true
         try passEscape(ofStringAt: start)
-      case 0..<0x20:
-        throw JSONError("a control character must be escaped in a string", at: offset)
       default:
-        offset += 1
+        throw JSONError("a control character must be escaped in a string", at: end)
       }
     }
-    offset = bytes.count
-    throw JSONError(JSONError.openString, at: start - 1)
   }
 
   private mutating func passEscape(ofStringAt start: Int) throws(JSONError) {
@@ -328,16 +340,23 @@ public struct JSONCursor {
 public struct JSONKey: ~Copyable {
   let bytes: UnsafeRawBufferPointer
   let range: Range<Int>
+  let isEscaped: Bool
 
   /// Whether the key is `name`, however it is escaped.
+  @inline(__always)
   public func `is`(_ name: StaticString) -> Bool {
-    guard range.count == name.utf8CodeUnitCount else {
+    let count = name.utf8CodeUnitCount
+    guard range.count == count else {
       // An escape takes more bytes than what it stands for.
-      guard range.count > name.utf8CodeUnitCount, bytes[range].contains(UInt8(ascii: "\\")) else { return false }
-      return text.utf8.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+      return isEscaped && range.count > count && spells(name)
     }
-    for index in 0..<range.count where bytes[range.lowerBound + index] != name.utf8Start[index] { return false }
+    for index in 0..<count where bytes[range.lowerBound &+ index] != name.utf8Start[index] { return false }
     return true
+  }
+
+  @inline(never)
+  private func spells(_ name: StaticString) -> Bool {
+    text.utf8.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
   }
 
   public var text: String { JSONString.decode(bytes, range) }

@@ -1,5 +1,29 @@
 /// Strings of JSON: their escapes, both ways (RFC 8259, section 7).
 public enum JSONString {
+  /// Where a run of bytes ends that stand for themselves in a string: at the next quote, backslash or control character, or at the
+  /// end. Eight bytes are looked at together.
+  @inline(__always)
+  public static func plainEnd(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    var index = start
+    while index + 8 <= bytes.count {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      let quote = word ^ (ones &* 0x22)
+      let slash = word ^ (ones &* 0x5C)
+      // The high bit of the lowest byte that is looked for; what a borrow does to the bytes above it does not matter.
+      let found =
+        ((quote &- ones) & ~quote | (slash &- ones) & ~slash | (word &- ones &* 0x20) & ~word) & (ones &* 0x80)
+      if found != 0 { return index + found.trailingZeroBitCount >> 3 }
+      index += 8
+    }
+    while index < bytes.count {
+      let byte = bytes[index]
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte < 0x20 { break }
+      index += 1
+    }
+    return index
+  }
+
   static func decode(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String {
     let raw = UnsafeRawBufferPointer(rebasing: bytes[range])
     guard raw.contains(UInt8(ascii: "\\")) else { return String(decoding: raw, as: UTF8.self) }

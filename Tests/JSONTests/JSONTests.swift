@@ -15,6 +15,26 @@ import Testing
     #expect(try JSONValue(parsing: #""\ud83d x""#.utf8) == .string("\u{FFFD} x"))
   }
 
+  /// Every byte, at every place of the words that are looked at together, behind every other kind of byte.
+  @Test func plainRunsEndWhereTheyEnd() {
+    func isPlain(_ byte: UInt8) -> Bool { byte != 0x22 && byte != 0x5C && byte >= 0x20 }
+    for around in [0x20, 0x21, 0x23, 0x5B, 0x5D, 0x7F, 0x80, 0xA2, 0xDC, 0xFF] as [UInt8] {
+      for count in 0..<19 {
+        for place in 0..<count {
+          var bytes = [UInt8](repeating: around, count: count)
+          for byte in 0...255 as ClosedRange<UInt8> {
+            bytes[place] = byte
+            // What follows the end must not move it.
+            if place + 1 < count { bytes[place + 1] = byte % 3 == 0 ? byte &- 1 : around }
+            let end = bytes.withUnsafeBytes { JSONString.plainEnd($0, from: place / 2) }
+            let expected = bytes[(place / 2)...].firstIndex { !isPlain($0) } ?? count
+            if end != expected { Issue.record("\(bytes): \(end) instead of \(expected)") }
+          }
+        }
+      }
+    }
+  }
+
   @Test func keepsWholeNumbersWhole() throws {
     #expect(try JSONValue(parsing: "9007199254740993".utf8) == .int(9_007_199_254_740_993))
     #expect(try JSONValue(parsing: "1e2".utf8) == .number(100))

@@ -29,6 +29,7 @@ struct AnswerReading {
   private var reasoningHalf: UInt16?
   private var think: ThinkSplitter
   private var chunk = ChunkReader()
+  private var template = ChunkTemplate()
 
   init(keepsThink: Bool) {
     think = ThinkSplitter(keeps: keepsThink)
@@ -42,6 +43,13 @@ struct AnswerReading {
   /// - Parameter isWhole: whether its blank line came; without it, what does not parse was cut rather than malformed.
   mutating func event(_ name: UnsafeRawBufferPointer, _ data: UnsafeRawBufferPointer, isWhole: Bool) {
     guard failure == nil, problem == nil else { return }
+    let isPlain = half == nil && reasoningHalf == nil && !isDone && name.isEmpty
+    if isPlain, let content = template.content(of: data) {
+      guard !content.isEmpty else { return }
+      progress += 1
+      think.take(content, text: &text, reasoning: &reasoning)
+      return
+    }
     let data = trimmed(data)
     let isError = name.elementsEqual("error".utf8)
     if isError, !isDone {
@@ -66,6 +74,7 @@ struct AnswerReading {
       }
       return
     }
+    if isPlain, let content = chunk.onlyContent { template.learn(data, content) }
     take(data)
   }
 

@@ -16,6 +16,8 @@ struct ChunkReader {
   private(set) var saysError = false
   /// Whether it says something in words, outside any choice.
   private(set) var hasWords = false
+  /// How many choices the event has, of whatever index.
+  private var choices = 0
   /// Where a choice is read, before its index is known.
   private var draft = ChoiceText()
 
@@ -23,7 +25,7 @@ struct ChunkReader {
   ///   - half: the half of a surrogate pair with which the content before ended; `reasoningHalf` likewise.
   mutating func read(_ data: UnsafeRawBufferPointer, half: UInt16?, reasoningHalf: UInt16?) throws(JSONError) {
     choice.clear(half, reasoningHalf)
-    (hasChoices, hasChoice, saysError, hasWords, usage) = (false, false, false, false, nil)
+    (hasChoices, hasChoice, saysError, hasWords, usage, choices) = (false, false, false, false, nil, 0)
     var elsewhere: Usage?
     var isMarked = false
     var cursor = JSONCursor(data, tolerant: true)
@@ -69,9 +71,16 @@ struct ChunkReader {
     if hasWords, isMarked, !hasChoices, usage == nil { saysError = true }
   }
 
+  /// Where the content stands of an event that says nothing else, so that another content in its place would be all that is new.
+  var onlyContent: Range<Int>? {
+    guard hasChoice, choices == 1, usage == nil, !saysError, !hasWords else { return nil }
+    return choice.onlyContent
+  }
+
   private mutating func readChoice(
     _ position: Int, _ inner: inout JSONCursor, _ half: UInt16?, _ reasoningHalf: UInt16?, _ elsewhere: inout Usage?
   ) throws(JSONError) {
+    choices += 1
     guard try inner.peek() == .object else { return }
     var index = position
     draft.clear(hasChoice ? choice.half : half, hasChoice ? choice.reasoningHalf : reasoningHalf)
@@ -120,6 +129,9 @@ struct ChoiceText {
   /// Half of a surrogate pair, whose other half is the next event's.
   private(set) var half: UInt16?
   private(set) var reasoningHalf: UInt16?
+  /// Where the last content that is a text stands between its quotes, and how many there were.
+  private var contentRange: Range<Int>?
+  private var contents = 0
   private var before: (half: UInt16?, reasoningHalf: UInt16?) = (nil, nil)
   private var source = Source.none
 
@@ -134,6 +146,13 @@ struct ChoiceText {
     clearMessage()
     hasMessage = false
     finish = nil
+    (contentRange, contents) = (nil, 0)
+  }
+
+  /// See `ChunkReader.onlyContent`.
+  var onlyContent: Range<Int>? {
+    guard contents == 1, refusal.isEmpty, reasoning.isEmpty, toolCalls == 0, finish == nil else { return nil }
+    return half == nil && reasoningHalf == nil ? contentRange : nil
   }
 
   private mutating func clearMessage() {
@@ -185,8 +204,13 @@ struct ChoiceText {
   private mutating func readContent(_ value: inout JSONCursor) throws(JSONError) {
     content.removeAll(keepingCapacity: true)
     half = before.half
+    contentRange = nil
+    contents += 1
     switch try value.peek() {
-    case .string: try value.appendString(to: &content, half: &half)
+    case .string:
+      let start = value.offset + 1
+      try value.appendString(to: &content, half: &half)
+      contentRange = start..<(value.offset - 1)
     case .array:
       var thought: [UInt8] = []
       var thoughtHalf = before.reasoningHalf

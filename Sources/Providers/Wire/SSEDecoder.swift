@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Splits a byte stream into server-sent events (WHATWG HTML, section 9.2): any of the three line endings, comments, fields with
 /// and without a space after the colon, data over several lines, cuts anywhere.
 ///
@@ -15,6 +21,9 @@ struct SSEDecoder {
 
   /// Calls `dispatch` with each complete event's type (empty for none) and data.
   mutating func feed(_ bytes: UnsafeRawBufferPointer, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
+    if !lastWasReturn, let base = bytes.baseAddress, memchr(base, 0x0D, bytes.count) == nil {
+      return feedPlain(base, bytes.count, dispatch)
+    }
     var start = 0
     var index = 0
     while index < bytes.count {
@@ -49,6 +58,45 @@ struct SSEDecoder {
       if partial.count > Self.maximumEvent { isTooLong = true }
     }
   }
+
+  /// The same for bytes without a CR, as nearly all servers send them: the ends of lines are found by `memchr`, and an event that is
+  /// one `data` line and its blank line is handed on where it stands.
+  private mutating func feedPlain(
+    _ base: UnsafeRawPointer, _ count: Int, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void
+  ) {
+    var start = 0
+    while start < count, let found = memchr(base + start, 0x0A, count - start) {
+      let end = base.distance(to: UnsafeRawPointer(found))
+      let length = end - start
+      if length > 5, end + 1 < count, base.load(fromByteOffset: end + 1, as: UInt8.self) == 0x0A, isBetweenEvents,
+        memcmp(base + start, "data:", 5) == 0
+      {
+        let skip = base.load(fromByteOffset: start + 5, as: UInt8.self) == 0x20 ? 6 : 5
+        if length - skip > Self.maximumEvent { isTooLong = true }
+        let value = UnsafeRawBufferPointer(start: base + start + skip, count: length - skip)
+        dispatch(UnsafeRawBufferPointer(start: nil, count: 0), value)
+        start = end + 2
+        continue
+      }
+      let piece = UnsafeRawBufferPointer(start: base + start, count: length)
+      if partial.isEmpty {
+        line(piece, dispatch)
+      } else {
+        partial.append(contentsOf: piece)
+        let whole = partial
+        partial.removeAll(keepingCapacity: true)
+        whole.withUnsafeBytes { line($0, dispatch) }
+      }
+      start = end + 1
+    }
+    if start < count {
+      partial.append(contentsOf: UnsafeRawBufferPointer(start: base + start, count: count - start))
+      if partial.count > Self.maximumEvent { isTooLong = true }
+    }
+  }
+
+  /// Whether nothing of an event has come yet.
+  private var isBetweenEvents: Bool { partial.isEmpty && !hasData && event.isEmpty }
 
   /// The stream is over: an event that lacks only its blank line still counts, for some servers leave it out.
   mutating func finish(_ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {

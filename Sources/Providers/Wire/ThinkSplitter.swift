@@ -11,7 +11,7 @@ struct ThinkSplitter {
     state = keeps ? .plain : .start
   }
 
-  mutating func take(_ bytes: [UInt8], text: inout [UInt8], reasoning: inout [UInt8]) {
+  mutating func take(_ bytes: some Collection<UInt8>, text: inout [UInt8], reasoning: inout [UInt8]) {
     if state == .plain {
       text += bytes
       return
