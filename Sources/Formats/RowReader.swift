@@ -5,11 +5,14 @@ public struct FormatError: Error, Sendable, Equatable {
   public var message: String
   public var line: Int
   public var column: Int
+  /// What the reader can do about it.
+  public var help: String?
 
-  public init(_ message: String, line: Int, column: Int) {
+  public init(_ message: String, line: Int, column: Int, help: String? = nil) {
     self.message = message
     self.line = line
     self.column = column
+    self.help = help
   }
 }
 
@@ -19,21 +22,53 @@ public struct FormatError: Error, Sendable, Equatable {
 public protocol RowReader: Sendable {
   /// Takes the next piece; appends the rows it completes.
   mutating func feed(_ bytes: UnsafeRawBufferPointer, into rows: inout [JSONValue]) throws(FormatError)
+  /// Decides what waits to be decided from the rows so far (the types of a table's columns), and appends those rows.
+  mutating func settle(into rows: inout [JSONValue]) throws(FormatError)
   /// There is no more.
   mutating func finish(into rows: inout [JSONValue]) throws(FormatError)
+  /// What becomes of a bad row.
+  var faults: RowFaults { get set }
+}
+
+extension RowReader {
+  public mutating func settle(into rows: inout [JSONValue]) throws(FormatError) {}
+
+  public mutating func feed(_ bytes: [UInt8], into rows: inout [JSONValue]) throws(FormatError) {
+    try bytes.withBytes { (bytes) throws(FormatError) in try feed(bytes, into: &rows) }
+  }
+}
+
+/// Rows that are not as they should be: the first ends the reading, or with `isLenient` they are counted and passed over.
+public struct RowFaults: Sendable {
+  public var isLenient = false
+  public private(set) var count = 0
+  /// The first few.
+  public private(set) var first: [FormatError] = []
+
+  public init() {}
+
+  mutating func add(_ error: FormatError) throws(FormatError) {
+    guard isLenient else { throw error }
+    count += 1
+    if first.count < 3 { first.append(error) }
+  }
 }
 
 /// The formats that `load` and `save` know, by a file's extension.
 public enum FileFormat: String, Sendable, CaseIterable {
   case jsonl, json, csv, tsv, txt, md
 
-  /// By the last extension of a path (`.ndjson` and `.markdown` too); nil where it names none.
+  /// By the last extension of a path (`.ndjson` and `.markdown` too); nil where it names none. What a run left that ended early
+  /// (`x.csv.partial`, `x.csv.partial.2`) is as its name was to be.
   public init?(path: String) {
-    guard let dot = path.lastIndex(of: "."), !path[dot...].contains("/") else { return nil }
-    switch path[path.index(after: dot)...].lowercased() {
+    var parts = path.split(separator: "/").last?.split(separator: ".", omittingEmptySubsequences: false) ?? []
+    if let last = parts.last, parts.count > 2, Int(last) != nil, parts[parts.count - 2] == "partial" { parts.removeLast() }
+    if parts.count > 2, parts.last == "partial" { parts.removeLast() }
+    guard parts.count > 1, let name = parts.last?.lowercased() else { return nil }
+    switch name {
     case "ndjson": self = .jsonl
     case "markdown": self = .md
-    case let name:
+    default:
       guard let format = FileFormat(rawValue: name) else { return nil }
       self = format
     }
@@ -42,86 +77,34 @@ public enum FileFormat: String, Sendable, CaseIterable {
   /// Whether its rows have columns, the same for all.
   public var isTable: Bool { self == .csv || self == .tsv }
 
-  public func reader() -> any RowReader {
-    switch self {
-    case .jsonl: JSONLinesReader()
-    case .json: JSONDocumentReader()
-    case .csv: DelimitedReader(separator: UInt8(ascii: ","))
-    case .tsv: DelimitedReader(separator: 0x09)
-    case .txt: TextLinesReader()
-    case .md: WholeTextReader()
-    }
-  }
-}
-
-/// Cuts bytes into lines, endings taken off. A line that is longer than `maximum` is refused: it would be held in memory whole.
-struct LineCutter {
-  static let maximum = 64 << 20
-  private var partial: [UInt8] = []
-  private(set) var line = 0
-
-  mutating func feed(
-    _ bytes: UnsafeRawBufferPointer, _ take: (UnsafeRawBufferPointer, Int) throws(FormatError) -> Void
-  ) throws(FormatError) {
-    var start = 0
-    for index in bytes.indices where bytes[index] == 0x0A {
-      line += 1
-      if partial.isEmpty {
-        try take(Self.trimmed(UnsafeRawBufferPointer(rebasing: bytes[start..<index])), line)
-      } else {
-        partial.append(contentsOf: bytes[start..<index])
-        try takePartial(take)
+  public func reader(_ options: ReadingOptions = ReadingOptions()) -> any RowReader {
+    var reader: any RowReader =
+      switch self {
+      case .jsonl: JSONLinesReader()
+      case .json: JSONDocumentReader()
+      case .csv: DelimitedReader(separator: options.separator ?? UInt8(ascii: ","), textColumns: options.textColumns)
+      case .tsv: DelimitedReader(separator: options.separator ?? 0x09, textColumns: options.textColumns)
+      case .txt: TextLinesReader()
+      case .md: WholeTextReader()
       }
-      start = index + 1
-    }
-    partial.append(contentsOf: bytes[start...])
-    if partial.count > Self.maximum { throw FormatError("a line is longer than \(Self.maximum >> 20) MiB", line: line + 1, column: 1) }
-  }
-
-  mutating func finish(_ take: (UnsafeRawBufferPointer, Int) throws(FormatError) -> Void) throws(FormatError) {
-    if partial.isEmpty { return }
-    line += 1
-    try takePartial(take)
-  }
-
-  private mutating func takePartial(_ take: (UnsafeRawBufferPointer, Int) throws(FormatError) -> Void) throws(FormatError) {
-    let whole = partial
-    partial.removeAll(keepingCapacity: true)
-    let line = line
-    let result: Result<Void, FormatError> = whole.withUnsafeBytes { bytes in
-      do throws(FormatError) {
-        return .success(try take(Self.trimmed(bytes), line))
-      } catch {
-        return .failure(error)
-      }
-    }
-    try result.get()
-  }
-
-  private static func trimmed(_ line: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    line.last == 0x0D ? UnsafeRawBufferPointer(rebasing: line.dropLast()) : line
+    reader.faults.isLenient = options.isLenient
+    return reader
   }
 }
 
-/// Text of a row, checked.
-func validText(_ bytes: UnsafeRawBufferPointer, line: Int) throws(FormatError) -> String {
-  guard let text = String(validating: bytes, as: UTF8.self) else {
-    // Where the first bad byte is.
-    var low = 0
-    var high = bytes.count
-    while high - low > 1 {
-      let middle = (low + high) / 2
-      let isGood = String(validating: bytes[..<middle], as: UTF8.self) != nil || (middle < bytes.count && isContinuation(bytes[middle]))
-      if isGood { low = middle } else { high = middle }
-    }
-    throw FormatError("this is not UTF-8 text", line: line, column: low + 1)
-  }
-  return text
+/// How a file is to be read, where its format leaves that open.
+public struct ReadingOptions: Sendable {
+  /// Between the fields of a table.
+  public var separator: UInt8?
+  /// Columns that are text, whatever stands in them.
+  public var textColumns: Set<String> = []
+  public var isLenient = false
+
+  public init() {}
 }
 
-private func isContinuation(_ byte: UInt8) -> Bool { byte & 0xC0 == 0x80 }
-
-/// A byte order mark, which editors put before UTF-8 text.
-func withoutMark(_ line: UnsafeRawBufferPointer, _ number: Int) -> UnsafeRawBufferPointer {
-  number == 1 && line.starts(with: [0xEF, 0xBB, 0xBF]) ? UnsafeRawBufferPointer(rebasing: line.dropFirst(3)) : line
+/// Bytes of one row or document that are held in memory at most.
+enum Largest {
+  static let row = 64 << 20
+  static var words: String { "\(row >> 20) MiB" }
 }

@@ -4,13 +4,21 @@ import JSON
 public struct RowWriter: Sendable {
   public let format: FileFormat
   private var columns: [String]?
+  private var places: [String: Int] = [:]
   private var count = 0
-  private let appends: Bool
+  /// The rows go to the end of a file that has some.
+  private let continues: Bool
 
-  /// - Parameter appends: rows go to the end of a file that may have some: a header only where `columns` are not known yet.
-  public init(_ format: FileFormat, appends: Bool = false) {
+  public init(_ format: FileFormat) {
     self.format = format
-    self.appends = appends
+    continues = false
+  }
+
+  /// - Parameter continuing: the columns of the file that rows are added to; empty where it is no table.
+  public init(_ format: FileFormat, continuing columns: [String]) {
+    self.format = format
+    continues = true
+    if !columns.isEmpty { setColumns(columns) }
   }
 
   /// What a row cannot be written for.
@@ -18,7 +26,6 @@ public struct RowWriter: Sendable {
 
   public mutating func row(_ row: JSONValue) throws(Problem) -> [UInt8] {
     var out: [UInt8] = []
-    defer { count += 1 }
     switch format {
     case .jsonl:
       row.write(to: &out)
@@ -31,43 +38,107 @@ public struct RowWriter: Sendable {
     case .txt:
       out.append(contentsOf: Self.text(row["text"] ?? row).utf8)
       out.append(0x0A)
-    case .md:
-      if let text = row["text"] {
-        let title = row["input"] ?? row["prompt"] ?? .int(count)
-        out.append(contentsOf: "## \(Self.text(title).split(separator: "\n").joined(separator: " "))\n\n\(Self.text(text))\n\n".utf8)
-      } else {
-        out.append(contentsOf: (Self.text(row) + "\n").utf8)
-      }
+    case .md: try markdown(row, &out)
     }
+    count += 1
     return out
   }
 
-  public mutating func end() -> [UInt8] {
-    guard format == .json else { return [] }
-    return Array((count == 0 ? "[]\n" : "\n]\n").utf8)
+  /// What has to stand behind the rows so far for the file to be whole.
+  public var tail: [UInt8] { format == .json && count > 0 ? Array("\n]\n".utf8) : [] }
+
+  /// What the file holds without a row.
+  public var empty: [UInt8] { format == .json ? Array("[]\n".utf8) : [] }
+
+  public mutating func end() -> [UInt8] { count == 0 ? empty : tail }
+
+  // MARK: tables
+
+  private mutating func setColumns(_ names: [String]) {
+    columns = names
+    places = Dictionary(names.enumerated().map { ($1, $0) }) { first, _ in first }
+  }
+
+  /// The cells of a row in the order of the columns, which the first row decides.
+  private mutating func cells(_ row: JSONValue, _ header: ([String]) -> Void) throws(Problem) -> [JSONValue] {
+    let members: [(key: String, value: JSONValue)]
+    if case .object(let object) = row { members = object } else { members = [("value", row)] }
+    if columns == nil {
+      setColumns(members.map(\.key))
+      if !continues { header(members.map(\.key)) }
+    }
+    var cells = [JSONValue](repeating: .null, count: columns?.count ?? 0)
+    for member in members {
+      guard let place = places[member.key] else {
+        throw Problem(
+          message: continues
+            ? "row \(count) has a field `\(member.key)` that the file has no column for; its columns are "
+              + (columns ?? []).prefix(20).map { "`\($0)`" }.joined(separator: " ")
+            : "row \(count) has a field `\(member.key)` that the first row has not; `select` the same fields for all, or save as .jsonl")
+      }
+      cells[place] = member.value
+    }
+    return cells
   }
 
   private mutating func delimited(_ row: JSONValue, _ separator: Character, _ out: inout [UInt8]) throws(Problem) {
-    let members: [(key: String, value: JSONValue)]
-    if case .object(let object) = row { members = object } else { members = [("value", row)] }
-    let columns = self.columns ?? members.map(\.key)
-    if self.columns == nil {
-      self.columns = columns
-      if !appends { out.append(contentsOf: line(columns, separator).utf8) }
+    var header = ""
+    let cells = try cells(row) { header = $0.map { Self.quoted($0, separator) }.joined(separator: String(separator)) + "\n" }
+    let line = cells.map { cell in
+      switch cell {
+      // A text that would be read as something else stands in quotes.
+      case .string(let text): Self.readsOtherwise(text) ? "\"\(text)\"" : Self.quoted(text, separator)
+      case .null: ""
+      default: Self.quoted(cell.text, separator)
+      }
     }
-    if let extra = members.first(where: { !columns.contains($0.key) }) {
-      throw Problem(
-        message: "row \(count) has a field `\(extra.key)` that the first row has not; `select` the same fields for all, or save as .jsonl")
-    }
-    let values = columns.map { name in members.first { $0.key == name }.map { Self.text($0.value) } ?? "" }
-    out.append(contentsOf: line(values, separator).utf8)
+    out.append(contentsOf: (header + line.joined(separator: String(separator)) + "\n").utf8)
   }
 
-  private func line(_ values: [String], _ separator: Character) -> String {
-    values.map { value in
-      let needsQuotes = value.contains { $0 == separator || $0 == "\"" || $0.isNewline } || value.first == " " || value.last == " "
-      return needsQuotes ? "\"" + value.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\"" : value
-    }.joined(separator: String(separator)) + "\n"
+  private static func readsOtherwise(_ text: String) -> Bool {
+    if text.isEmpty { return true }
+    guard let first = text.utf8.first,
+      (0x30...0x39).contains(first) || first == UInt8(ascii: "-") || first == UInt8(ascii: "t") || first == UInt8(ascii: "f")
+    else { return false }
+    return ColumnType.undecided.seeing(Array(text.utf8), isQuoted: false) != .text
+  }
+
+  private static func quoted(_ value: String, _ separator: Character) -> String {
+    let needsQuotes = value.contains { $0 == separator || $0 == "\"" || $0.isNewline } || value.first == " " || value.last == " "
+    return needsQuotes ? "\"" + value.replacing("\"", with: "\"\"") + "\"" : value
+  }
+
+  // MARK: markdown
+
+  /// Records and replies are a table, with what holds for all of a run's replies above it; a text stands as it is.
+  private mutating func markdown(_ row: JSONValue, _ out: inout [UInt8]) throws(Problem) {
+    guard case .object(let all) = row else {
+      out.append(contentsOf: (Self.text(row) + "\n").utf8)
+      return
+    }
+    let members = all.filter { $0.key != "settings" }
+    var head = ""
+    let cells = try cells(.object(members)) { names in
+      if let model = row["model"]?.string {
+        var settings = "model: \(model)"
+        if case .object(let given)? = row["settings"] {
+          settings += given.filter { $0.key != "model" }.map { " · \($0.key): \(Self.cell($0.value))" }.joined()
+        }
+        head += settings + "\n\n"
+      }
+      let rules = members.map { member in
+        if case .int = member.value { return "--:" }
+        return "---"
+      }
+      head += "| " + names.map(Self.escaped).joined(separator: " | ") + " |\n| " + rules.joined(separator: " | ") + " |\n"
+    }
+    out.append(contentsOf: (head + "| " + cells.map(Self.cell).joined(separator: " | ") + " |\n").utf8)
+  }
+
+  private static func cell(_ value: JSONValue) -> String { escaped(text(value)) }
+
+  private static func escaped(_ text: String) -> String {
+    text.replacing("\r\n", with: "\n").replacing("|", with: "\\|").replacing("\n", with: "<br>")
   }
 
   private static func text(_ value: JSONValue) -> String {

@@ -20,8 +20,9 @@ extension ShellSession {
     let work = Work()
     let wasInterrupted = Atomic(false)
     let interrupt = interrupter { work.cancel() }
-    let interrupted: @Sendable () -> Void = {
+    let interrupted: @Sendable () -> Void = { [session] in
       wasInterrupted.store(true, ordering: .relaxed)
+      session.noteInterrupt()
       interrupt()
     }
     signals.onInterrupt(interrupted)
@@ -117,7 +118,7 @@ extension ShellSession {
       console.note("error: \(error)")
       return ExitStatus.scriptFailed
     }
-    return session.unansweredPrompts > 0 ? ExitStatus.promptsFailed : ExitStatus.fine
+    return session.unansweredPrompts > 0 || session.hasKeptBeside ? ExitStatus.promptsFailed : ExitStatus.fine
   }
 
   /// Waits for whoever reads what was written; ^C ends that too.

@@ -126,7 +126,7 @@ public enum Shell {
     do throws(FileProblem) {
       let writing = try StandardFiles(console: Console.plain).createNow(file, appending: false)
       try writing.write(Array(text.utf8))
-      try writing.close()
+      _ = try writing.close(.whole)
       return nil
     } catch { return error.message }
   }

@@ -150,16 +150,26 @@ final class MemoryFiles: Files {
     if path.hasPrefix("/full/") {
       return Writing { (_: [UInt8]) throws(FileProblem) in
         throw FileProblem("No space left on device")
-      } close: { _ in
+      } close: { _, _ in
+        nil
       }
     }
     let start = appending ? files.withLock { $0[path] ?? [] } : []
     return Writing { _ in
-    } close: { bytes in
-      self.files.withLock { $0[path] = start + bytes }
+    } close: { bytes, ending in
+      self.files.withLock { files in
+        let place = ending == .unfinished && !appending && files[path] != nil ? path + ".partial" : path
+        files[place] = start + bytes
+        return place == path ? nil : place
+      }
     }
   }
-  func hasContent(_ path: String) -> Bool { files.withLock { !($0[path] ?? []).isEmpty } }
+  func lastByte(_ path: String) -> UInt8? { files.withLock { $0[path]?.last } }
+  func matching(_ pattern: String) -> [String] {
+    let parts = pattern.split(separator: "*", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2 else { return [] }
+    return files.withLock { $0.keys.filter { $0.hasPrefix(parts[0]) && $0.hasSuffix(parts[1]) }.sorted() }
+  }
 
   private final class Reading: FileReading {
     private let rest: Mutex<[UInt8]>
@@ -174,19 +184,20 @@ final class MemoryFiles: Files {
   }
 
   private final class Writing: FileWriting {
-    private let bytes = Mutex<[UInt8]>([])
+    private let bytes = Mutex<(rows: [UInt8], tail: [UInt8])>(([], []))
     private let check: @Sendable ([UInt8]) throws(FileProblem) -> Void
-    private let done: @Sendable ([UInt8]) -> Void
-    init(_ check: @escaping @Sendable ([UInt8]) throws(FileProblem) -> Void, close: @escaping @Sendable ([UInt8]) -> Void) {
+    private let done: @Sendable ([UInt8], FileEnding) -> String?
+    init(
+      _ check: @escaping @Sendable ([UInt8]) throws(FileProblem) -> Void, close: @escaping @Sendable ([UInt8], FileEnding) -> String?
+    ) {
       self.check = check
       done = close
     }
-    func write(_ more: [UInt8]) throws(FileProblem) {
+    func write(_ more: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
       try check(more)
-      bytes.withLock { $0 += more }
+      bytes.withLock { $0 = ($0.rows + more, tail) }
     }
-    func close() { done(bytes.withLock { $0 }) }
-    func discard() {}
+    func close(_ ending: FileEnding) -> String? { done(bytes.withLock { $0.rows + $0.tail }, ending) }
   }
 }
 

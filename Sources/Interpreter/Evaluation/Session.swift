@@ -41,6 +41,8 @@ public final class Session: Sendable {
 
   private let state: Mutex<State>
   private let attended = Atomic(false)
+  private let interrupted = Atomic(false)
+  private let keptBeside = Atomic(false)
   /// What `unset model` goes back to.
   let initialModel: ModelName
 
@@ -139,6 +141,14 @@ public final class Session: Sendable {
     job.setPaused(paused)
     world.engine.limiter.setPaused(paused, job, reason: reason ?? (paused ? "paused" : "resumed"))
   }
+
+  /// Whether ^C has ended what the script was doing: what `save` writes after it is not what was meant.
+  public var wasInterrupted: Bool { interrupted.load(ordering: .relaxed) }
+  public func noteInterrupt() { interrupted.store(true, ordering: .relaxed) }
+
+  /// Whether rows lie beside the file they were meant for, for the exit status.
+  public var hasKeptBeside: Bool { keptBeside.load(ordering: .relaxed) }
+  func noteKeptBeside() { keptBeside.store(true, ordering: .relaxed) }
 
   /// A person is there to say how it goes on: a brake pauses a job then, where it would end one of a script.
   public var isAttended: Bool {

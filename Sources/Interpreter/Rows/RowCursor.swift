@@ -24,6 +24,10 @@ final class RowCursor: Sendable {
   /// Nil where no row waits for a model: then each is made when it is asked for.
   private let window: RowWindow?
   private let production: Task<Void, any Error>?
+  private let wasCut: Flag
+
+  /// Whether the run was stopped before all that was wanted had come.
+  var isCut: Bool { wasCut.isSet && state.withLock { $0.wanted > 0 } }
 
   /// - Parameters:
   ///   - keepsUnsent: whether a run that is stopped gives a row for each prompt that it did not send.
@@ -33,6 +37,8 @@ final class RowCursor: Sendable {
     let tail = OrderedTail(stream.tail)
     state = Mutex(State(tail: tail))
     program = RowProgram(stream.stages, stream.context)
+    let wasCut = Flag()
+    self.wasCut = wasCut
     guard stream.firstModelStage != nil, tail.wanted(for: .max) > 0 else {
       (window, production) = (nil, nil)
       return
@@ -50,6 +56,8 @@ final class RowCursor: Sendable {
         window.put(rows, place: place)
       } partial: { _ in
         partial()
+      } isCut: {
+        wasCut.set()
       }
     }
   }
@@ -193,4 +201,11 @@ final class StreamSource: ItemSource {
     for step in stream.tail { if case .flatten = step { return nil } }
     return stream.source.visible
   }
+}
+
+/// Something that happened, once and for all.
+private final class Flag: Sendable {
+  private let value = Atomic(false)
+  var isSet: Bool { value.load(ordering: .acquiring) }
+  func set() { value.store(true, ordering: .releasing) }
 }

@@ -96,11 +96,15 @@ struct RowStream: Sendable {
   }
 
   /// Hands every row to `body`, in order, holding only a window of them in memory.
-  func forEach(named: String?, _ body: (Value) async throws -> Void) async throws {
+  ///
+  /// - Returns: whether every row has come: false where the run was stopped with rows left.
+  @discardableResult
+  func forEach(named: String?, _ body: (Value) async throws -> Void) async throws -> Bool {
     try await check()
     let cursor = RowCursor(self, named: named)
     do {
       while let values = try await cursor.nextOnes() { for value in values { try await body(value) } }
+      return !cursor.isCut
     } catch {
       // Whoever takes the rows cannot go on (a full disk, say): nothing more is sent.
       await cursor.close()
@@ -127,9 +131,11 @@ struct RowStream: Sendable {
   /// - Parameters:
   ///   - begun: told whose calls they are, before the first.
   ///   - finished: takes each row's rows with its place, as soon as they are done, from any thread.
+  ///   - isCut: told where the run was stopped with rows left that are not kept.
   func run(
     named: String?, _ window: RowWindow?, keepsUnsent: Bool, _ begun: (Job) -> Void,
-    finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable (Bool) -> [Value]
+    finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable (Bool) -> [Value],
+    isCut: @escaping @Sendable () -> Void = {}
   ) async throws {
     guard let first = firstModelStage else {
       let program = RowProgram(stages, context)
@@ -147,7 +153,7 @@ struct RowStream: Sendable {
     defer { scope.end() }
     // The work is a task of its own, so that a key or `cancel` can end it and what finished is still taken.
     let work = Task<(any Error)?, Never>(executorPreference: stages.allSatisfy(\.isLight) ? context.session.world.executor : nil) {
-      await launch(from: first, scope, window, keepsUnsent: keepsUnsent, finished)
+      await launch(from: first, scope, window, keepsUnsent: keepsUnsent, finished, isCut)
     }
     scope.onCancel { work.cancel() }
     let error = await withTaskCancellationHandler {
@@ -173,7 +179,8 @@ struct RowStream: Sendable {
 
   /// Makes a task for every row, as soon as one may begin; returns the first error that ended the run.
   private func launch(
-    from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool, _ finished: @escaping @Sendable ([Row], Int) -> Void
+    from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool, _ finished: @escaping @Sendable ([Row], Int) -> Void,
+    _ isCut: @escaping @Sendable () -> Void
   ) async -> (any Error)? {
     let limiter = context.session.world.engine.limiter
     let failure = FirstError()
@@ -225,7 +232,10 @@ struct RowStream: Sendable {
           }
         }
         unbegun += pending.reversed()
-        if failure.error == nil, !keepsUnsent, !scope.mayLaunch, try await isUnfinished(unbegun) { scope.unsentUnkept() }
+        if failure.error == nil, !keepsUnsent, !scope.mayLaunch || Task.isCancelled, try await isUnfinished(unbegun) {
+          isCut()
+          if !scope.mayLaunch { scope.unsentUnkept() }
+        }
         if keepsUnsent, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
           // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
           await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, place] in

@@ -32,6 +32,26 @@ extension ReplyRow {
       })
   }
 
+  /// As a table for people has it.
+  var brief: JSONValue {
+    var members: [(key: String, value: JSONValue)] = [("#", .int(index))]
+    let names = Set(columns.map(\.name))
+    for field in itemData where !names.contains(field.name) { members.append((field.name, field.value.json)) }
+    switch item {
+    case .record: break
+    case .nothing: members.append(("prompt", .string(reply.prompt)))
+    case .reply(let row): members.append(("input", .string(row.reply.text)))
+    default: members.append(("input", item.json))
+    }
+    for column in columns { members.append((column.name, .string(column.value.cell))) }
+    members.append(("reply", .string(reply.failure.map { "✗ \($0.description)" } ?? reply.text)))
+    members.append(("model", .string(reply.model.description)))
+    members.append(("tokens", reply.attempt.usage.map { .int($0.output) } ?? .null))
+    members.append(("time", .string(reply.attempt.latency.short)))
+    members.append(("settings", field("settings")?.json ?? .null))
+    return .object(members)
+  }
+
   private func members(
     _ own: (ReplyField, Value) -> [(key: String, value: JSONValue)]
   ) -> [(key: String, value: JSONValue)] {

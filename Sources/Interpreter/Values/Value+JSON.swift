@@ -1,3 +1,4 @@
+import Formats
 import JSON
 
 extension Value {
@@ -14,8 +15,15 @@ extension Value {
     }
   }
 
-  /// As a row of a table: like `json`, but a reply has the same columns whatever came of it.
-  public var flat: JSONValue { if case .reply(let row) = self { row.flat } else { json } }
+  /// As a row of a file of this format. In a table a reply has the same columns whatever came of it; in markdown those for people.
+  func row(_ format: FileFormat) -> JSONValue {
+    guard case .reply(let row) = self else { return json }
+    return switch format {
+    case .csv, .tsv: row.flat
+    case .md: row.brief
+    case .jsonl, .json, .txt: row.json
+    }
+  }
 
   /// As `save` writes it. Durations are seconds.
   public var json: JSONValue {

@@ -83,17 +83,23 @@ public struct ShowOptions: Sendable {
 /// What is wrong with a file, in the system's words.
 public struct FileProblem: Error, Sendable {
   public var message: String
-  public init(_ message: String) { self.message = message }
+  /// Of the rows that were to be written, those that were, whole.
+  public var rowsWritten = 0
+  public init(_ message: String, rowsWritten: Int = 0) { (self.message, self.rowsWritten) = (message, rowsWritten) }
 }
 
 public protocol Files: Sendable {
   /// `-` is standard input.
   func open(_ path: String) throws(FileProblem) -> any FileReading
-  /// `-` is standard output. A file appears under its name when it is closed, whole; `appending` adds to its end instead.
-  /// A named pipe is waited for until somebody reads it.
+  /// `-` is standard output. A file is written beside the old one, and takes its name when it is closed; `appending` adds to its end
+  /// instead. A named pipe is waited for until somebody reads it.
+  ///
+  /// - Throws: where somebody writes it already.
   func create(_ path: String, appending: Bool) async throws -> any FileWriting
-  /// Whether there is something at its end that rows would be appended to.
-  func hasContent(_ path: String) -> Bool
+  /// The last byte of what rows would be added to; nil where there is no file, or an empty one.
+  func lastByte(_ path: String) -> UInt8?
+  /// The files whose names fit a pattern (`*`, `?`, `[…]`), sorted.
+  func matching(_ pattern: String) -> [String]
   /// The file itself, where a path names a link to it.
   func resolved(_ path: String) -> String
   /// Tells one file from all others, by whatever path it is reached; nil where there is none.
@@ -121,10 +127,28 @@ extension FileReading {
 }
 
 public protocol FileWriting: AnyObject, Sendable {
-  func write(_ bytes: [UInt8]) throws(FileProblem)
-  func close() throws(FileProblem)
-  /// Leaves no file behind.
-  func discard()
+  /// Writes behind what there is, in the place of the last tail.
+  ///
+  /// - Parameters:
+  ///   - rowEnds: where the rows in `bytes` end. Of a write that fails, every row that was written whole stays.
+  ///   - tail: what makes the file whole as it is now (the `]` of JSON).
+  func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem)
+  /// Ends the writing; nothing is written after it.
+  ///
+  /// - Returns: where the rows lie, if that is not under the file's name.
+  func close(_ ending: FileEnding) throws(FileProblem) -> String?
+}
+
+extension FileWriting {
+  public func write(_ bytes: [UInt8]) throws(FileProblem) { try write(bytes, rowEnds: [bytes.count], tail: []) }
+}
+
+/// What becomes of a file that was written.
+public enum FileEnding: Sendable {
+  /// It replaces the old one.
+  case whole
+  /// Not all came that should have: it takes the name where no file stands, else it stays beside the old one.
+  case unfinished
 }
 
 /// Which models there are.

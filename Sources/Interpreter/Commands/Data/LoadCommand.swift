@@ -5,37 +5,86 @@ import Language
 extension CommandDefinition {
   static let load = CommandDefinition(
     name: "load", group: .data, summary: "reads rows from a file: .jsonl .json .csv .tsv .txt .md, or - for standard input",
-    usage: ["load \"file.csv\"", "load - --format jsonl"], arguments: 1...1,
-    flags: [FlagDefinition(name: "format", summary: "jsonl, json, csv, tsv, txt or md, where the name does not say it")],
+    usage: ["load \"file.csv\"", "load \"part-*.jsonl\"", "load - --format jsonl", "load \"file.csv\" --separator \";\" --text zip"],
+    arguments: 1...1,
+    flags: [
+      FlagDefinition(name: "format", summary: "jsonl, json, csv, tsv, txt or md, where the name does not say it"),
+      FlagDefinition(name: "separator", summary: "what stands between the fields of a csv; tab for a tabulator"),
+      FlagDefinition(name: "text", summary: "a column, or a [list] of them, that is text whatever stands in it"),
+      FlagDefinition(name: "lenient", summary: "count and show bad rows, and pass over them", isSwitch: true),
+    ],
     examples: [
       "save [{question: \"2 + 2?\"}] \"/tmp/promptsh-example.jsonl\"\nload \"/tmp/promptsh-example.jsonl\" | map \"Answer in one word: {question}\""
     ]
   ) { call in
     let path = try await call.path(0)
-    let format = try await call.format(path, fallback: path == "-" ? .txt : nil)
-    let file: any FileReading
-    do throws(FileProblem) { file = try call.world.files.open(path) } catch {
-      throw call.error("\(path): \(error.message)", at: call.command.arguments[0].span)
+    let options = try await call.readingOptions()
+    if let names = call.names(matching: path) {
+      var sources: [(name: String, source: FileSource)] = []
+      for name in names { sources.append((name, try await call.source(name, options))) }
+      let joined = FilesSource(sources)
+      return .rows(RowStream(source: joined, context: call.context(for: joined.visible ?? [])))
     }
-    let context = call.context
-    let span = call.command.arguments[0].span
-    let source = FileSource(file, format: format) { fault in
-      switch fault {
-      case .file(let problem): context.error("\(path): \(problem.message)", at: span)
-      case .content(let error):
-        context.error(
-          "\(path):\(error.line):\(error.column): \(error.message)", at: span,
-          help: "a \(format.rawValue) file was expected; `--format` says otherwise")
-      }
-    }
-    if file.isPlainFile { try source.begin() }
+    let source = try await call.source(path, options)
     // A markdown file is one text, not a list of one.
-    if format == .md { return .value(try await source.next() ?? .text("")) }
+    if source.format == .md { return .value(try await source.next() ?? .text("")) }
     return .rows(RowStream(source: source, context: call.context(for: source.visible ?? [])))
   }
 }
 
 extension Invocation {
+  fileprivate func readingOptions() async throws -> ReadingOptions {
+    var options = ReadingOptions()
+    options.isLenient = has("lenient")
+    if let given = try await flagValue("separator") {
+      let words = ["tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"]
+      let text = words[given.text] ?? given.text
+      guard let byte = text.utf8.first, text.utf8.count == 1, byte != 0x0A, byte != 0x0D, byte != UInt8(ascii: "\"") else {
+        throw error("`--separator` takes one character, or tab; not \(given.preview)", at: flag("separator")?.name.span)
+      }
+      options.separator = byte
+    }
+    if let given = try await flagValue("text") { options.textColumns = Set((given.elements ?? [given]).map(\.text)) }
+    return options
+  }
+
+  /// The files that a pattern stands for, where it is one and no file has that very name.
+  fileprivate func names(matching path: String) -> [String]? {
+    guard path.contains(where: { "*?[".contains($0) }), world.files.lastByte(path) == nil else { return nil }
+    let names = world.files.matching(path)
+    return names.isEmpty ? nil : names
+  }
+
+  /// A file, opened; of a plain one the first rows are read, so that what can be seen from them is checked before anything is sent.
+  fileprivate func source(_ path: String, _ options: ReadingOptions) async throws -> FileSource {
+    let span = command.arguments[0].span
+    if let problem = Foreign.problem(path), flag("format") == nil { throw error(problem.message, at: span, help: problem.help) }
+    let format = try await format(path, fallback: path == "-" ? .txt : nil)
+    if options.separator != nil || !options.textColumns.isEmpty, !format.isTable {
+      throw error("a .\(format.rawValue) file has no columns", at: span, help: "`--separator` and `--text` are for csv and tsv")
+    }
+    let file: any FileReading
+    do throws(FileProblem) { file = try world.files.open(path) } catch { throw self.error("\(path): \(error.message)", at: span) }
+    let context = context
+    let source = FileSource(file, reader: format.reader(options), format: format) { fault in
+      switch fault {
+      case .file(let problem): context.error("\(path): \(problem.message)", at: span)
+      case .content(let error):
+        context.error(
+          "\(path):\(error.line):\(error.column): \(error.message)", at: span,
+          help: error.help ?? "a \(format.rawValue) file was expected; `--format` says otherwise, `--lenient` passes over bad rows")
+      }
+    } passedOver: { faults in
+      let shown = faults.first.map { "\n  \(path):\($0.line):\($0.column): \($0.message)" }.joined()
+      context.session.world.output.note("\(path): \(RuleTally.rows(faults.count)) passed over\(shown)\(faults.count > 3 ? "\n  …" : "")")
+    }
+    if file.isPlainFile { try source.begin() }
+    if format.isTable, let name = source.onlyColumn, let other = [";", "\t", "|"].first(where: { name.contains($0) }) {
+      session.noteOnce("\(path) has one column, `\(name.prefix(60))`; `--separator \"\(other)\"` reads it as several")
+    }
+    return source
+  }
+
   /// A file's name: a text, or `-`.
   func path(_ index: Int) async throws -> String {
     let expression = command.arguments[index]
@@ -60,5 +109,29 @@ extension Invocation {
         help: "the extensions are .\(names.joined(separator: " .")); or --format jsonl")
     }
     return format
+  }
+}
+
+/// What `load` does not read, and the line that makes a `.jsonl` of it.
+private enum Foreign {
+  static func problem(_ path: String) -> (message: String, help: String)? {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let stem = name.split(separator: ".").first.map(String.init) ?? "data"
+    if path.hasPrefix("http://") || path.hasPrefix("https://") {
+      return ("`load` reads files, not addresses", "!curl -fsSL '\(path)' -o \(name.contains(".") ? name : "data.jsonl")")
+    }
+    guard let dot = name.lastIndex(of: ".") else { return nil }
+    let pandas = { (reader: String) in
+      "!python3 -c \"import pandas; pandas.\(reader)('\(path)').to_json('\(stem).jsonl', orient='records', lines=True)\""
+    }
+    switch name[name.index(after: dot)...].lowercased() {
+    case "parquet": return ("\(path): parquet is not read", pandas("read_parquet"))
+    case "xlsx", "xls", "ods": return ("\(path): spreadsheets are not read", pandas("read_excel"))
+    case "yaml", "yml": return ("\(path): YAML is not read", "!yq -o=json -I=0 '.[]' '\(path)' > \(stem).jsonl")
+    case "gz": return ("\(path): compressed files are not read", "!gunzip -k '\(path)'")
+    case "zst": return ("\(path): compressed files are not read", "!zstd -d '\(path)'")
+    case "zip": return ("\(path): archives are not read", "!unzip '\(path)'")
+    default: return nil
+    }
   }
 }

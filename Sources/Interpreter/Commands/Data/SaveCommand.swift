@@ -1,7 +1,6 @@
 import Formats
 import JSON
 import Language
-import Threads
 
 extension CommandDefinition {
   static let save = CommandDefinition(
@@ -22,82 +21,113 @@ extension CommandDefinition {
     let index = call.command.arguments.count - 1
     if case .start = call.input, index == 0 { throw call.error("`save` needs rows and a file: save rows \"file.jsonl\"") }
     let path = try await call.path(index)
-    let appends = call.has("append")
-    let format = try await call.format(path, fallback: path == "-" ? .jsonl : nil)
-    if appends, format == .json {
-      throw call.error("a .json file is one document and cannot be added to", at: call.flag("append")?.name.span, help: "use .jsonl")
-    }
-    let continues = appends && call.world.files.hasContent(path)
-    let span = call.command.arguments[index].span
-    let file: any FileWriting
-    do { file = try await call.world.files.create(path, appending: appends) } catch let problem as FileProblem {
-      throw call.error("\(path): \(problem.message)", at: span)
-    }
-    let rows = Rows(writer: RowWriter(format, appends: continues), file: file)
-    func problem(_ error: any Error) -> any Error {
-      switch error {
-      case let error as FileProblem: call.error("\(path): \(error.message)", at: span)
-      case let error as RowWriter.Problem: call.error(error.message, at: span)
-      default: error
-      }
-    }
+    let target = SaveTarget(
+      path: path, format: try await call.format(path, fallback: path == "-" ? .jsonl : nil), appends: call.has("append"),
+      span: call.command.arguments[index].span)
+    let (writer, file) = try await call.open(target)
+    let sink = RowSink(writer, file)
     do {
-      try await stream.forEach(named: call.jobName ?? "save") { try rows.write($0) }
-      try rows.close()
-      if path != "-" { call.session.kept.note(rows.replies) }
+      let isWhole = try await stream.forEach(named: call.jobName ?? "save") { try await sink.write($0) }
+      let ending = await call.ending(of: sink, target, isWhole: isWhole)
+      try await call.close(sink, ending, target, isWhole: isWhole)
+      if path != "-" { call.session.kept.note(sink.replies) }
     } catch {
       // Whole rows that were written are kept: half a run is worth having.
-      if error is FileProblem { file.discard() } else { try? rows.close() }
-      throw problem(error)
-    }
-    let without = rows.unanswered > 0 ? ", \(rows.unanswered) of them without an answer" : ""
-    if path != "-" {
-      call.world.output.note("\(RuleTally.rows(rows.count)) written to \(path)\(without)")
-    } else if rows.unanswered > 0 {
-      call.world.output.note("\(RuleTally.rows(rows.count)) written\(without)")
+      if !sink.isClosed { try await call.close(sink, .unfinished, target) }
+      throw call.located(error, target)
     }
     return .value(.nothing)
   }
 }
 
-/// Rows on their way into a file, in pieces of some size.
-private final class Rows: Sendable {
-  private struct State {
-    var writer: RowWriter
-    var pending: [UInt8] = []
-    var count = 0
-    var unanswered = 0
-    var replies = KeptReplies.Rows()
-  }
+/// What `save` writes to.
+private struct SaveTarget {
+  var path: String
+  var format: FileFormat
+  var appends: Bool
+  var span: Span
+}
 
-  private let state: Mutex<State>
-  private let file: any FileWriting
-
-  init(writer: RowWriter, file: any FileWriting) {
-    state = Mutex(State(writer: writer))
-    self.file = file
-  }
-
-  var count: Int { state.withLock { $0.count } }
-  var replies: KeptReplies.Rows { state.withLock { $0.replies } }
-  var unanswered: Int { state.withLock { $0.unanswered } }
-
-  func write(_ value: Value) throws {
-    let full = try state.withLock { state -> [UInt8]? in
-      state.pending += try state.writer.row(state.writer.format.isTable ? value.flat : value.json)
-      state.count += 1
-      if case .reply(let row) = value { state.replies.add(row) }
-      if value.failure != nil { state.unanswered += 1 }
-      guard state.pending.count > 64 * 1024 else { return nil }
-      defer { state.pending.removeAll(keepingCapacity: true) }
-      return state.pending
+extension Invocation {
+  /// Opens the file before anything is sent: what cannot be written is told now.
+  fileprivate func open(_ target: SaveTarget) async throws -> (RowWriter, any FileWriting) {
+    if target.appends, target.format == .json {
+      throw error("a .json file is one document and cannot be added to", at: flag("append")?.name.span, help: "use .jsonl")
     }
-    if let full { try file.write(full) }
+    do {
+      let file = try await world.files.create(target.path, appending: target.appends)
+      guard target.appends, let last = world.files.lastByte(target.path) else { return (RowWriter(target.format), file) }
+      do throws(FileProblem) {
+        let columns = target.format.isTable ? try header(target) : nil
+        // A file that does not end in a line end: the next row begins a line of its own.
+        if last != 0x0A { try file.write([0x0A]) }
+        return (RowWriter(target.format, continuing: columns ?? []), file)
+      } catch {
+        _ = try file.close(.unfinished)
+        throw error
+      }
+    } catch { throw located(error, target) }
   }
 
-  func close() throws {
-    let rest = state.withLock { state in state.pending + state.writer.end() }
-    if !rest.isEmpty { try file.write(rest) }
-    try file.close()
+  /// The columns of the table that rows are added to.
+  private func header(_ target: SaveTarget) throws(FileProblem) -> [String] {
+    let reading = try world.files.open(target.path)
+    var reader = DelimitedReader(separator: target.format == .tsv ? 0x09 : UInt8(ascii: ","))
+    var rows: [JSONValue] = []
+    while reader.columns == nil {
+      let bytes = try reading.read()
+      do throws(FormatError) {
+        if bytes.isEmpty {
+          try reader.finish(into: &rows)
+          break
+        }
+        try reader.feed(bytes, into: &rows)
+      } catch { throw FileProblem("line \(error.line): \(error.message)") }
+    }
+    return reader.columns ?? []
+  }
+
+  fileprivate func located(_ problem: any Error, _ target: SaveTarget) -> any Error {
+    switch problem {
+    case let problem as FileProblem: error("\(target.path): \(problem.message)", at: target.span)
+    case let problem as RowWriter.Problem: error("\(target.path): \(problem.message)", at: target.span)
+    default: problem
+    }
+  }
+
+  /// Whether what was written may take the place of an older file.
+  fileprivate func ending(of sink: RowSink, _ target: SaveTarget, isWhole: Bool) async -> FileEnding {
+    if !isWhole || session.wasInterrupted { return .unfinished }
+    let tally = sink.tally
+    guard tally.unanswered > 0, !target.appends, target.path != "-" else { return .whole }
+    return await answeredRows(in: target) > tally.answered ? .unfinished : .whole
+  }
+
+  /// The answers in the file that `save` wrote there before; 0 where there is none, or something else.
+  private func answeredRows(in target: SaveTarget) async -> Int {
+    guard let file = try? world.files.open(target.path), file.isPlainFile else { return 0 }
+    let source = FileSource(file, reader: target.format.reader(), format: target.format) { _ in FileProblem("unreadable") }
+    var count = 0
+    while let row = try? await source.next() { if case .reply(let reply) = row, reply.reply.succeeded { count += 1 } }
+    return count
+  }
+
+  fileprivate func close(_ sink: RowSink, _ ending: FileEnding, _ target: SaveTarget, isWhole: Bool = false) async throws {
+    let outcome = await sink.close(ending)
+    let rows = RuleTally.rows(outcome.count)
+    let without = outcome.unanswered > 0 ? ", \(outcome.unanswered) of them without an answer" : ""
+    if let place = outcome.place {
+      session.noteKeptBeside()
+      let reason =
+        session.wasInterrupted ? "the script was interrupted" : isWhole ? "it has more answers" : "the run is not whole"
+      world.output.note(
+        "\(rows) written to \(place)\(without): \(target.path) is as it was, for \(reason)\n  = `!mv \(place) \(target.path)` puts them in its place"
+      )
+    } else if target.path != "-" {
+      world.output.note("\(rows) written to \(target.path)\(without)")
+    } else if outcome.unanswered > 0 {
+      world.output.note("\(rows) written\(without)")
+    }
+    if let problem = outcome.problem { throw located(problem, target) }
   }
 }

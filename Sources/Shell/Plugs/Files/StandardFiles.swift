@@ -55,7 +55,7 @@ struct StandardFiles: Files {
     guard path != "-", stat(SystemText.bytes(place), &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
       return try createNow(path, appending: appending)
     }
-    return FileWriter(try await PipeReader.open(place), path: path, temporary: nil, final: place)
+    return StreamWriter(try await PipeReader.open(place), path: path)
   }
 
   /// The same for whoever may wait for a pipe's reader.
@@ -66,20 +66,33 @@ struct StandardFiles: Files {
     let exists = stat(SystemText.bytes(place), &status) == 0
     if exists, status.st_mode & S_IFMT == S_IFDIR { throw FileProblem("this is a directory") }
     // What is no plain file (a pipe, /dev/null) is written where it is.
-    if appending || (exists && status.st_mode & S_IFMT != S_IFREG) {
-      let descriptor = systemOpen(place, O_WRONLY | O_CLOEXEC | (appending ? O_APPEND | O_CREAT : 0), 0o666)
+    if exists, status.st_mode & S_IFMT != S_IFREG {
+      let descriptor = systemOpen(place, O_WRONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw FileProblem(systemError()) }
-      return FileWriter(descriptor, path: path, temporary: nil, final: place)
+      return StreamWriter(descriptor, path: path)
     }
-    let temporary = place + ".\(getpid()).part"
-    let descriptor = systemOpen(temporary, O_WRONLY | O_CLOEXEC | O_CREAT | O_TRUNC, 0o666)
-    guard descriptor >= 0 else { throw FileProblem(systemError()) }
-    return FileWriter(descriptor, path: path, temporary: temporary, final: place)
+    if appending { return try AppendingWriter(place, path: path) }
+    let writer = try ReplacingWriter(place, path: path)
+    if let old = writer.movedAside { console.note("\(path).partial was left by a run that ended early; it is kept as \(old)") }
+    return writer
   }
 
-  func hasContent(_ path: String) -> Bool {
-    var status = stat()
-    return stat(SystemText.bytes(expanded(path)), &status) == 0 && status.st_size > 0
+  func lastByte(_ path: String) -> UInt8? {
+    let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    let end = lseek(descriptor, 0, SEEK_END)
+    guard end > 0 else { return nil }
+    var byte: UInt8 = 0
+    return pread(descriptor, &byte, 1, end - 1) == 1 ? byte : nil
+  }
+
+  /// The files whose names fit a pattern, sorted.
+  func matching(_ pattern: String) -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard glob(SystemText.bytes(expanded(pattern)), 0, nil, &found) == 0 else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { index in found.gl_pathv[index].map { SystemText.text($0) } }
   }
 
   private func expanded(_ path: String) -> String {
@@ -88,12 +101,14 @@ struct StandardFiles: Files {
   }
 }
 
-private func systemError() -> String { String(cString: strerror(errno)) }
+func systemError() -> String { String(cString: strerror(errno)) }
 
 #if canImport(Glibc)
-  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Glibc.open(SystemText.bytes(path), flags, mode) }
+  func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Glibc.open(SystemText.bytes(path), flags, mode) }
+  func systemClose(_ descriptor: Int32) -> Int32 { Glibc.close(descriptor) }
 #else
-  private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Darwin.open(SystemText.bytes(path), flags, mode) }
+  func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t = 0) -> Int32 { Darwin.open(SystemText.bytes(path), flags, mode) }
+  func systemClose(_ descriptor: Int32) -> Int32 { Darwin.close(descriptor) }
 #endif
 
 /// Reads a descriptor piece by piece; closes it at the end of its life, unless it is standard input.
@@ -136,72 +151,4 @@ private final class FileReader: FileReading {
     if failure != 0 { throw FileProblem(String(cString: strerror(failure))) }
     return bytes
   }
-}
-
-/// Writes beside the file and moves it into its place at the end, so that nobody ever sees half a file.
-private final class FileWriter: FileWriting {
-  private let descriptor: Int32
-  private let path: String
-  private let temporary: String?
-  private let final: String
-
-  init(_ descriptor: Int32, path: String, temporary: String?, final: String) {
-    self.descriptor = descriptor
-    self.path = path
-    self.temporary = temporary
-    self.final = final
-  }
-
-  func write(_ bytes: [UInt8]) throws(FileProblem) {
-    let before = temporary == nil ? lseek(descriptor, 0, SEEK_END) : -1
-    do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: path) } catch {
-      // Rows are added whole or not at all: what a full disk took of these is taken back.
-      if before >= 0 { ftruncate(descriptor, before) }
-      throw FileProblem(String(error.description.dropFirst(path.count + 2)))
-    }
-  }
-
-  func close() throws(FileProblem) {
-    #if canImport(Glibc)
-      let status = Glibc.close(descriptor)
-    #else
-      let status = Darwin.close(descriptor)
-    #endif
-    // A full disk may only be told now.
-    if status != 0 { throw FileProblem(systemError()) }
-    if let temporary, rename(SystemText.bytes(temporary), SystemText.bytes(final)) != 0 { throw FileProblem(systemError()) }
-  }
-
-  func discard() {
-    #if canImport(Glibc)
-      _ = Glibc.close(descriptor)
-    #else
-      _ = Darwin.close(descriptor)
-    #endif
-    if let temporary { unlink(SystemText.bytes(temporary)) }
-  }
-}
-
-/// `save -`
-private final class ConsoleWriter: FileWriting {
-  private let console: Console
-
-  init(_ console: Console) {
-    self.console = console
-  }
-
-  func write(_ bytes: [UInt8]) throws(FileProblem) {
-    do {
-      // JSON escapes control characters already; other formats keep what the rows hold, for the pipe's reader.
-      var text = String(decoding: bytes, as: UTF8.self)
-      if text.hasSuffix("\n") { text.removeLast() }
-      try console.print(text, raw: true)
-    } catch { throw FileProblem("\(error)") }
-  }
-
-  func close() throws(FileProblem) {
-    do throws(OutputProblem) { try console.flush() } catch { throw FileProblem(error.description) }
-  }
-
-  func discard() {}
 }

@@ -1,0 +1,150 @@
+import Interpreter
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A plain file that rows are written to, one call after the other.
+struct RowFile {
+  let descriptor: Int32
+  /// Where the next row goes; what stands behind is the tail.
+  private(set) var end: off_t
+
+  init(_ descriptor: Int32, end: off_t) {
+    (self.descriptor, self.end) = (descriptor, end)
+  }
+
+  /// Writes rows over the last tail, and a new tail behind them. Where the disk is full every row that fits whole stays, with its tail.
+  mutating func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
+    let (written, failure) = Self.put(bytes + tail, descriptor, at: end)
+    guard failure != 0 else {
+      end += off_t(bytes.count)
+      return
+    }
+    let start = end
+    keep(rowEnds.filter { $0 <= written }, tail)
+    let kept = Int(end - start)
+    throw FileProblem(String(cString: strerror(failure)), rowsWritten: rowEnds.prefix { $0 <= kept }.count)
+  }
+
+  /// Cuts behind the last of these rows that leaves room for the tail.
+  private mutating func keep(_ ends: [Int], _ tail: [UInt8]) {
+    for kept in ends.reversed() + [0] {
+      let last = end + off_t(kept)
+      ftruncate(descriptor, last)
+      if tail.isEmpty || Self.put(tail, descriptor, at: last).failure == 0 {
+        end = last
+        return
+      }
+    }
+  }
+
+  private static func put(_ bytes: [UInt8], _ descriptor: Int32, at start: off_t) -> (written: Int, failure: Int32) {
+    bytes.withUnsafeBytes { buffer in
+      var offset = 0
+      while let base = buffer.baseAddress, offset < buffer.count {
+        let count = pwrite(descriptor, base + offset, buffer.count - offset, start + off_t(offset))
+        if count > 0 {
+          offset += count
+        } else if count == 0 {
+          return (offset, ENOSPC)
+        } else if errno != EINTR {
+          return (offset, errno)
+        }
+      }
+      return (offset, 0)
+    }
+  }
+}
+
+/// Adds to the end of a file, which is locked meanwhile.
+final class AppendingWriter: FileWriting {
+  private let file: Mutex<RowFile>
+  private let descriptor: Int32
+
+  init(_ place: String, path: String) throws(FileProblem) {
+    let isReplaced = { PartialFile.isWritten(PartialFile.resolved(place) + ".partial") }
+    if isReplaced() { throw FileProblem("it is being written by another `save`") }
+    descriptor = systemOpen(place, O_RDWR | O_CLOEXEC | O_CREAT | O_NONBLOCK, 0o666)
+    guard descriptor >= 0 else { throw FileProblem(systemError()) }
+    // Once more: whoever replaces the file locks it first.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, !isReplaced() else {
+      _ = systemClose(descriptor)
+      throw FileProblem("it is being written by another `save`")
+    }
+    file = Mutex(RowFile(descriptor, end: lseek(descriptor, 0, SEEK_END)))
+  }
+
+  func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
+    try file.withLock { (file: inout RowFile) throws(FileProblem) in try file.write(bytes, rowEnds: rowEnds, tail: tail) }
+  }
+
+  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+    // A full disk may only be told now.
+    let failed = fsync(descriptor) != 0 && errno != EINVAL
+    let problem = systemError()
+    guard systemClose(descriptor) == 0, !failed else { throw FileProblem(problem) }
+    return nil
+  }
+}
+
+/// What is no plain file: a pipe, a device.
+final class StreamWriter: FileWriting {
+  private let descriptor: Int32
+  private let path: String
+  private let tail = Mutex<[UInt8]>([])
+
+  init(_ descriptor: Int32, path: String) {
+    (self.descriptor, self.path) = (descriptor, path)
+  }
+
+  func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
+    // What has gone out cannot be taken back: the tail comes with the end.
+    self.tail.withLock { $0 = tail }
+    try put(bytes)
+  }
+
+  private func put(_ bytes: [UInt8]) throws(FileProblem) {
+    do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: path) } catch {
+      throw FileProblem(String(error.description.dropFirst(path.count + 2)))
+    }
+  }
+
+  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+    let rest = tail.withLock { $0 }
+    defer { _ = systemClose(descriptor) }
+    if !rest.isEmpty { try put(rest) }
+    return nil
+  }
+}
+
+/// `save -`
+final class ConsoleWriter: FileWriting {
+  private let console: Console
+  private let tail = Mutex<[UInt8]>([])
+
+  init(_ console: Console) {
+    self.console = console
+  }
+
+  func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
+    self.tail.withLock { $0 = tail }
+    try put(bytes)
+  }
+
+  private func put(_ bytes: [UInt8]) throws(FileProblem) {
+    do throws(OutputProblem) {
+      // JSON escapes control characters already; other formats keep what the rows hold, for the pipe's reader.
+      try console.out(String(decoding: bytes, as: UTF8.self), raw: true, wraps: false)
+      try console.flush()
+    } catch { throw FileProblem(error.description) }
+  }
+
+  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+    try put(tail.withLock { $0 })
+    return nil
+  }
+}

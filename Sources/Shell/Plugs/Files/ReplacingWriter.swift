@@ -1,0 +1,189 @@
+import Interpreter
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// `FILE.partial`: where rows are written until the run is whole.
+///
+/// It is made anew (`O_EXCL`, which no link gets past), readable by its owner alone, and locked while it is written: whoever finds it
+/// locked knows that another `save` is at work, and whoever finds it unlocked that a run ended early.
+struct PartialFile {
+  let path: String
+  let descriptor: Int32
+  /// What an older one, which nobody was writing, is called now.
+  let movedAside: String?
+
+  init(beside target: String) throws(FileProblem) {
+    path = target + ".partial"
+    var movedAside: String?
+    for _ in 0..<100 {
+      let descriptor = systemOpen(path, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      if descriptor >= 0 {
+        // Somebody may have looked at it before it was locked, and moved it.
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0, Self.isSame(descriptor, path) {
+          (self.descriptor, self.movedAside) = (descriptor, movedAside)
+          return
+        }
+        _ = systemClose(descriptor)
+        continue
+      }
+      guard errno == EEXIST else { throw FileProblem("\(systemError()) (rows are written to \(path) first)") }
+      movedAside = try Self.moveAside(path) ?? movedAside
+    }
+    throw FileProblem("\(path) cannot be made: others are making it")
+  }
+
+  /// - Throws: where it is being written.
+  /// - Returns: its new name; nil where it is gone already.
+  private static func moveAside(_ path: String) throws(FileProblem) -> String? {
+    var status = stat()
+    guard lstat(SystemText.bytes(path), &status) == 0 else { return nil }
+    var descriptor: Int32 = -1
+    defer { if descriptor >= 0 { _ = systemClose(descriptor) } }
+    if status.st_mode & S_IFMT == S_IFREG {
+      descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+      if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0 { throw FileProblem("it is being written by another `save`") }
+      if descriptor >= 0, !isSame(descriptor, path) { return nil }
+    }
+    for number in 1..<10_000 {
+      let aside = "\(path).\(number)"
+      if lstat(SystemText.bytes(aside), &status) == 0 { continue }
+      guard rename(SystemText.bytes(path), SystemText.bytes(aside)) == 0 else {
+        throw FileProblem("\(path) is in the way: \(systemError())")
+      }
+      return aside
+    }
+    throw FileProblem("\(path) is in the way")
+  }
+
+  /// Whether somebody writes this one now.
+  static func isWritten(_ path: String) -> Bool {
+    let descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+    guard descriptor >= 0 else { return false }
+    defer { _ = systemClose(descriptor) }
+    return flock(descriptor, LOCK_EX | LOCK_NB) != 0
+  }
+
+  private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
+    var (held, there) = (stat(), stat())
+    return fstat(descriptor, &held) == 0 && lstat(SystemText.bytes(path), &there) == 0 && held.st_ino == there.st_ino
+      && held.st_dev == there.st_dev
+  }
+
+  /// Where a path leads, through links: what is replaced is the file, never a link to it.
+  static func resolved(_ path: String) -> String {
+    var place = path
+    for _ in 0..<40 {
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      let count = buffer.withUnsafeMutableBytes { bytes in
+        bytes.withMemoryRebound(to: CChar.self) { readlink(SystemText.bytes(place), $0.baseAddress!, $0.count) }
+      }
+      guard count > 0, count < buffer.count else { break }
+      let target = SystemText.text(Array(buffer[..<count]))
+      let folder = place.lastIndex(of: "/").map { String(place[...$0]) } ?? ""
+      place = target.hasPrefix("/") ? target : folder + target
+    }
+    return place
+  }
+}
+
+/// Writes beside a file and takes its place at the end, with its mode and owner, so that nobody ever sees half a file and nothing is lost
+/// to a run that ends early.
+final class ReplacingWriter: FileWriting {
+  private let partial: PartialFile
+  private let target: String
+  private let file: Mutex<RowFile>
+  /// The old file, locked against those who would add to it meanwhile; -1 where there is none.
+  private let old: Int32
+
+  init(_ place: String, path: String) throws(FileProblem) {
+    target = PartialFile.resolved(place)
+    old = systemOpen(target, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    if access(SystemText.bytes(target), F_OK) == 0, access(SystemText.bytes(target), W_OK) != 0 {
+      let problem = systemError()
+      if old >= 0 { _ = systemClose(old) }
+      throw FileProblem(problem)
+    }
+    if old >= 0, flock(old, LOCK_EX | LOCK_NB) != 0 {
+      _ = systemClose(old)
+      throw FileProblem("it is being written by another `save`")
+    }
+    do throws(FileProblem) { partial = try PartialFile(beside: target) } catch {
+      if old >= 0 { _ = systemClose(old) }
+      throw error
+    }
+    file = Mutex(RowFile(partial.descriptor, end: 0))
+  }
+
+  var movedAside: String? { partial.movedAside }
+
+  func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
+    try file.withLock { (file: inout RowFile) throws(FileProblem) in try file.write(bytes, rowEnds: rowEnds, tail: tail) }
+  }
+
+  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+    defer {
+      _ = systemClose(partial.descriptor)
+      if old >= 0 { _ = systemClose(old) }
+    }
+    let isEmpty = file.withLock { $0.end == 0 }
+    if ending == .unfinished, isEmpty {
+      unlink(SystemText.bytes(partial.path))
+      return nil
+    }
+    if fsync(partial.descriptor) != 0 { throw kept(systemError()) }
+    var status = stat()
+    guard stat(SystemText.bytes(target), &status) == 0 else {
+      fchmod(partial.descriptor, 0o666 & ~Self.mask)
+      // Not over a file that has come meanwhile.
+      if link(SystemText.bytes(partial.path), SystemText.bytes(target)) == 0 {
+        unlink(SystemText.bytes(partial.path))
+        return nil
+      }
+      if errno == EEXIST { return partial.path }
+      if rename(SystemText.bytes(partial.path), SystemText.bytes(target)) != 0 { throw kept(systemError()) }
+      return nil
+    }
+    if ending == .unfinished { return partial.path }
+    let keepsOwner =
+      (status.st_uid == geteuid() && status.st_gid == getegid()) || fchown(partial.descriptor, status.st_uid, status.st_gid) == 0
+    // Another owner's file, or one with several names: its content is replaced, the file stays.
+    if !keepsOwner || status.st_nlink > 1 { return try copyOver() }
+    if fchmod(partial.descriptor, status.st_mode & 0o7777) != 0 { throw kept(systemError()) }
+    if rename(SystemText.bytes(partial.path), SystemText.bytes(target)) != 0 { throw kept(systemError()) }
+    return nil
+  }
+
+  private func copyOver() throws(FileProblem) -> String? {
+    let descriptor = systemOpen(target, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw kept(systemError()) }
+    defer { _ = systemClose(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var offset: off_t = 0
+    while true {
+      let count = pread(partial.descriptor, &buffer, buffer.count, offset)
+      if count == 0 { break }
+      guard count > 0 else { throw kept(systemError()) }
+      do throws(OutputProblem) { try Descriptor.write(buffer[..<count], to: descriptor, named: target) } catch {
+        throw kept(error.description)
+      }
+      offset += off_t(count)
+    }
+    guard ftruncate(descriptor, offset) == 0, fsync(descriptor) == 0 else { throw kept(systemError()) }
+    unlink(SystemText.bytes(partial.path))
+    return nil
+  }
+
+  private func kept(_ problem: String) -> FileProblem { FileProblem("\(problem); the rows are in \(partial.path)") }
+
+  /// What new files may not be, as the user set it; asked for once, since asking changes it for a moment.
+  private static let mask: mode_t = {
+    let mask = umask(0o077)
+    umask(mask)
+    return mask
+  }()
+}
