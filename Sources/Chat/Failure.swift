@@ -74,6 +74,17 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
   public var retryAfter: Duration?
   /// What the server said of another try (`x-should-retry`); nil where it did not.
   public var shouldRetry: Bool?
+  /// Where in the call it failed, as far as limits care.
+  public var detail: Detail?
+
+  public enum Detail: Sendable, Equatable {
+    /// Nobody could connect: nothing was sent.
+    case unreachable
+    /// No first token in time.
+    case firstToken
+    /// This machine's own trouble: the server has no part in it.
+    case ours
+  }
 
   public init(_ kind: FailureKind, _ message: String, status: Int? = nil, retryAfter: Duration? = nil) {
     self.kind = kind

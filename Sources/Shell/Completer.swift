@@ -99,7 +99,8 @@ struct Completer: Sendable {
     switch command {
     case "set", "unset":
       if words.count == 1 { return SettingDefinition.all.map { Completion($0.name, note: $0.summary) } }
-      return words.dropLast().last == "for" || words.last == "for" ? jobs : [Completion("for", note: "one job alone")]
+      guard words.last == "for" else { return [Completion("for", note: "one job, provider or model alone")] }
+      return jobs + session.world.directory.providers().map { Completion($0.id, note: $0.baseURL) }
     case "help": return HelpText.topics.map { Completion($0) }
     case "use", "models": return session.world.directory.providers().map { Completion($0.id, note: $0.baseURL) }
     case "on", "off": return words.count == 1 ? CallbackEvents.names.map { Completion($0) } : nil

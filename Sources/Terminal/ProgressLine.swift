@@ -19,6 +19,8 @@ public struct ProgressLine: Sendable {
   public var elapsed = ""
   public var eta: String?
   public var state: String?
+  /// Whom it waits for: `openai/a: 0 requests left until 14:02:10`.
+  public var waitsFor: String?
 
   public init(name: String) {
     self.name = name
@@ -41,6 +43,7 @@ public struct ProgressLine: Sendable {
     parts.append("\(failed) failed")
     if retried > 0 { parts.append("\(retried) retried\(waiting > 0 ? ", \(waiting) waiting" : "")") }
     if let state { parts.append(state) }
+    if let waitsFor { parts.append(ControlGuard.line(waitsFor)) }
     if !rate.isEmpty { parts.append(rate) }
     parts.append(elapsed)
     if let eta { parts.append("eta \(eta)") }

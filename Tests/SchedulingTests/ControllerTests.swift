@@ -80,18 +80,19 @@ import Testing
 
   /// What a server counted when the request came is told with the first token, when others have gone out meanwhile.
   @Test func aStatementIsAsOldAsItsRequest() throws {
-    var lane = Lane("p", Limits(width: .fixed(100)))
+    let model = ModelName(provider: "p", name: "m")
+    var lane = Lane(model, provider: 0, Limits(width: .fixed(100)))
     func permit(at now: Duration) -> Permit {
-      let taken = lane.take(0, now: now)
-      return Permit(
-        job: 1, lane: "p", granted: now, tokens: 0, input: 0, tokenEntry: taken.tokenEntry, isProbe: taken.isProbe, isBudgeted: false)
+      Permit(
+        job: 1, lane: 0, model: model, granted: now, tokens: 0, input: 0, jobEntry: nil, providerEntry: nil,
+        taken: lane.take(0, now: now), looksForServer: false, isBudgeted: false)
     }
     let first = permit(at: .zero)
     for _ in 0..<4 { _ = permit(at: .milliseconds(100)) }
     var attempt = Attempt()
     attempt.stated = StatedLimits(requests: stated(4, of: 500, reset: .seconds(60)), tokens: nil)
     attempt.stated?.after = .milliseconds(300)
-    _ = lane.ended(first, CallOutcome(attempt, sent: .zero, maximumWait: .zero), now: .seconds(1))
+    _ = lane.ended(first, CallOutcome(attempt, sent: .zero, policy: RetryPolicy()), now: .seconds(1))
     // Four were left, and four have gone: the next has to wait for the refill, which began at 0.3 s.
     let opened = lane.opens(for: 0, now: .milliseconds(310))
     let opening = try #require(opened)
@@ -102,97 +103,6 @@ import Testing
     #expect(StatedRate(stated(-1, of: 500, reset: .seconds(1)), heard: .zero, takenSince: 0) == nil)
     #expect(StatedRate(stated(0, of: 500, reset: nil), heard: .zero, takenSince: 0) == nil)
     #expect(StatedRate(stated(0, of: 500, reset: .zero), heard: .zero, takenSince: 0) == nil)
-  }
-
-  // MARK: a limit that finds itself
-
-  @Test func itDoublesWhileCleanAndUsed() {
-    var limit = AdaptiveLimit(1...200)
-    #expect(limit.limit == 8)
-    for _ in 0..<100 { holds(!limit.answered(began: .zero, inUse: 2, now: .zero)) }
-    for step in 0..<8 { holds(limit.answered(began: .zero, inUse: 8, now: .zero) == (step == 7)) }
-    #expect(limit.limit == 16)
-  }
-
-  @Test func itCutsOnceAnEpisodeAndThenGrowsByStepsOnly() {
-    var limit = AdaptiveLimit(4...200)
-    for _ in 0..<(8 + 16 + 32) { _ = limit.answered(began: .zero, inUse: 200, now: .zero) }
-    #expect(limit.limit == 64)
-    holds(limit.refused(began: .seconds(1), now: .seconds(2)))
-    #expect(limit.limit == 51)
-    // More of the same, whenever it began, until one that began after the cut is answered.
-    for began in 1..<10 { holds(!limit.refused(began: .seconds(began), now: .seconds(10))) }
-    _ = limit.answered(began: .seconds(1), inUse: 50, now: .seconds(10))
-    holds(!limit.refused(began: .seconds(9), now: .seconds(10)))
-    _ = limit.answered(began: .seconds(3), inUse: 50, now: .seconds(10))
-    holds(limit.refused(began: .seconds(9), now: .seconds(11)))
-    #expect(limit.limit == 40)
-    for _ in 0..<40 { _ = limit.answered(began: .seconds(12), inUse: 40, now: .seconds(30)) }
-    #expect(limit.limit == 42)
-  }
-
-  @Test func troubleAndLongAnswersAreNoCongestion() {
-    var limit = AdaptiveLimit(1...200)
-    holds(limit.troubled(now: .zero))
-    holds(!limit.troubled(now: .seconds(1)))
-    for _ in 0..<50 { holds(!limit.answered(began: .zero, inUse: 8, now: .seconds(5))) }
-    #expect(limit.limit == 8)
-    // However long they took.
-    for _ in 0..<8 { _ = limit.answered(began: .zero, inUse: 8, now: .seconds(3600)) }
-    #expect(limit.limit == 16)
-  }
-
-  @Test(arguments: 0..<40)
-  func itStaysInItsRange(_ seed: Int) {
-    var random = Seeded(seed)
-    var limit = AdaptiveLimit(3...17)
-    var now: Duration = .zero
-    for _ in 0..<2000 {
-      now += .milliseconds(random.below(2000))
-      switch random.below(4) {
-      case 0: _ = limit.refused(began: now - .milliseconds(random.below(1000)), now: now)
-      case 1: _ = limit.troubled(now: now)
-      default: _ = limit.answered(began: now - .milliseconds(random.below(1000)), inUse: 17, now: now)
-      }
-      #expect((3...17).contains(limit.limit))
-    }
-  }
-
-  // MARK: refusals
-
-  @Test func threeRefusalsInARowCloseAndOneCallSees() {
-    var refusals = Refusals()
-    func refuse(_ began: Int, probe: Bool = false, asked: Duration? = nil, at now: Int) -> Duration? {
-      refusals.refused(began: .seconds(began), isProbe: probe, asked: asked, now: .seconds(now))
-    }
-    holds(refuse(0, at: 1) == nil)
-    holds(refuse(0, at: 1) == nil)
-    holds(!refusals.answered(began: .seconds(0)))
-    // The answer between them counts.
-    holds(refuse(0, at: 2) == nil)
-    holds(refuse(0, at: 2) == nil)
-    holds(refuse(0, asked: .seconds(3), at: 2) == .seconds(3))
-    holds(refusals.opens(now: .seconds(2)) == .seconds(5))
-    // One more of the same, asking for longer.
-    holds(refuse(1, asked: .seconds(7), at: 3) == nil)
-    holds(refusals.opens(now: .seconds(3)) == .seconds(10))
-    holds(refusals.took())
-    holds(refusals.opens(now: .seconds(10)) == nil)
-    // What began before says nothing.
-    holds(!refusals.answered(began: .seconds(1)))
-    holds(refuse(10, probe: true, at: 11) == .seconds(1))
-    holds(refusals.took())
-    holds(refusals.answered(began: .seconds(12)))
-    holds(refusals.opens(now: .seconds(12)) == .seconds(12))
-    holds(!refusals.took())
-  }
-
-  @Test func aProbeThatIsLostLetsAnotherGo() {
-    var refusals = Refusals()
-    for _ in 0..<3 { _ = refusals.refused(began: .zero, isProbe: false, asked: nil, now: .zero) }
-    holds(refusals.took())
-    refusals.probeLost(now: .seconds(1))
-    holds(refusals.opens(now: .seconds(1)) == .seconds(1))
   }
 
   // MARK: the brake

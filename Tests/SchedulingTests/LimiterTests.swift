@@ -5,7 +5,10 @@ import Threads
 @testable import Scheduling
 
 @Suite struct LimiterStateTests {
-  private static let lanes = ["a", "b"]
+  private static let lanes = [
+    ModelName(provider: "p", name: "a"), ModelName(provider: "p", name: "b"), ModelName(provider: "q", name: "a"),
+  ]
+  private static let (a, b) = (lanes[0], lanes[2])
 
   /// Random steps keep the laws: never above the limit, nobody forgotten, nobody answered twice, nothing kept when all is over.
   @Test(arguments: 0..<60)
@@ -32,10 +35,10 @@ import Threads
       case 0, 1, 2, 3:
         let job = random.below(3)
         let turn: LimiterState.Turn = random.below(2) == 0 ? .fresh : .continuing
-        switch limiter.acquire(job, lane: Self.lanes[random.below(2)], turn, now: now) {
+        switch limiter.acquire(job, lane: Self.lanes[random.below(3)], turn, now: now) {
         case .granted(let permit): held.append(permit)
         case .queued(let id): waiting[id] = job
-        case .spent, .stopped: Issue.record("there is no budget, and nothing was stopped")
+        case .spent, .stopped, .shut: Issue.record("there is no budget, and nothing was stopped")
         }
       case 4, 5: if let permit = held.popLast() { limiter.ended(permit, .unused, now: now) }
       case 6:
@@ -64,9 +67,9 @@ import Threads
     var limiter = LimiterState(Limits(width: .fixed(4)))
     var waiters: [Int: Int] = [:]
     var held: [Permit] = []
-    for _ in 0..<4 { held.append(try #require(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)))) }
-    for _ in 0..<100 { waiters[try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))] = 1 }
-    for _ in 0..<2 { waiters[try #require(waiter(limiter.acquire(2, lane: "a", .fresh, now: .zero)))] = 2 }
+    for _ in 0..<4 { held.append(try #require(permit(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))) }
+    for _ in 0..<100 { waiters[try #require(waiter(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))] = 1 }
+    for _ in 0..<2 { waiters[try #require(waiter(limiter.acquire(2, lane: Self.a, .fresh, now: .zero)))] = 2 }
     // The next two permits go to the job that has none.
     for permit in held.prefix(2) {
       limiter.ended(permit, .unused, now: .zero)
@@ -76,9 +79,9 @@ import Threads
 
   @Test func aRowThatHasBegunComesFirst() throws {
     var limiter = LimiterState(Limits(width: .fixed(1)))
-    let first = try #require(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
-    let fresh = try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
-    let going = try #require(waiter(limiter.acquire(1, lane: "a", .continuing, now: .zero)))
+    let first = try #require(permit(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))
+    let fresh = try #require(waiter(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))
+    let going = try #require(waiter(limiter.acquire(1, lane: Self.a, .continuing, now: .zero)))
     limiter.ended(first, .unused, now: .zero)
     let second = limiter.grantWaiting(now: .zero).granted
     #expect(second.map(\.0) == [going])
@@ -88,15 +91,17 @@ import Threads
 
   @Test func capsAndPauses() throws {
     var limiter = LimiterState(Limits(width: .fixed(10)))
-    limiter.setCap(1, of: 1, now: .zero)
-    #expect(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)) != nil)
-    let capped = try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
+    var own = Limits.Own()
+    own.concurrency = 1
+    limiter.set(own, for: 1, now: .zero)
+    #expect(permit(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)) != nil)
+    let capped = try #require(waiter(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))
     // Others pass by the one that is held back.
-    #expect(permit(limiter.acquire(2, lane: "a", .fresh, now: .zero)) != nil)
-    limiter.setCap(nil, of: 1, now: .zero)
+    #expect(permit(limiter.acquire(2, lane: Self.a, .fresh, now: .zero)) != nil)
+    limiter.set(.none, for: 1, now: .zero)
     #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [capped])
     limiter.setPaused(true, 2, reason: "paused", now: .zero)
-    let paused = try #require(waiter(limiter.acquire(2, lane: "a", .fresh, now: .zero)))
+    let paused = try #require(waiter(limiter.acquire(2, lane: Self.a, .fresh, now: .zero)))
     #expect(limiter.grantWaiting(now: .zero).granted.isEmpty)
     limiter.setPaused(false, 2, reason: "resumed", now: .zero)
     #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [paused])
@@ -108,9 +113,9 @@ import Threads
     var limits = Limits(width: .fixed(10))
     limits.requestsPerMinute = 1
     var limiter = LimiterState(limits)
-    #expect(permit(limiter.acquire(1, lane: "a", .fresh, now: .zero)) != nil)
-    let later = try #require(waiter(limiter.acquire(1, lane: "a", .fresh, now: .zero)))
-    #expect(permit(limiter.acquire(1, lane: "b", .fresh, now: .zero)) != nil)
+    #expect(permit(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)) != nil)
+    let later = try #require(waiter(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))
+    #expect(permit(limiter.acquire(1, lane: Self.b, .fresh, now: .zero)) != nil)
     let effects = limiter.grantWaiting(now: .seconds(1))
     #expect(effects.granted.isEmpty && effects.opening == .seconds(60))
     #expect(limiter.grantWaiting(now: .seconds(60)).granted.map(\.0) == [later])
@@ -127,15 +132,15 @@ import Threads
     var (answered, refused) = (0, 0)
     for _ in 0..<500 {
       if random.below(2) == 0 {
-        switch limiter.acquire(1, lane: "a", .continuing, CallAmount(input: 10 + random.below(20), output: 40), now: .zero) {
+        switch limiter.acquire(1, lane: Self.a, .continuing, CallAmount(input: 10 + random.below(20), output: 40), now: .zero) {
         case .granted(let permit): held.append(permit)
         case .queued(let id): _ = limiter.cancel(id, of: 1)
-        case .spent, .stopped: refused += 1
+        case .spent, .stopped, .shut: refused += 1
         }
       } else if let permit = held.popLast() {
         var attempt = Attempt()
         attempt.usage = Usage(input: 5 + random.below(5), output: random.below(41))
-        limiter.ended(permit, CallOutcome(attempt, sent: .zero, maximumWait: .zero), now: .zero)
+        limiter.ended(permit, CallOutcome(attempt, sent: .zero, policy: RetryPolicy()), now: .zero)
         answered += 1
       }
       #expect(limiter.budget.used + limiter.budget.reserved <= 2000)
@@ -147,6 +152,8 @@ import Threads
 }
 
 @Suite struct LimiterTests {
+  private static let a = ModelName(provider: "p", name: "a")
+
   private func job(_ id: Int) -> Job { Job(id: id, name: "j", total: nil, time: SystemTimekeeper()) }
 
   @Test func manyTasksNeverExceedTheLimit() async {
@@ -156,7 +163,7 @@ import Threads
     await withDiscardingTaskGroup { group in
       for _ in 0..<400 {
         group.addTask {
-          guard case .granted(let permit) = await limiter.acquire(job, lane: "a") else { return }
+          guard case .granted(let permit) = await limiter.acquire(job, lane: Self.a) else { return }
           counter.enter()
           await Task.yield()
           counter.leave()
@@ -174,8 +181,8 @@ import Threads
     let limiter = Limiter(Limits(width: .fixed(1)), time: SystemTimekeeper())
     let job = job(1)
     for _ in 0..<200 {
-      guard case .granted(let permit) = await limiter.acquire(job, lane: "a") else { return #expect(Bool(false)) }
-      let waiting = Task { await limiter.acquire(job, lane: "a") }
+      guard case .granted(let permit) = await limiter.acquire(job, lane: Self.a) else { return #expect(Bool(false)) }
+      let waiting = Task { await limiter.acquire(job, lane: Self.a) }
       let other = Task {
         waiting.cancel()
         limiter.release(permit)
@@ -196,7 +203,7 @@ import Threads
     let granted = AsyncStream<Duration>.makeStream()
     let tasks = (0..<3).map { _ in
       Task {
-        guard case .granted = await limiter.acquire(job, lane: "a") else { return }
+        guard case .granted = await limiter.acquire(job, lane: Self.a) else { return }
         granted.continuation.yield(time.now)
       }
     }

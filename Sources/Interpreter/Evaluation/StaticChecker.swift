@@ -178,7 +178,7 @@ struct StaticChecker {
       try invocation.checkArgumentCount()
       if definition.name == "set" || definition.name == "unset", let first = command.words.first {
         let setting = try invocation.setting(first)
-        try check(command.words.dropFirst(), of: setting)
+        if definition.name == "set" { try check(command.words.dropFirst(), of: setting) }
       }
     } catch let diagnostic as Diagnostic {
       diagnostics.append(diagnostic)
@@ -204,6 +204,7 @@ struct StaticChecker {
   /// A setting's value, where it stands there in words.
   private func check(_ words: ArraySlice<SettingValue>, of setting: SettingDefinition) throws {
     guard let first = words.first, case .word(let word) = first.node, !known.contains(word) else { return }
+    if word == "for" { return }
     let isForJob = words.count > 2 && context.source.text(words[words.endIndex - 2].span) == "for"
     let value = isForJob ? words.dropLast(2) : words
     let text = setting.takesSeveral ? value.map { context.source.text($0.span) }.joined(separator: " ") : word

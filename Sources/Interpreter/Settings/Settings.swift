@@ -120,7 +120,8 @@ public struct SettingDefinition: Sendable {
         if case .fixed(let width) = $0.limits.width { .int(width) } else { .text($0.limits.width.words) }
       }, put: { if let width = SettingDefinition.width($1) { $0.limits.width = width } }),
     SettingDefinition(
-      name: "rps", summary: "requests a second at most, for each provider", kind: .whole(1...1_000_000), isRequest: false, isLive: true,
+      name: "rps", summary: "requests a second at most, for each provider (`for NAME`: one provider, model or job)",
+      kind: .whole(1...1_000_000), isRequest: false, isLive: true,
       get: { $0.limits.requestsPerSecond.map(Value.int) ?? .nothing }, put: { $0.limits.requestsPerSecond = $1.asWhole }),
     SettingDefinition(
       name: "rpm", summary: "requests a minute at most, for each provider, evenly spread", kind: .whole(1...1_000_000), isRequest: false,
@@ -178,13 +179,19 @@ public struct SettingDefinition: Sendable {
       name: "headers", summary: "headers added to each request; their values are shown nowhere", kind: .headers, isRequest: true,
       get: { $0.headers.isEmpty ? .nothing : ExtraHeaders.value($0.headers) }, put: { $0.headers = (try? ExtraHeaders.read($1)) ?? [] }),
     SettingDefinition(
-      name: "retries", summary: "further tries after a failure that may pass", kind: .whole(0...100), isRequest: true, isLive: true,
+      name: "retries", summary: "further tries after a fault that may pass (refusals use none up); 0 tries nothing again",
+      kind: .whole(0...100), isRequest: true, isLive: true,
       get: { .int($0.retry.retries) }, put: { if case .int(let n) = $1 { $0.retry.retries = n } }),
     SettingDefinition(
-      name: "max-wait", summary: "the longest wait a server may ask for before a row fails instead", kind: .duration, isRequest: true,
+      name: "max-wait", summary: "the longest wait a server may ask for, and of a row for refusals in all, before it fails instead",
+      kind: .duration, isRequest: true,
       isLive: true,
       get: { .duration($0.retry.maximumWait) },
       put: { if case .duration(let d) = $1 { $0.retry.maximumWait = d } else { $0.retry.maximumWait = .seconds(1_000_000_000) } }),
+    SettingDefinition(
+      name: "down-wait", summary: "how long rows wait for a server that is down and has answered before", kind: .duration, isRequest: false,
+      get: { $0.limits.downWait.map(Value.duration) ?? .nothing },
+      put: { if case .duration(let d) = $1 { $0.limits.downWait = d } else { $0.limits.downWait = nil } }),
     SettingDefinition(
       name: "hedge", summary: "send a second call beside one whose first token is later than that of so many percent of its job's",
       kind: .percentile, isRequest: true, isLive: true,

@@ -28,14 +28,22 @@ extension Failure {
   /// What ended a transfer, in the words of the reply. Nil where we stopped it ourselves.
   init?(_ error: TransportError) {
     switch error {
-    case .unavailable(let words): self.init(.connection, words)
+    case .unavailable(let words):
+      self.init(.connection, words)
+      detail = .ours
     case .badURL(let words): self.init(.badRequest, words)
-    case .connection(let words): self.init(.connection, words)
+    case .connection(let words):
+      self.init(.connection, words)
+      detail = .unreachable
     case .tls(let words): self.init(.tls, words)
-    case .timedOut(let deadline, let after): self.init(.timeout, "\(deadline.rawValue) timeout after \(after)")
+    case .timedOut(let deadline, let after):
+      self.init(.timeout, "\(deadline.rawValue) timeout after \(after)")
+      if deadline == .firstToken { detail = .firstToken }
     case .broken(let words): self.init(.connection, words)
     case .tooLarge(let words): self.init(.malformed, "the answer was too large: \(words)")
-    case .noDescriptors: self.init(.connection, "no file descriptors are left; raise `ulimit -n` or lower the concurrency")
+    case .noDescriptors:
+      self.init(.connection, "no file descriptors are left; raise `ulimit -n` or lower the concurrency")
+      detail = .ours
     case .cancelled: self.init(.cancelled, "cancelled")
     case .stopped: return nil
     }

@@ -45,6 +45,7 @@ public struct CallEngine: Sendable {
       reply = known
     } else {
       reply = await live(prepared, in: job, policy, hedge, row, observer, revised, budgetSpent)
+      job.spent(reply)
     }
     for ledger in ledgers { ledger.ended(reply.call, reply) }
     return reply
@@ -67,13 +68,18 @@ public struct CallEngine: Sendable {
   ) async -> Reply {
     var call = prepared
     var reply = Reply(call: call, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0, queued: .zero)
+    var standing = RetryStanding()
+    var last: Failure?
     while true {
       let asked = time.now
       let permit: Permit
-      switch await admit(call, job, row) {
+      switch await admit(call, job, row, policy, isBehind: last?.detail == .firstToken) {
       case .granted(let granted): permit = granted
       case .cancelled:
         if reply.attempts == 0, !Task.isCancelled { reply.attempt.failure = Failure(.notSent, "not sent") }
+        return reply
+      case .shut(let shut):
+        reply.attempt = Attempt(failure: failure(shut, policy))
         return reply
       case .spent:
         if budgetSpent?() ?? false { continue }
@@ -87,7 +93,7 @@ public struct CallEngine: Sendable {
       if reply.attempts == 0, let revised, let other = revised() {
         call = other
         reply.call = other
-        if other.lane != permit.lane {
+        if other.request.model != permit.model {
           limiter.release(permit)
           continue
         }
@@ -102,7 +108,15 @@ public struct CallEngine: Sendable {
         reply.attempt = await send(call, permit, policy, observer, reply.attempts)
       }
       guard let failure = reply.failure, !Task.isCancelled else { return reply }
-      switch policy.decide(failure, attempts: reply.attempts, random: random()) {
+      last = failure
+      // Nothing was sent, and its lane lets it go when the server is back: no try is used up.
+      if failure.detail == .unreachable, policy.retries > 0, limiter.waitsForServer(of: permit) {
+        job.willRetry()
+        job.retries()
+        observer?.willRetry?(failure, reply.attempts, .zero)
+        continue
+      }
+      switch standing.decide(policy, failure, random: random()) {
       case .fail(let failure):
         reply.attempt.failure = failure
         return reply
@@ -124,15 +138,37 @@ public struct CallEngine: Sendable {
 
   /// Leave for this very call: of its provider's lane, with room for its tokens. A job that begins nothing new gives none to the first
   /// call of a row.
-  private func admit(_ call: PreparedCall, _ job: Job, _ row: BegunRow?) async -> Limiter.Answer {
+  private func admit(
+    _ call: PreparedCall, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy, isBehind: Bool = false
+  ) async -> Limiter.Answer {
     let isFresh = row?.isFresh ?? false
     if isFresh, !job.mayLaunch { return .cancelled }
-    let answer = await limiter.acquire(job, lane: call.lane, call.amount, row: row)
+    let answer = await limiter.acquire(
+      job, lane: call.request.model, call.amount, row: row, patience: policy.maximumWait, isBehind: isBehind)
     if case .granted(let permit) = answer, isFresh, !job.mayLaunch {
       limiter.release(permit)
       return .cancelled
     }
     return answer
+  }
+
+  /// The call was not sent: its lane is shut for longer than it would wait.
+  private func failure(_ shut: LaneShut, _ policy: RetryPolicy) -> Failure {
+    let now = time.now
+    if case .down(let since) = shut.reason {
+      return Failure(.connection, "\(shut.name) has been down for \((now - since).words); it is not waited for longer (`set down-wait`)")
+    }
+    let wait = (shut.until ?? now) - now
+    let why =
+      switch shut.reason {
+      case .requestsLeft(let left): "states \(left) requests left"
+      case .tokensLeft(let left): "states \(left) tokens left"
+      case .refused(let status): "answers \(status)"
+      default: "lets nothing through"
+      }
+    return Failure(
+      .rateLimited, "not sent: \(shut.name) \(why) for another \(wait.words), more than max-wait (\(policy.maximumWait.words)) allows",
+      retryAfter: wait)
   }
 
   private func send(
@@ -149,7 +185,7 @@ public struct CallEngine: Sendable {
     } else {
       attempt = await client.send(call.request, feed: nil)
     }
-    limiter.release(permit, CallOutcome(attempt, sent: sent, maximumWait: policy.maximumWait))
+    limiter.release(permit, CallOutcome(attempt, sent: sent, policy: policy))
     return attempt
   }
 }
@@ -175,7 +211,7 @@ extension CallEngine {
         group.addTask {
           do { try await time.sleep(for: late) } catch { return .notSent }
           guard !begun.hasCome else { return .notSent }
-          guard case .granted(let second) = await self.admit(call, job, row) else { return .notSent }
+          guard case .granted(let second) = await self.admit(call, job, row, policy) else { return .notSent }
           if begun.hasCome || Task.isCancelled {
             limiter.release(second)
             return .notSent

@@ -1,10 +1,10 @@
 import Chat
 
-/// Whether a failed call is sent again, and when.
+/// Whether a failed call is sent again.
 public struct RetryPolicy: Sendable, Equatable {
-  /// Further tries at most, after the first.
+  /// Further tries at most, after the first, of calls that a fault ended; with 0 nothing is tried again.
   public var retries = 4
-  /// A server that asks for more than this gets no further try: the row fails and says so.
+  /// Of a server that asks for more than this a call gives up, and of one that has refused it for so long in all.
   public var maximumWait: Duration = .seconds(120)
 
   public init() {}
@@ -13,21 +13,63 @@ public struct RetryPolicy: Sendable, Equatable {
     case retry(after: Duration)
     case fail(Failure)
   }
+}
 
-  /// - Parameters:
-  ///   - attempts: tries so far, from 1.
-  ///   - random: in 0..<1; spreads the wake-ups, so that all who were refused together do not come back together.
-  public func decide(_ failure: Failure, attempts: Int, random: Double) -> Decision {
-    guard failure.shouldRetry ?? failure.kind.isTransient, attempts <= retries else { return .fail(failure) }
-    let backoff = min(0.5 * Double(1 << min(attempts - 1, 10)), 8)
-    guard let asked = failure.retryAfter else { return .retry(after: .milliseconds(Int(backoff * random * 1000))) }
-    guard asked <= maximumWait else {
-      var failure = failure
-      let seconds = asked.components.seconds
-      failure.message += " (the server asks to wait \(seconds) s, more than max-wait allows)"
-      return .fail(failure)
+/// What a call has used up of its policy: tries on faults, and waits on refusals. A refusal (429, 529, overloaded) says "later", not
+/// "no": it uses no try up.
+public struct RetryStanding: Sendable {
+  private var faults = 0
+  private var refusals = 0
+  /// Waits that refusals have cost.
+  private var waited: Duration = .zero
+
+  public init() {}
+
+  /// - Parameter random: in 0..<1; spreads the wake-ups, so that all that were refused together do not come back together.
+  public mutating func decide(_ policy: RetryPolicy, _ failure: Failure, random: Double) -> RetryPolicy.Decision {
+    guard failure.shouldRetry ?? failure.kind.isTransient, policy.retries > 0 else { return .fail(failure) }
+    switch failure.kind {
+    // 503 says nothing of later: it may as well be a server that has failed.
+    case .rateLimited where failure.status != 503, .overloaded where failure.status != 503: return refused(policy, failure, random)
+    default: return faulted(policy, failure, random)
     }
-    // What the server asks for is a minimum.
-    return .retry(after: asked + .milliseconds(Int(min(backoff, 2) * random * 1000)))
   }
+
+  private mutating func faulted(_ policy: RetryPolicy, _ failure: Failure, _ random: Double) -> RetryPolicy.Decision {
+    faults += 1
+    guard faults <= policy.retries else { return .fail(failure) }
+    if let asked = failure.retryAfter {
+      if asked > policy.maximumWait { return .fail(tooLong(failure, asked)) }
+      return .retry(after: asked + spread(asked, random))
+    }
+    return .retry(after: Self.backoff(faults) * random)
+  }
+
+  private mutating func refused(_ policy: RetryPolicy, _ failure: Failure, _ random: Double) -> RetryPolicy.Decision {
+    refusals += 1
+    let wait: Duration
+    if let asked = failure.retryAfter {
+      if asked > policy.maximumWait { return .fail(tooLong(failure, asked)) }
+      // What the server asks for is a minimum.
+      wait = asked + spread(asked, random)
+    } else {
+      wait = Self.backoff(refusals) * random
+    }
+    waited += wait
+    guard waited > policy.maximumWait else { return .retry(after: wait) }
+    var failure = failure
+    failure.message += " (refused \(refusals) times; max-wait allows no more than \(policy.maximumWait.words) of waits)"
+    return .fail(failure)
+  }
+
+  private func tooLong(_ failure: Failure, _ asked: Duration) -> Failure {
+    var failure = failure
+    failure.message += " (the server asks to wait \(asked.components.seconds) s, more than max-wait allows)"
+    return failure
+  }
+
+  private func spread(_ asked: Duration, _ random: Double) -> Duration { min(asked / 2, .seconds(2)) * random }
+
+  /// 0.5 s, 1 s, 2 s … 8 s.
+  private static func backoff(_ number: Int) -> Duration { .milliseconds(min(500 << min(number - 1, 10), 8000)) }
 }

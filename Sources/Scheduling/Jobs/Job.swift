@@ -74,8 +74,24 @@ public final class Job: Sendable {
     public var ended: Int { answered + unanswered }
   }
 
+  /// Where the time of its calls went, added up.
+  public struct TimeSpent: Sendable, Equatable {
+    public var calls = 0
+    /// Waiting for leave to send: a place, a rate, a server that is held.
+    public var waiting: Duration = .zero
+    /// Between tries.
+    public var betweenTries: Duration = .zero
+    public var firstToken: Duration = .zero
+    public var writing: Duration = .zero
+
+    public var all: Duration { waiting + betweenTries + firstToken + writing }
+
+    public init() {}
+  }
+
   private struct Guarded {
     var progress = Progress()
+    var spent = TimeSpent()
     var ended: Duration?
     var latencies: Histogram<UInt32>?
     var firstTokens: Histogram<UInt32>?
@@ -95,6 +111,7 @@ public final class Job: Sendable {
   public let variable: String?
   private let time: any Timekeeper
   private let started: Duration
+  private let startedCPU: Duration
   private let guarded: Mutex<Guarded>
 
   public init(id: Int, name: String, variable: String? = nil, total: Int?, time: any Timekeeper) {
@@ -103,6 +120,7 @@ public final class Job: Sendable {
     self.variable = variable
     self.time = time
     started = time.now
+    startedCPU = time.cpu
     guarded = Mutex(Guarded(recent: RecentRate(started: started)))
     guarded.withLock { $0.progress.total = total }
   }
@@ -121,6 +139,20 @@ public final class Job: Sendable {
 
   /// Its wait is over.
   func retries() { guarded.withLock { $0.progress.waiting -= 1 } }
+
+  /// A call of its has ended.
+  func spent(_ reply: Reply) {
+    guarded.withLock { guarded in
+      guarded.spent.calls += 1
+      guarded.spent.waiting += reply.queued - reply.waited
+      guarded.spent.betweenTries += reply.waited
+      let firstToken = reply.attempt.ttft ?? reply.attempt.latency
+      guarded.spent.firstToken += firstToken
+      guarded.spent.writing += reply.attempt.latency - firstToken
+    }
+  }
+
+  public var timeSpent: TimeSpent { guarded.withLock { $0.spent } }
 
   func hedged() { guarded.withLock { $0.progress.hedged += 1 } }
 
@@ -237,6 +269,13 @@ public final class Job: Sendable {
 
   /// From its start to its end, or to whatever comes.
   public var span: ClosedRange<Duration> { started...max(started, guarded.withLock { $0.ended } ?? .seconds(1 << 40)) }
+
+  /// Processor time of this program while it ran, for each second of the clock; nil where it was too short to tell, or is over.
+  public var ownCPU: Double? {
+    let elapsed = time.now - started
+    guard !isOver, elapsed >= .seconds(1) else { return nil }
+    return (time.cpu - startedCPU).seconds / elapsed.seconds
+  }
 
   public var isOver: Bool { guarded.withLock { $0.ended != nil } }
 

@@ -1,100 +1,222 @@
 import Chat
 import DequeModule
 
-/// What governs the calls to one provider: a limit that finds itself, rates set by the user, rates stated by the server, and a
-/// pause while it refuses everything. A plain value under a clock that is handed in.
+/// What governs the calls to one model: what the user has set for it, a width that finds itself, rates stated by the server, a pace
+/// learned from refusals. A plain value under a clock that is handed in.
 struct Lane: Sendable {
-  let name: String
-  private(set) var inUse = 0
+  let model: ModelName
+  /// Its provider's number among the floors.
+  let provider: Int
+  private(set) var floor: Floor
+  /// The width that finds itself: with `auto`, or where the server has shown that it bears less than is set.
   private(set) var adaptive: AdaptiveLimit?
-  private var perSecond = RateWindow(per: .seconds(1))
-  private var perMinute = RateWindow(per: .seconds(60))
-  private var tokens = RateWindow(per: .seconds(60))
+  private var width: Limits.Width
   private var statedRequests: StatedRate?
   private var statedTokens: StatedRate?
-  private var refusals = Refusals()
+  private(set) var pace = Pace()
+  private var cuts = CutWatch()
   /// The last grants, to tell what a server cannot have counted when it made its statement.
   private var grants: Deque<(at: Duration, tokens: Int)> = []
+  /// The last answers, by their end.
+  private var answers: Deque<Duration> = []
+  private(set) var windows = LaneWindows()
+  /// What last refused, for those who ask why nothing goes.
+  private var lastRefusal = ""
 
-  init(_ name: String, _ limits: Limits) {
-    self.name = name
-    configure(limits)
+  init(_ model: ModelName, provider: Int, _ limits: Limits) {
+    (self.model, self.provider, width) = (model, provider, limits.width)
+    floor = Floor(limits.own(of: model))
+    configure(limits, now: .zero)
   }
 
-  mutating func configure(_ limits: Limits) {
+  mutating func configure(_ limits: Limits, now: Duration) {
+    width = limits.width
+    floor.configure(limits.own(of: model))
     switch limits.width {
-    case .fixed: adaptive = nil
-    case .adaptive(let range): if adaptive?.range != range { adaptive = AdaptiveLimit(range) }
+    case .fixed(let fixed):
+      // What a server has shown lies under what is set, as long as it is narrower.
+      if let limit = adaptive?.limit, isNarrowed, limit < fixed { adaptive?.setRange(1...fixed, now: now) } else { adaptive = nil }
+    case .adaptive(let range):
+      if adaptive == nil { adaptive = AdaptiveLimit(range, now: now) } else { adaptive?.setRange(range, now: now) }
+      isNarrowed = false
     }
-    perSecond.limit = limits.requestsPerSecond
-    perMinute.limit = limits.requestsPerMinute
-    tokens.limit = limits.tokensPerMinute
   }
 
-  /// Whether grants wait for their tokens to be known: the server counts tokens too.
-  var countsTokens: Bool { tokens.limit != nil || statedTokens != nil }
+  /// Whether the width was narrowed under one that is set.
+  private var isNarrowed = false
+
+  var inUse: Int { floor.inUse }
+  var countsTokens: Bool { floor.countsTokens || statedTokens != nil }
+
+  /// Calls at once that it bears now; nil for whatever the session says.
+  var limit: Int? {
+    let own = [cuts.isAlone ? 1 : adaptive?.limit, floor.own.concurrency].compactMap { $0 }
+    return own.min()
+  }
+
+  // MARK: asked
 
   /// The moment from which a call of so many tokens may go; nil where only the end of another call can tell.
   mutating func opens(for amount: Int, now: Duration) -> Duration? {
+    if floor.isFull { return nil }
     if let adaptive, inUse >= adaptive.limit { return nil }
-    guard var opening = refusals.opens(now: now) else { return nil }
-    if perSecond.limit != nil { opening = max(opening, perSecond.opens(for: 1, now: now)) }
-    if perMinute.limit != nil { opening = max(opening, perMinute.opens(for: 1, now: now)) }
-    if tokens.limit != nil { opening = max(opening, tokens.opens(for: amount, now: now)) }
+    if cuts.isAlone, inUse > 0 || !cuts.mayTake { return nil }
+    var opening = max(pace.opens(now: now), floor.opens(for: amount, now: now))
     if let statedRequests { opening = max(opening, statedRequests.opens(for: 1, now: now)) }
     if let statedTokens { opening = max(opening, statedTokens.opens(for: amount, now: now)) }
     return opening
   }
 
-  mutating func take(_ amount: Int, now: Duration) -> (tokenEntry: Int?, isProbe: Bool) {
-    inUse += 1
-    _ = perSecond.take(1, now: now)
-    _ = perMinute.take(1, now: now)
+  /// Until when the server itself lets nothing through, and why; nil where it does, or where that is not sure.
+  func isShut(for amount: Int, now: Duration) -> LaneShut? {
+    var shut: LaneShut?
+    func note(_ until: Duration, _ reason: LaneShut.Reason) {
+      if until > now, until > shut?.until ?? .zero { shut = LaneShut(name: model.description, until: until, reason: reason) }
+    }
+    if let until = pace.isShut(now: now) { note(until, .refused(status: lastRefusal)) }
+    if let statedRequests { note(statedRequests.opens(for: 1, now: now), .requestsLeft(statedRequests.left(now))) }
+    if let statedTokens { note(statedTokens.opens(for: amount, now: now), .tokensLeft(statedTokens.left(now))) }
+    return shut
+  }
+
+  /// Why a call of so many tokens does not go now, whoever says so.
+  mutating func shut(for amount: Int, now: Duration) -> LaneShut? {
+    if cuts.isAlone { return LaneShut(name: model.description, until: nil, reason: .alone) }
+    if let shut = isShut(for: amount, now: now) { return shut }
+    if let rate = floor.binding(for: amount, now: now) {
+      return LaneShut(name: model.description, until: floor.opens(for: amount, now: now), reason: .rate(rate, of: model.description))
+    }
+    if pace.isLooking { return LaneShut(name: model.description, until: nil, reason: .refused(status: lastRefusal)) }
+    let until = pace.opens(now: now)
+    return pace.rate.flatMap { until > now ? LaneShut(name: model.description, until: until, reason: .learnedRate($0)) : nil }
+  }
+
+  // MARK: told
+
+  /// What was taken of it for one call.
+  struct Taken {
+    var tokenEntry: Int?
+    var looksForPace: Bool
+    var looksAlone: Bool
+    /// The look of its width under which it began.
+    var look: Int
+  }
+
+  mutating func take(_ amount: Int, now: Duration) -> Taken {
+    let entry = floor.take(amount, now: now)
     statedRequests?.take(1, now: now)
     statedTokens?.take(amount, now: now)
     if grants.count == 4096 { grants.removeFirst() }
     grants.append((now, amount))
-    return (tokens.take(amount, now: now), refusals.took())
+    let look = adaptive?.took(now: now)
+    return Taken(tokenEntry: entry, looksForPace: pace.took(now: now), looksAlone: cuts.took(), look: look ?? -1)
   }
 
-  /// Takes the end of a call in; returns what it changed, in words.
-  mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) -> [String] {
-    if let used = outcome.tokens { tokens.settle(permit.tokenEntry, as: used) }
+  /// Takes the end of a call in; returns what it changed.
+  mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) -> [LimitChange.What] {
+    let inUse = inUse
+    defer { floor.ended(permit.taken.tokenEntry, used: outcome.tokens) }
     if let stated = outcome.stated, let heard = outcome.heard { hear(stated, heard, since: permit.granted) }
-    var changes: [String] = []
-    let before = adaptive?.limit ?? 0
-    defer { inUse -= 1 }
+    windows.ended(outcome, limit: limit ?? inUse, now: now)
+    var changes: [LimitChange.What] = []
+    let answer: CallOutcome.Answer? = if case .answered(let answer) = outcome.verdict { answer } else { nil }
+    if answer != nil {
+      if answers.count == 512 { answers.removeFirst() }
+      answers.append(now)
+      if let change = cuts.answered(began: permit.granted, isLook: permit.taken.looksAlone, now: now) { changes += took(change, now) }
+    } else if outcome.verdict != .cut, permit.taken.looksAlone {
+      cuts.lookLost()
+    }
+    switch adaptive?.ended(began: permit.granted, under: permit.taken.look, answer: answer, inUse: inUse, now: now) {
+    case .grew(let from, let to, let replies): changes.append(.grew(from: from, to: to, replies: replies))
+    case .notPaidFor(let from, let to, let gain, let before, let after):
+      changes.append(.notPaidFor(from: from, to: to, gain: gain, ttftBefore: before, ttftAfter: after))
+    case nil: break
+    }
+    forgetNarrowing()
     switch outcome.verdict {
-    case .silent: if permit.isProbe { refusals.probeLost(now: now) }
-    case .other: if refusals.answered(began: permit.granted) { changes.append("goes on: \(name) answers again") }
-    case .answered:
-      if refusals.answered(began: permit.granted) { changes.append("goes on: \(name) answers again") }
-      if adaptive?.answered(began: permit.granted, inUse: inUse, now: now) == true {
-        changes.append("\(before) → \(adaptive?.limit ?? 0): \(before) clean replies while the limit was in use")
+    case .answered, .other:
+      changes += told(pace.answered(began: permit.granted, isLook: permit.taken.looksForPace, now: now), outcome)
+    case .refused(let asked):
+      lastRefusal = outcome.words
+      let before = adaptive?.limit ?? 0
+      // Where a wait is held, the width is not why; a width that finds itself is cut all the same, once an episode.
+      if adaptive?.refused(began: permit.granted, now: now) == true {
+        changes.append(.refused(from: before, to: adaptive?.limit ?? 0, outcome.sign))
       }
-    case .troubled:
-      if permit.isProbe { refusals.probeLost(now: now) }
-      if adaptive?.troubled(now: now) == true { changes.append("stays at \(before) for 10 s: \(outcome.words) from \(name)") }
-    case .refused(let asked, let holds):
-      let why = reason(outcome, asked)
-      if adaptive?.refused(began: permit.granted, now: now) == true { changes.append("\(before) → \(adaptive?.limit ?? 0): \(why)") }
-      guard holds else {
-        if permit.isProbe { refusals.probeLost(now: now) }
+      changes += told(
+        pace.refused(began: permit.granted, isLook: permit.taken.looksForPace, asked: asked, now: now), outcome)
+    case .cut:
+      if permit.taken.looksForPace { pace.lookLost(now: now) }
+      if inUse > 1, let (from, to) = adaptive?.cut(under: permit.taken.look, now: now) {
+        cuts.restart(now)
+        changes.append(.narrowed(from: from, to: to))
         break
       }
-      if let wait = refusals.refused(began: permit.granted, isProbe: permit.isProbe, asked: asked, now: now) {
-        changes.append("nothing is sent for \(wait.words): \(permit.isProbe ? "still" : "3 in a row,") \(why)")
+      let change = cuts.cut(
+        began: permit.granted, isLook: permit.taken.looksAlone, inUse: inUse, mayWait: outcome.mayRetry, now: now)
+      if let change { changes += took(change, now) }
+    case .queued:
+      if permit.taken.looksForPace { pace.lookLost(now: now) }
+      let answered = answers.reversed().prefix { $0 >= permit.granted }.count
+      guard answered > 0 else {
+        changes += troubled(outcome, now)
+        break
       }
+      narrowIfFixed(from: inUse, now)
+      let before = adaptive?.limit ?? 0
+      if adaptive?.queued(began: permit.granted, answered: answered, now: now) == true {
+        changes.append(.queued(from: before, to: adaptive?.limit ?? 0, answered: answered, within: now - permit.granted))
+      }
+    case .troubled:
+      if permit.taken.looksForPace { pace.lookLost(now: now) }
+      changes += troubled(outcome, now)
+    case .silent, .unreachable:
+      if permit.taken.looksForPace { pace.lookLost(now: now) }
     }
     return changes
   }
 
-  private func reason(_ outcome: CallOutcome, _ asked: Duration?) -> String {
-    var words = "\(outcome.words) from \(name)"
-    if let remaining = outcome.stated?.requests?.remaining { words += ", requests remaining \(remaining)" }
-    if let remaining = outcome.stated?.tokens?.remaining { words += ", tokens remaining \(remaining)" }
-    if let asked { words += ", retry after \(asked.words)" }
-    return words
+  /// The server went down: what broke off then says nothing of this model.
+  mutating func serverWentDown(now: Duration) { cuts.restart(now) }
+
+  // MARK: learning
+
+  private mutating func troubled(_ outcome: CallOutcome, _ now: Duration) -> [LimitChange.What] {
+    guard adaptive?.troubled(now: now) == true, let limit = adaptive?.limit else { return [] }
+    return [.growthPaused(at: limit, for: .seconds(10), outcome.sign)]
+  }
+
+  private func told(_ changes: [Pace.Change], _ outcome: CallOutcome) -> [LimitChange.What] {
+    changes.map { change in
+      switch change {
+      case .held(let wait, let isEarly, let isStill): .held(for: wait, isEarly: isEarly, isStill: isStill, outcome.sign)
+      case .goesOn: .goesOn
+      case .paced(let rate): .paced(perSecond: rate, LimitChange.Sign(lastRefusal))
+      }
+    }
+  }
+
+  private mutating func took(_ change: CutWatch.Change, _ now: Duration) -> [LimitChange.What] {
+    switch change {
+    case .looksAlone(let from, let cut, let of): return [.looksAlone(from: from, cut: cut, of: of)]
+    case .widthIsNotWhy(let width): return [.widthIsNotWhy(restored: width)]
+    case .narrowed(let from, let to):
+      narrowIfFixed(from: from, now)
+      adaptive?.narrow(to: to, now: now)
+      return [.narrowed(from: from, to: adaptive?.limit ?? to)]
+    }
+  }
+
+  private mutating func narrowIfFixed(from inUse: Int, _ now: Duration) {
+    guard adaptive == nil, case .fixed(let fixed) = width else { return }
+    adaptive = AdaptiveLimit(1...fixed, limit: min(fixed, inUse), now: now)
+    isNarrowed = true
+  }
+
+  /// A width that has grown back to what is set is the setting's again.
+  private mutating func forgetNarrowing() {
+    if isNarrowed, let adaptive, adaptive.limit >= adaptive.range.upperBound { (self.adaptive, isNarrowed) = (nil, false) }
   }
 
   /// A server counts when a request comes, and may send what it counted much later, with the first token: what was granted after the

@@ -1,16 +1,163 @@
-/// One thing that moved a limit, for `why`.
+import Chat
+
+/// A limit that the user may set, with its number.
+public enum LimitSetting: Sendable, Equatable {
+  case requestsPerSecond(Int)
+  case requestsPerMinute(Int)
+  case tokensPerMinute(Int)
+
+  /// As `set` takes it.
+  public var name: String {
+    switch self {
+    case .requestsPerSecond: "rps"
+    case .requestsPerMinute: "rpm"
+    case .tokensPerMinute: "tpm"
+    }
+  }
+
+  public var number: Int {
+    switch self {
+    case .requestsPerSecond(let number), .requestsPerMinute(let number), .tokensPerMinute(let number): number
+    }
+  }
+
+  public var words: String { "\(name) \(number)" }
+}
+
+/// One thing that moved a limit: a case with its numbers and its reason, for `why`, the progress line and whoever keeps a record.
 public struct LimitChange: Sendable, Equatable {
+  /// Whose limit it is.
+  public enum Place: Sendable, Equatable {
+    case session
+    case job(Int)
+    case provider(String)
+    case model(ModelName)
+
+    var words: String {
+      switch self {
+      case .session, .job: ""
+      case .provider(let name): name
+      case .model(let name): name.description
+      }
+    }
+  }
+
+  /// What a server did, where a limit learned from it.
+  public struct Sign: Sendable, Equatable {
+    /// The status, or the kind of failure: `429`.
+    public var words: String
+    public var asked: Duration?
+    public var requestsLeft: Int?
+    public var tokensLeft: Int?
+
+    public init(_ words: String, asked: Duration? = nil, requestsLeft: Int? = nil, tokensLeft: Int? = nil) {
+      (self.words, self.asked, self.requestsLeft, self.tokensLeft) = (words, asked, requestsLeft, tokensLeft)
+    }
+  }
+
+  public enum What: Sendable, Equatable {
+    /// Set by the user: `rpm off → 600`.
+    case set(name: String, from: String, to: String)
+    /// What shapes answers, set by the user for what is launched from now on.
+    case answers(name: String, from: String, to: String)
+    /// What shapes a running job's answers, set by the user: `temperature 0.2` from that row on.
+    case answersOfJob(String, fromRow: Int)
+    case paused(String)
+    /// So many clean replies while the limit was in use.
+    case grew(from: Int, to: Int, replies: Int)
+    case refused(from: Int, to: Int, Sign)
+    /// Nothing is sent for so long. `isEarly`: a look comes long before the wait is over; `isStill`: the look was refused.
+    case held(for: Duration, isEarly: Bool, isStill: Bool, Sign)
+    case goesOn
+    /// So many a second at most, from now on.
+    case paced(perSecond: Double, Sign)
+    case growthPaused(at: Int, for: Duration, Sign)
+    /// Streams broke off while calls ran side by side: one call goes alone to see.
+    case looksAlone(from: Int, cut: Int, of: Int)
+    /// Alone it was answered: so many at once from now on.
+    case narrowed(from: Int, to: Int)
+    /// Alone it broke off as well: the width is not why.
+    case widthIsNotWhy(restored: Int)
+    /// First-token time-outs while others were answered: a queue.
+    case queued(from: Int, to: Int, answered: Int, within: Duration)
+    /// Widening brought too little: `16 → 32 brought +3 %, ttft 0.15 → 1.1 s: back to 16`.
+    case notPaidFor(from: Int, to: Int, gain: Double, ttftBefore: Duration?, ttftAfter: Duration?)
+    case down
+    case back(after: Duration)
+    case gaveUp(after: Duration)
+  }
+
   /// On the session's timekeeper.
   public var at: Duration
-  /// The provider whose limit it is; nil for the session's.
-  public var lane: String?
-  /// The job that it concerns alone; nil for all.
-  public var job: Int?
-  /// `40 → 32: 429 from api, retry after 2 s`
-  public var text: String
+  public var place: Place
+  public var what: What
 
-  init(at: Duration, lane: String? = nil, job: Int? = nil, text: String) {
-    (self.at, self.lane, self.job, self.text) = (at, lane, job, text)
+  public init(at: Duration, _ place: Place, _ what: What) {
+    (self.at, self.place, self.what) = (at, place, what)
+  }
+
+  /// The job that it concerns alone; nil for all.
+  public var job: Int? { if case .job(let id) = place { id } else { nil } }
+
+  /// Whether a limit of calls at once moved.
+  public var isOfWidth: Bool {
+    switch what {
+    case .set(let name, _, _): name == "concurrency"
+    case .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy: true
+    default: false
+    }
+  }
+
+  /// `40 → 32: 429 from api/m, retry after 2 s`
+  public var text: String {
+    let name = place.words
+    switch what {
+    case .set(let setting, let from, let to):
+      let whose =
+        switch place {
+        case .session: ""
+        case .job: " for this job"
+        default: " for \(name)"
+        }
+      return "\(setting == "concurrency" ? "" : setting + " ")\(from) → \(to): set\(whose)"
+    case .answers(let setting, let from, let to): return "\(setting) \(from) → \(to): set, for what is launched from now on"
+    case .answersOfJob(let settings, let row): return "\(settings) from row \(row) on"
+    case .paused(let reason): return reason
+    case .grew(let from, let to, let replies): return "\(from) → \(to): \(replies) clean replies while the limit was in use"
+    case .refused(let from, let to, let sign): return "\(from) → \(to): \(sign.text(name))"
+    case .held(let wait, let isEarly, let isStill, let sign):
+      return "nothing is sent for \(wait.words)\(isEarly ? ", then one call looks" : ""): \(isStill ? "still " : "")\(sign.text(name))"
+    case .goesOn: return "goes on: \(name) answers again"
+    case .paced(let rate, let sign): return "at most \(rate.rateWords): \(sign.text(name))"
+    case .growthPaused(let limit, let wait, let sign): return "stays at \(limit) for \(wait.words): \(sign.text(name))"
+    case .looksAlone(let from, let cut, let of):
+      return "\(from) → 1: \(cut) of the last \(of) answers of \(name) broke off side by side; one call looks alone"
+    case .narrowed(let from, let to):
+      return
+        "\(from) → \(to): alone it was answered, side by side \(name) cuts its streams; `set concurrency \(to) for \(name)` says so for good"
+    case .widthIsNotWhy(let limit): return "1 → \(limit): alone it broke off as well; \(name) cuts its streams whatever their number"
+    case .queued(let from, let to, let answered, let within):
+      return
+        "\(from) → \(to): no first token in time while \(answered) other calls were answered within \(within.words): \(name) has a queue"
+    case .notPaidFor(let from, let to, let gain, let before, let after):
+      let percent = Int((gain * 100).rounded())
+      var words = "\(from) → \(to) brought \(percent < 0 ? "" : "+")\(percent) %"
+      if let before, let after { words += ", ttft \(before.shortWords) → \(after.shortWords)" }
+      return words + ": back to \(from)"
+    case .down: return "\(name) is down: one call looks every few seconds"
+    case .back(let after): return "\(name) is back after \(after.words)"
+    case .gaveUp(let after): return "\(name) has been down for \(after.words): nobody waits for it any more (`set down-wait`)"
+    }
+  }
+}
+
+extension LimitChange.Sign {
+  func text(_ name: String) -> String {
+    var text = "\(words) from \(name)"
+    if let requestsLeft { text += ", requests remaining \(requestsLeft)" }
+    if let tokensLeft { text += ", tokens remaining \(tokensLeft)" }
+    if let asked { text += ", retry after \(asked.words)" }
+    return text
   }
 }
 
@@ -30,6 +177,20 @@ extension Duration {
   var words: String {
     if seconds < 1 { return "\(Int((seconds * 1000).rounded())) ms" }
     let tenths = (seconds * 10).rounded() / 10
-    return tenths == tenths.rounded() ? "\(Int(tenths)) s" : "\(tenths) s"
+    return tenths == tenths.rounded() ? "\(Int(min(tenths, 1e15))) s" : "\(tenths) s"
+  }
+
+  /// `0.15`, `1.1 s`: two digits that count.
+  fileprivate var shortWords: String {
+    seconds < 1 ? "\((seconds * 100).rounded() / 100) s" : "\((seconds * 10).rounded() / 10) s"
+  }
+}
+
+extension Double {
+  /// `40 a second`, `0.5 a second`, `20 a minute`
+  fileprivate var rateWords: String {
+    if self >= 10 { return "\(Int(rounded())) a second" }
+    if self >= 1 { return "\((self * 10).rounded() / 10) a second" }
+    return "\((self * 600).rounded() / 10) a minute"
   }
 }

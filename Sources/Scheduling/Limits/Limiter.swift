@@ -11,6 +11,8 @@ public final class Limiter: Sendable {
     case cancelled
     /// The token budget has no room, and nothing in flight can give any back.
     case spent
+    /// The server lets nothing through for longer than the call would wait.
+    case shut(LaneShut)
   }
 
   /// Who is told what came of waiting.
@@ -57,16 +59,19 @@ public final class Limiter: Sendable {
   /// Waits for leave to send a call.
   ///
   /// - Parameters:
-  ///   - lane: the provider it goes to.
+  ///   - lane: the model it goes to.
   ///   - row: the row whose call it is. Calls of rows that have begun come before those of new rows of their job.
-  public func acquire(_ job: Job, lane: String, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil) async
-    -> Answer
-  {
+  ///   - patience: a server that lets nothing through for longer than this is not waited for; nil for however long.
+  ///   - isBehind: it stood in the server's queue for too long: it comes behind those that wait.
+  public func acquire(
+    _ job: Job, lane: ModelName, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil, patience: Duration? = nil,
+    isBehind: Bool = false
+  ) async -> Answer {
     if Task.isCancelled { return .cancelled }
     let now = time.now
-    let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : .continuing
+    let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : isBehind ? .behind : .continuing
     let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
-      let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, now: now)
+      let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, patience: patience, now: now)
       // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
       if case .granted = request, row?.group.parent == nil { return (request, []) }
       return (request, settle(&guarded, now))
@@ -77,6 +82,7 @@ public final class Limiter: Sendable {
     case .granted(let permit): return .granted(permit)
     case .spent: return .spent
     case .stopped: return .cancelled
+    case .shut(let shut): return .shut(shut)
     case .queued(let id): waiter = id
     }
     return await withTaskCancellationHandler {
@@ -152,8 +158,10 @@ public final class Limiter: Sendable {
     set { change { $0.configure(newValue, now: $1) } }
   }
 
-  /// One job's own limit under the session's; nil for none.
-  public func setCap(_ cap: Int?, of job: Job) { change { $0.setCap(cap, of: job.id, now: $1) } }
+  /// What is set for one job alone, under the session's.
+  public func set(_ own: Limits.Own, for job: Job) { change { $0.set(own, for: job.id, now: $1) } }
+
+  public func own(of job: Job) -> Limits.Own { guarded.withLock { $0.state.own(of: job.id) } }
 
   /// - Parameter reason: for the history.
   public func setPaused(_ paused: Bool, _ job: Job, reason: String) {
@@ -162,6 +170,7 @@ public final class Limiter: Sendable {
 
   // MARK: asked by those who watch
 
+  var now: Duration { time.now }
   public var inUse: Int { guarded.withLock { $0.state.inUse } }
   public var tokensUsed: Int { guarded.withLock { $0.state.budget.used } }
 
@@ -172,13 +181,31 @@ public final class Limiter: Sendable {
     }
   }
 
+  /// The lanes before which a job's calls wait now, and why.
+  public func shutLanes(of job: Job) -> [LaneShut] {
+    let now = time.now
+    return guarded.withLock { $0.state.shutLanes(of: job.id, now: now) }
+  }
+
+  /// Why nothing goes to a model now; nil where something does.
+  public func shut(_ model: ModelName) -> LaneShut? {
+    let now = time.now
+    return guarded.withLock { $0.state.shut(model, now: now) }
+  }
+
+  /// What is known of the lanes that a job uses; of all of them where none is given.
+  public func lanes(of job: Job? = nil) -> [LaneStanding] { guarded.withLock { $0.state.laneStandings(of: job?.id) } }
+
+  /// Whether calls to a provider wait for its server to come back.
+  func waitsForServer(of permit: Permit) -> Bool { guarded.withLock { $0.state.waitsForServer(of: permit) } }
+
   /// What moved the limits, oldest first.
   public var history: [LimitChange] { guarded.withLock { $0.state.history.changes } }
 
   /// Writes down a change of something else, for `why`.
-  public func note(_ text: String, of job: Job? = nil) {
+  public func note(_ what: LimitChange.What, of job: Job? = nil) {
     let now = time.now
-    guarded.withLock { $0.state.note(LimitChange(at: now, job: job?.id, text: text)) }
+    guarded.withLock { $0.state.note(LimitChange(at: now, job.map { .job($0.id) } ?? .session, what)) }
   }
 
   // MARK: resuming
@@ -201,6 +228,7 @@ public final class Limiter: Sendable {
     }
     for (waiter, permit) in effects.granted { tell(waiter, .permit(.granted(permit))) }
     for waiter in effects.spent { tell(waiter, .permit(.spent)) }
+    for (waiter, shut) in effects.shut { tell(waiter, .permit(.shut(shut))) }
     for (waiter, row) in effects.begun { tell(waiter, .row(row)) }
     if let opening = effects.opening { setAlarm(&guarded, opening, now) }
     return resumptions

@@ -1,8 +1,8 @@
 import Chat
 import DequeModule
 
-/// Who may call now: a width for the session, shared by jobs, and the lane of each provider; all of it changeable at any moment. A
-/// plain value under a clock that is handed in: methods say who is granted what, `Limiter` resumes them.
+/// Who may call now: a width for the session, shared by jobs, a floor for each job and each provider, a lane for each model; all of it
+/// changeable at any moment. A plain value under a clock that is handed in: methods say who is granted what, `Limiter` resumes them.
 ///
 /// Laws: never more permits than the limit are granted anew; a lowered limit lets what runs finish; among jobs that wait, the one
 /// with the fewest permits comes first (a job of ten is not held up by one of ten thousand); within a job, a call that goes on with
@@ -16,6 +16,8 @@ struct LimiterState: Sendable {
     case fresh
     /// A further call of a row, or a retry.
     case continuing
+    /// A retry that goes behind those who wait already: it stood in a server's queue for too long.
+    case behind
   }
 
   private struct Waiter {
@@ -23,9 +25,14 @@ struct LimiterState: Sendable {
     var amount: CallAmount
     /// The row whose call it is; nil for a call that stands alone.
     var row: BegunRow?
+    /// Whether a stop of its job takes it back.
+    var isFresh = true
+    var since: Duration
+    /// A server that lets nothing through for longer than this is not waited for.
+    var patience: Duration?
   }
 
-  /// Those of one job who wait for one lane.
+  /// Those of one job that wait for one lane.
   private struct Line {
     var fresh = Deque<Waiter>()
     var continuing = Deque<Waiter>()
@@ -47,13 +54,13 @@ struct LimiterState: Sendable {
   }
 
   private struct Queue {
-    var inUse = 0
-    var cap: Int?
+    /// What the user has set for it.
+    var floor = Floor()
     var isPaused = false
     /// It begins nothing new.
     var isStopped = false
     /// By lane; kept when empty, so that it is known which lanes a job uses.
-    var lines: [String: Line] = [:]
+    var lines: [Int: Line] = [:]
     /// When it last got a permit: breaks ties in turn.
     var lastGrant = 0
     /// The most tokens of a reply so far.
@@ -63,9 +70,10 @@ struct LimiterState: Sendable {
     /// Pipelines that wait to begin a row, those within a row first.
     var beginning = Deque<(id: WaiterID, group: RowGroup)>()
 
-    var mayTake: Bool { !isPaused && inUse < cap ?? .max }
+    var inUse: Int { floor.inUse }
+    var mayTake: Bool { !isPaused && !floor.isFull }
     var isIdle: Bool {
-      inUse == 0 && cap == nil && !isPaused && unsent == 0 && beginning.isEmpty && lines.values.allSatisfy { $0.head == nil }
+      inUse == 0 && floor.own == .none && !isPaused && unsent == 0 && beginning.isEmpty && lines.values.allSatisfy { $0.head == nil }
     }
     /// Rows that wait before a shut lane: they keep nobody else from beginning.
     var shutOut: Int { lines.values.reduce(0) { $0 + ($1.isShut ? $1.count : 0) } }
@@ -78,7 +86,9 @@ struct LimiterState: Sendable {
   private(set) var inUse = 0
   private(set) var budget = TokenBudget()
   private(set) var history = LimitHistory()
-  private var lanes: [String: Lane] = [:]
+  private(set) var lanes: [Lane] = []
+  private(set) var providers: [ProviderFloor] = []
+  private var laneNumbers: [ModelName: Int] = [:]
   private var jobs: [JobID: Queue] = [:]
   private var grants = 0
   private var nextWaiter = 0
@@ -99,40 +109,58 @@ struct LimiterState: Sendable {
     case spent
     /// The job begins nothing new.
     case stopped
+    /// The server lets nothing through for longer than the call would wait.
+    case shut(LaneShut)
   }
 
   /// Whom a change concerns.
   struct Effects {
     var granted: [(WaiterID, Permit)] = []
     var spent: [WaiterID] = []
+    var shut: [(WaiterID, LaneShut)] = []
     /// Who waited to begin a row, and does.
     var begun: [(WaiterID, BegunRow)] = []
     /// When to look again, where somebody waits for a moment and nothing else.
     var opening: Duration?
   }
 
+  /// - Parameter patience: a server that lets nothing through for longer than this is not waited for; nil for however long.
   mutating func acquire(
-    _ job: JobID, lane: String, _ turn: Turn, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil, now: Duration
+    _ job: JobID, lane model: ModelName, _ turn: Turn, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil,
+    patience: Duration? = nil, now: Duration
   ) -> Request {
     if turn == .fresh, jobs[job]?.isStopped ?? false { return .stopped }
+    let lane = number(of: model)
     let isFirstInLine = jobs[job]?.lines[lane]?.head == nil
-    var waiter = Waiter(id: 0, amount: amount, row: row)
-    if isFirstInLine, inUse < width, jobs[job]?.mayTake ?? true {
-      // Whoever else waits while there is width is paused, capped or before a shut lane: he is passed by.
-      switch opening(waiter, of: jobs[job] ?? Queue(), lane, now) {
-      case .at(let moment) where moment <= now: return .granted(grant(job, lane, waiter, now))
-      case .spent: return .spent
-      case .at, .later: jobs[job, default: Queue()].lines[lane, default: Line()].isShut = true
+    var waiter = Waiter(id: 0, amount: amount, row: row, isFresh: turn == .fresh, since: now, patience: patience)
+    if isFirstInLine {
+      if let shut = shut(waiter, of: jobs[job] ?? Queue(), lane, now) { return .shut(shut) }
+      if inUse < width, jobs[job]?.mayTake ?? true {
+        // Whoever else waits while there is width is paused, capped or before a shut lane: he is passed by.
+        switch opening(waiter, of: job, lane, now) {
+        case .at(let moment) where moment <= now: return .granted(grant(job, lane, waiter, now))
+        case .spent: return .spent
+        case .at, .later: jobs[job, default: Queue()].lines[lane, default: Line()].isShut = true
+        }
       }
     }
     nextWaiter += 1
     waiter.id = nextWaiter
-    if turn == .fresh {
-      jobs[job, default: Queue()].lines[lane, default: Line()].fresh.append(waiter)
-    } else {
+    if turn == .continuing {
       jobs[job, default: Queue()].lines[lane, default: Line()].continuing.append(waiter)
+    } else {
+      jobs[job, default: Queue()].lines[lane, default: Line()].fresh.append(waiter)
     }
     return .queued(nextWaiter)
+  }
+
+  private mutating func number(of model: ModelName) -> Int {
+    if let number = laneNumbers[model] { return number }
+    let provider = providers.firstIndex { $0.name == model.provider } ?? providers.count
+    if provider == providers.count { providers.append(ProviderFloor(model.provider, limits)) }
+    lanes.append(Lane(model, provider: provider, limits))
+    laneNumbers[model] = lanes.count - 1
+    return lanes.count - 1
   }
 
   /// Takes a waiter out of the queue; false if he has been answered already.
@@ -187,8 +215,8 @@ struct LimiterState: Sendable {
     var withdrawn = queue.beginning.filter { $0.group.parent == nil }.map(\.id)
     queue.beginning.removeAll { $0.group.parent == nil }
     for lane in queue.lines.keys {
-      withdrawn += queue.lines[lane]?.fresh.map(\.id) ?? []
-      queue.lines[lane]?.fresh.removeAll()
+      withdrawn += queue.lines[lane]?.fresh.filter(\.isFresh).map(\.id) ?? []
+      queue.lines[lane]?.fresh.removeAll(where: \.isFresh)
     }
     jobs[job] = queue
     return withdrawn
@@ -223,15 +251,20 @@ struct LimiterState: Sendable {
   mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) {
     inUse -= 1
     budget.settle(permit.isBudgeted ? permit.tokens : 0, used: outcome.tokens ?? 0)
-    jobs[permit.job]?.inUse -= 1
+    jobs[permit.job]?.floor.ended(permit.jobEntry, used: outcome.tokens)
     if let used = outcome.tokens {
       // The first answer shows what replies are like; until then each is reckoned long.
       let output = max(1, used - permit.input)
       let before = jobs[permit.job]?.largestOutput ?? Self.firstOutput
       jobs[permit.job]?.largestOutput = before == Self.firstOutput ? output : max(before, output)
     }
-    for change in lanes[permit.lane]?.ended(permit, outcome, now: now) ?? [] {
-      history.note(LimitChange(at: now, lane: permit.lane, job: nil, text: change))
+    let provider = lanes[permit.lane].provider
+    for change in lanes[permit.lane].ended(permit, outcome, now: now) {
+      history.note(LimitChange(at: now, .model(permit.model), change))
+    }
+    if let change = providers[provider].ended(permit, outcome, downWait: limits.downWait, now: now) {
+      if change == .down { for lane in lanes.indices where lanes[lane].provider == provider { lanes[lane].serverWentDown(now: now) } }
+      history.note(LimitChange(at: now, .provider(providers[provider].name), change))
     }
     if jobs.count > 32 { jobs = jobs.filter { !$0.value.isIdle } }
   }
@@ -243,45 +276,103 @@ struct LimiterState: Sendable {
     if old == new { return }
     limits = new
     budget.limit = new.tokenBudget
-    for name in lanes.keys { lanes[name]?.configure(new) }
-    func note(_ what: String, _ before: String, _ after: String) {
-      if before != after { history.note(LimitChange(at: now, text: "\(what)\(before) → \(after): set")) }
+    for lane in lanes.indices { lanes[lane].configure(new, now: now) }
+    for provider in providers.indices { providers[provider].configure(new) }
+    note("concurrency", old.width.words, new.width.words, .session, now)
+    noteRates(old.unnamed, new.unnamed, .session, now)
+    note("token budget", words(old.tokenBudget), words(new.tokenBudget), .session, now)
+    for name in Set(old.places.keys).union(new.places.keys).sorted() {
+      let place = ModelName(name).map(LimitChange.Place.model) ?? .provider(name)
+      noteRates(old.places[name] ?? .none, new.places[name] ?? .none, place, now)
     }
-    note("", old.width.words, new.width.words)
-    func words(_ limit: Int?) -> String { limit.map(String.init) ?? "off" }
-    note("rps ", words(old.requestsPerSecond), words(new.requestsPerSecond))
-    note("rpm ", words(old.requestsPerMinute), words(new.requestsPerMinute))
-    note("tpm ", words(old.tokensPerMinute), words(new.tokensPerMinute))
-    note("token budget ", words(old.tokenBudget), words(new.tokenBudget))
   }
 
-  mutating func setCap(_ cap: Int?, of job: JobID, now: Duration) {
-    func words(_ cap: Int?) -> String { cap.map(String.init) ?? "no cap" }
-    let before = jobs[job]?.cap
-    jobs[job, default: Queue()].cap = cap
-    if before != cap { history.note(LimitChange(at: now, job: job, text: "\(words(before)) → \(words(cap)): set for this job")) }
+  private mutating func note(_ name: String, _ from: String, _ to: String, _ place: LimitChange.Place, _ now: Duration) {
+    if from != to { history.note(LimitChange(at: now, place, .set(name: name, from: from, to: to))) }
   }
+
+  private mutating func noteRates(_ old: Limits.Own, _ new: Limits.Own, _ place: LimitChange.Place, _ now: Duration) {
+    let none = if case .job = place { "no cap" } else { "off" }
+    note("concurrency", old.concurrency.map(String.init) ?? none, new.concurrency.map(String.init) ?? none, place, now)
+    note("rps", words(old.requestsPerSecond), words(new.requestsPerSecond), place, now)
+    note("rpm", words(old.requestsPerMinute), words(new.requestsPerMinute), place, now)
+    note("tpm", words(old.tokensPerMinute), words(new.tokensPerMinute), place, now)
+  }
+
+  private func words(_ limit: Int?) -> String { limit.map(String.init) ?? "off" }
+
+  mutating func set(_ own: Limits.Own, for job: JobID, now: Duration) {
+    let before = jobs[job]?.floor.own ?? .none
+    jobs[job, default: Queue()].floor.configure(own)
+    noteRates(before, own, .job(job), now)
+  }
+
+  func own(of job: JobID) -> Limits.Own { jobs[job]?.floor.own ?? .none }
 
   mutating func setPaused(_ paused: Bool, _ job: JobID, reason: String, now: Duration) {
     guard jobs[job]?.isPaused ?? false != paused else { return }
     jobs[job, default: Queue()].isPaused = paused
-    history.note(LimitChange(at: now, job: job, text: reason))
+    history.note(LimitChange(at: now, .job(job), .paused(reason)))
   }
 
   mutating func note(_ change: LimitChange) { history.note(change) }
 
   // MARK: asked by those who watch
 
-  /// The limit that holds for a job now: of the session or, where it finds itself, of the lanes that the job uses; at most its cap.
+  /// The limit that holds for a job now: of the session or, where they bear less, of the lanes and providers that the job uses; at most
+  /// its own.
   func limit(of job: JobID) -> Int {
     let queue = jobs[job]
     var limit = width
-    if case .adaptive(let range) = limits.width {
-      let own = queue?.lines.keys.compactMap { lanes[$0]?.adaptive?.limit } ?? []
-      limit = own.isEmpty ? AdaptiveLimit(range).limit : own.reduce(0, +)
+    if case .adaptive(let range) = limits.width { limit = AdaptiveLimit(range).limit }
+    if let lines = queue?.lines, !lines.isEmpty {
+      var ofProviders: [Int: Int] = [:]
+      for lane in lines.keys {
+        let provider = lanes[lane].provider
+        let own = lanes[lane].limit ?? .max
+        let sum = (ofProviders[provider] ?? 0).addingReportingOverflow(own)
+        ofProviders[provider] = min(sum.overflow ? .max : sum.partialValue, providers[provider].floor.own.concurrency ?? .max)
+      }
+      let all = ofProviders.values.reduce(0) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 }
+      limit = if case .adaptive = limits.width { min(width, all) } else { min(limit, all) }
     }
-    return min(limit, queue?.cap ?? .max)
+    return min(limit, queue?.floor.own.concurrency ?? .max)
   }
+
+  /// The lanes before which a job's calls wait, and why.
+  mutating func shutLanes(of job: JobID, now: Duration) -> [LaneShut] {
+    guard let queue = jobs[job] else { return [] }
+    return queue.lines.keys.sorted().compactMap { lane in
+      guard let head = queue.lines[lane]?.head else { return nil }
+      return shut(lane, for: amount(head, of: queue, lane), now)
+    }
+  }
+
+  /// Why nothing goes to a model now; nil where something does.
+  mutating func shut(_ model: ModelName, now: Duration) -> LaneShut? {
+    guard let lane = laneNumbers[model] else { return nil }
+    return shut(lane, for: 0, now)
+  }
+
+  private mutating func shut(_ lane: Int, for amount: Int, _ now: Duration) -> LaneShut? {
+    let ofProvider = providers[lanes[lane].provider].shut(for: amount, now: now)
+    if case .down? = ofProvider?.reason { return ofProvider }
+    return lanes[lane].shut(for: amount, now: now) ?? ofProvider
+  }
+
+  /// What is known of the lanes that a job uses; of all where there is none.
+  func laneStandings(of job: JobID?) -> [LaneStanding] {
+    let used = job.flatMap { jobs[$0]?.lines.keys.sorted() } ?? Array(lanes.indices)
+    return used.map { lane in
+      let waiting = jobs.values.reduce(0) { $0 + ($1.lines[lane]?.count ?? 0) }
+      return LaneStanding(
+        model: lanes[lane].model, inUse: lanes[lane].inUse, limit: lanes[lane].limit, learnedRate: lanes[lane].pace.rate,
+        own: lanes[lane].floor.own, ofProvider: providers[lanes[lane].provider].floor.own, waiting: waiting,
+        windows: lanes[lane].windows.last)
+    }
+  }
+
+  func waitsForServer(of permit: Permit) -> Bool { providers[lanes[permit.lane].provider].outage.since != nil }
 
   // MARK: granting
 
@@ -292,60 +383,80 @@ struct LimiterState: Sendable {
     case spent
   }
 
-  private mutating func opening(_ waiter: Waiter, of queue: Queue, _ lane: String, _ now: Duration) -> Opening {
-    if lanes[lane] == nil { lanes[lane] = Lane(lane, limits) }
-    let amount = amount(waiter, of: queue, lane)
+  private mutating func opening(_ waiter: Waiter, of job: JobID, _ lane: Int, _ now: Duration) -> Opening {
+    let provider = lanes[lane].provider
+    let amount = amount(waiter, of: jobs[job], lane)
     switch budget.room(for: amount) {
     case .enough: break
     case .later: return .later
     case .spent: return .spent
     }
-    guard let moment = lanes[lane]?.opens(for: amount, now: now) else { return .later }
+    guard let ofProvider = providers[provider].opens(for: amount, now: now), let own = lanes[lane].opens(for: amount, now: now) else {
+      return .later
+    }
+    var moment = max(ofProvider, own)
+    if let ofJob = jobs[job]?.floor.opens(for: amount, now: now) { moment = max(moment, ofJob) }
     return .at(moment)
   }
 
+  /// What keeps a call out for longer than it would wait: the server's own word, or its absence.
+  private func shut(_ waiter: Waiter, of queue: Queue, _ lane: Int, _ now: Duration) -> LaneShut? {
+    let provider = providers[lanes[lane].provider]
+    if let gaveUp = provider.outage.gaveUpAt, waiter.since < gaveUp {
+      return LaneShut(name: provider.name, until: nil, reason: .down(since: waiter.since))
+    }
+    guard let patience = waiter.patience else { return nil }
+    guard let shut = lanes[lane].isShut(for: amount(waiter, of: queue, lane), now: now), let until = shut.until else { return nil }
+    return until - now > patience ? shut : nil
+  }
+
   /// The tokens that are set aside for a call, where somebody counts them.
-  private func amount(_ waiter: Waiter, of queue: Queue, _ lane: String) -> Int {
-    guard limits.countTokens || lanes[lane]?.countsTokens ?? false else { return 0 }
+  private func amount(_ waiter: Waiter, of queue: Queue?, _ lane: Int) -> Int {
+    guard
+      limits.tokenBudget != nil || lanes[lane].countsTokens || providers[lanes[lane].provider].floor.countsTokens
+        || queue?.floor.countsTokens ?? false
+    else { return 0 }
     let amount = waiter.amount
     if let output = amount.output { return amount.input + output }
     // A guess at the reply's length does not keep a call from what is left: it takes all of that, and others wait to see.
-    let guess = amount.input + queue.largestOutput
+    let guess = amount.input + (queue?.largestOutput ?? Self.firstOutput)
     if let left = budget.left, guess > left, left > amount.input { return left }
     return guess
   }
 
-  private mutating func grant(_ job: JobID, _ lane: String, _ waiter: Waiter, _ now: Duration) -> Permit {
-    let amount = amount(waiter, of: jobs[job] ?? Queue(), lane)
-    let taken = lanes[lane]?.take(amount, now: now)
+  private mutating func grant(_ job: JobID, _ lane: Int, _ waiter: Waiter, _ now: Duration) -> Permit {
+    let amount = amount(waiter, of: jobs[job], lane)
+    let provider = lanes[lane].provider
     if limits.tokenBudget != nil { budget.reserve(amount) }
     inUse += 1
     grants += 1
-    jobs[job, default: Queue()].inUse += 1
+    let jobEntry = jobs[job, default: Queue()].floor.take(amount, now: now)
     jobs[job]?.lastGrant = grants
-    if let output = waiter.amount.output, limits.countTokens {
+    if let output = waiter.amount.output {
       let before = jobs[job]?.largestOutput ?? Self.firstOutput
       jobs[job]?.largestOutput = max(before == Self.firstOutput ? 0 : before, output)
     }
     jobs[job]?.lines[lane, default: Line()].isShut = false
     if let row = waiter.row { uncount(row) }
     return Permit(
-      job: job, lane: lane, granted: now, tokens: amount, input: waiter.amount.input, tokenEntry: taken?.tokenEntry,
-      isProbe: taken?.isProbe ?? false, isBudgeted: limits.tokenBudget != nil)
+      job: job, lane: lane, model: lanes[lane].model, granted: now, tokens: amount, input: waiter.amount.input, jobEntry: jobEntry,
+      providerEntry: providers[provider].floor.take(amount, now: now), taken: lanes[lane].take(amount, now: now),
+      looksForServer: providers[provider].outage.took(), isBudgeted: limits.tokenBudget != nil)
   }
 
   /// Grants whatever can be granted now.
   mutating func grantWaiting(now: Duration) -> Effects {
     var effects = Effects()
+    dismissShutOut(&effects, now)
     while inUse < width {
       effects.opening = nil
-      var next: (job: JobID, lane: String, queue: Queue)?
+      var next: (job: JobID, lane: Int, queue: Queue)?
       var isSpent = false
       // Jobs are few: a look at each is cheaper than keeping them sorted.
       search: for (job, queue) in jobs where queue.mayTake {
         for (lane, line) in queue.lines {
           guard let head = line.head else { continue }
-          switch opening(head, of: queue, lane, now) {
+          switch opening(head, of: job, lane, now) {
           case .later:
             jobs[job]?.lines[lane]?.isShut = true
             continue
@@ -377,15 +488,16 @@ struct LimiterState: Sendable {
     }
     return effects
   }
-}
 
-extension Limits.Width {
-  /// As `set concurrency` takes it.
-  public var words: String {
-    switch self {
-    case .fixed(let width): "\(width)"
-    case .adaptive(AdaptiveLimit.usual): "auto"
-    case .adaptive(let range): "auto \(range.lowerBound)..\(range.upperBound)"
+  /// Those whose lane is shut for longer than they would wait.
+  private mutating func dismissShutOut(_ effects: inout Effects, _ now: Duration) {
+    for (job, queue) in jobs {
+      for (lane, line) in queue.lines where line.isShut {
+        while let head = jobs[job]?.lines[lane]?.head, let shut = shut(head, of: queue, lane, now) {
+          jobs[job]?.lines[lane]?.pop()
+          effects.shut.append((head.id, shut))
+        }
+      }
     }
   }
 }

@@ -1,32 +1,49 @@
 import Chat
 
-/// Leave to send one call: a slot of the width, and its share of the rates. Given back with what came of the call.
+/// Leave to send one call: a place on every floor that it stands on, and its share of their rates. Given back with what came of the
+/// call.
 public struct Permit: Sendable {
   let job: LimiterState.JobID
-  /// The provider it is for.
-  public let lane: String
+  /// The number of the model's lane.
+  let lane: Int
+  /// The model it is for.
+  public let model: ModelName
   let granted: Duration
   /// Tokens reserved for it, and those of its prompt among them.
   let tokens: Int
   let input: Int
-  /// Its entry in the lane's token rate.
-  let tokenEntry: Int?
-  /// Whether it goes ahead to see if its provider answers again.
-  let isProbe: Bool
+  /// Its entries in the token rates of its job, its provider and its lane.
+  let jobEntry: Int?
+  let providerEntry: Int?
+  let taken: Lane.Taken
+  /// Whether it goes ahead to see if its server is back.
+  let looksForServer: Bool
   /// Whether its tokens are reserved in the budget.
   let isBudgeted: Bool
 }
 
 /// What came of a call, as far as limits learn from it.
 public struct CallOutcome: Sendable {
+  /// An answer, as far as a limit is concerned.
+  struct Answer: Sendable, Equatable {
+    var tokens: Int
+    var ttft: Duration
+  }
+
   enum Verdict: Sendable, Equatable {
     /// It was not sent, or ended without a word of the server's.
     case silent
-    case answered
-    /// 429 or overloaded. `holds`: the wait asked for is one that somebody will wait for.
-    case refused(asked: Duration?, holds: Bool)
+    case answered(Answer)
+    /// 429 or overloaded, and how long to stay away.
+    case refused(asked: Duration?)
     /// A server error or a time-out.
     case troubled
+    /// The stream broke off, was nonsense, or the connection was reset.
+    case cut
+    /// No first token in time.
+    case queued
+    /// Nobody could connect.
+    case unreachable
     /// Any other answer: the server is there.
     case other
   }
@@ -38,32 +55,46 @@ public struct CallOutcome: Sendable {
   var heard: Duration?
   /// For the history of the limit.
   var words: String
+  /// Whether the call's settings allow another try, and with it to wait for one.
+  var mayRetry = true
+  /// Whether a status line came.
+  var heardStatus = false
 
-  /// - Parameters:
-  ///   - sent: when the call was sent.
-  ///   - maximumWait: what the call would wait at most if the server asks for it.
-  public init(_ attempt: Attempt, sent: Duration, maximumWait: Duration) {
+  /// - Parameter sent: when the call was sent.
+  public init(_ attempt: Attempt, sent: Duration, policy: RetryPolicy) {
     // A stream that broke off was paid for all the same; four bytes are about a token.
     tokens = attempt.usage.map { $0.input + $0.output } ?? (attempt.text.isEmpty ? nil : attempt.text.utf8.count / 4)
     stated = attempt.stated
     heard = attempt.stated.map { sent + $0.after }
     words = ""
+    mayRetry = policy.retries > 0
     guard let failure = attempt.failure else {
-      verdict = .answered
+      verdict = .answered(
+        Answer(tokens: attempt.usage?.output ?? attempt.text.utf8.count / 4, ttft: attempt.ttft ?? attempt.latency))
       return
     }
     words = failure.status.map(String.init) ?? failure.kind.rawValue
+    heardStatus = failure.status != nil || attempt.ttft != nil
     switch failure.kind {
-    case .rateLimited, .overloaded:
-      verdict = .refused(asked: failure.retryAfter, holds: (failure.retryAfter ?? .zero) <= maximumWait)
-    case .server, .timeout: verdict = .troubled
-    case .cancelled, .connection, .tls: verdict = .silent
+    case .rateLimited, .overloaded: verdict = .refused(asked: failure.retryAfter)
+    case .timeout: verdict = failure.detail == .firstToken ? .queued : .troubled
+    case .server: verdict = .troubled
+    case .truncated, .malformed: verdict = .cut
+    case .connection:
+      verdict = failure.detail == .unreachable ? .unreachable : failure.detail == .ours ? .silent : .cut
+    case .cancelled, .tls, .notSent, .script: verdict = .silent
     default: verdict = .other
     }
   }
 
   private init(silent: Void) {
     (verdict, words) = (.silent, "")
+  }
+
+  var sign: LimitChange.Sign {
+    var sign = LimitChange.Sign(words, requestsLeft: stated?.requests?.remaining, tokensLeft: stated?.tokens?.remaining)
+    if case .refused(let asked) = verdict { sign.asked = asked }
+    return sign
   }
 
   /// The permit was not used.

@@ -34,6 +34,9 @@ struct StatedRate: Sendable {
     at = now
   }
 
+  /// Whole units that are left, as told.
+  func left(_ now: Duration) -> Int { max(0, Int(available(now))) }
+
   private func available(_ now: Duration) -> Double { min(limit, remaining + (now - at).seconds * perSecond) }
 }
 

@@ -179,9 +179,10 @@ extension Console {
     line.inFlight = progress.inFlight
     let standing = limiter.standing(of: job)
     line.limit = standing.limit
-    if let last = standing.last, last.text.contains("→"), time.now - last.at < Console.news, job.span.contains(last.at) {
+    if let last = standing.last, last.isOfWidth, time.now - last.at < Console.news, job.span.contains(last.at) {
       line.change = last.text
     }
+    line.waitsFor = waits(of: job)
     line.failed = progress.unanswered
     line.retried = progress.retried
     line.waiting = progress.waiting
@@ -195,6 +196,15 @@ extension Console {
     default: line.state = progress.state.rawValue
     }
     return line
+  }
+
+  /// Whom a job waits for, where that is more than a moment.
+  private func waits(of job: Job) -> String? {
+    let now = time.now
+    let shut = limiter.shutLanes(of: job).filter { $0.isNews(now: now) }
+    guard let first = shut.first else { return nil }
+    let words = first.text(now: now) { ahead in HostSystem.clock(.zero - ahead) }
+    return shut.count > 1 ? "\(words), and \(shut.count - 1) more" : words
   }
 
   /// In a log, a line now and then.

@@ -55,7 +55,10 @@ final class HostSystem: SystemAccess {
     return String(edited.reversed().drop(while: \.isNewline).reversed())
   }
 
-  func clock(_ ago: Duration) -> String {
+  func clock(_ ago: Duration) -> String { HostSystem.clock(ago) }
+
+  /// The time of day so long ago; ahead where it is negative.
+  static func clock(_ ago: Duration) -> String {
     var moment = time(nil) - Int(ago.components.seconds)
     var parts = tm()
     localtime_r(&moment, &parts)
@@ -66,10 +69,10 @@ final class HostSystem: SystemAccess {
     var now = time(nil)
     var parts = tm()
     gmtime_r(&now, &parts)
-    return formatted("%Y-%m-%dT%H:%M:%SZ", &parts)
+    return HostSystem.formatted("%Y-%m-%dT%H:%M:%SZ", &parts)
   }
 
-  private func formatted(_ format: String, _ parts: inout tm) -> String {
+  private static func formatted(_ format: String, _ parts: inout tm) -> String {
     var buffer = [CChar](repeating: 0, count: 32)
     let count = strftime(&buffer, buffer.count, format, &parts)
     return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -28,7 +28,7 @@ extension CommandDefinition {
 }
 
 extension Session {
-  var jobTable: Value { .list(reachableJobs.map(\.row)) }
+  var jobTable: Value { .list(reachableJobs.map(row)) }
 
   /// Those of its columns that say something, for a terminal of eighty.
   fileprivate var tellingColumns: [String] {
@@ -39,11 +39,10 @@ extension Session {
     if progress.contains(where: { $0.retried > 0 }) { columns.append("retried") }
     return columns + ["rate", "p50", "p95", "eta"]
   }
-}
 
-extension JobHandle {
-  /// How far it is, as a row of `jobs`.
-  var row: Value {
+  /// How far a job is, as a row of `jobs`.
+  func row(_ handle: JobHandle) -> Value {
+    let job = handle.job
     let progress = job.progress
     return .record(
       Record([
@@ -54,6 +53,23 @@ extension JobHandle {
         ("retried", .int(progress.retried)), ("rate", .text(progress.rate.fixed(1) + "/s")),
         ("p50", progress.p50.map(Value.duration) ?? .nothing), ("p95", progress.p95.map(Value.duration) ?? .nothing),
         ("eta", progress.state == .running ? progress.eta.map(Value.duration) ?? .nothing : .nothing),
+        ("lanes", job.isOver ? .nothing : .text(lanes(of: job))),
       ]))
+  }
+
+  /// The models that a job calls: how many calls each has of how many, or why nothing goes to it. `sim/a 3 of 8`
+  func lanes(of job: Job) -> String {
+    let limiter = world.engine.limiter
+    let shut = Dictionary(limiter.shutLanes(of: job).map { ($0.name, $0) }) { first, _ in first }
+    return limiter.lanes(of: job).map { lane in
+      let name = lane.model.description
+      if let shut = shut[name] ?? shut[lane.model.provider], shut.isNews(now: world.engine.time.now) { return words(shut) }
+      return "\(name) \(lane.inUse)\(lane.limit.map { " of \($0)" } ?? "")"
+    }.joined(separator: ", ")
+  }
+
+  /// `openai/a: 0 requests left until 14:02:10`
+  func words(_ shut: LaneShut) -> String {
+    shut.text(now: world.engine.time.now) { ahead in world.system.clock(.zero - ahead) }
   }
 }

@@ -13,7 +13,7 @@ extension CommandDefinition {
       // A job is looked at, not waited for.
       if case .name("jobs") = expression.node, context.scope.lookup("jobs") == nil { return session.jobTable }
       let value = try await context.raw(expression)
-      if case .job(let handle) = value { return .list([handle.row]) }
+      if case .job(let handle) = value { return .list([call.session.row(handle)]) }
       return value
     }
     return .value(.nothing)

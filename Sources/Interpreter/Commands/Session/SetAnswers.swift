@@ -1,4 +1,5 @@
 import Language
+import Scheduling
 
 /// `set` of what shapes an answer: for jobs to come, or for one that runs.
 extension Invocation {
@@ -17,7 +18,7 @@ extension Invocation {
     let after = setting.shown(session.settings).text
     if before == after { return }
     // What the limiter is told, it writes down itself.
-    if setting.shapesAnswers { world.engine.limiter.note("\(setting.name) \(before) → \(after): set, for what is launched from now on") }
+    if setting.shapesAnswers { world.engine.limiter.note(.answers(name: setting.name, from: before, to: after)) }
     noteRunning(setting)
   }
 
@@ -62,9 +63,9 @@ extension Invocation {
     }
     launch.change(changes)
     let what = changes.map { "\($0.setting.name) \($0.setting.shown($0.value))" }.joined(separator: ", ")
-    let note = "\(what) from row \(handle.job.progress.launched) on"
-    world.engine.limiter.note(note, of: handle.job)
-    world.output.note("\(handle.job.name): \(note)")
+    let change = LimitChange.What.answersOfJob(what, fromRow: handle.job.progress.launched)
+    world.engine.limiter.note(change, of: handle.job)
+    world.output.note("\(handle.job.name): \(LimitChange(at: .zero, .session, change).text)")
     return true
   }
 }

@@ -1,0 +1,70 @@
+import Chat
+
+/// Why nothing goes to a lane now, and until when: for the progress line, `why`, and whoever wants to know which rows cannot go.
+public struct LaneShut: Sendable, Equatable {
+  public enum Reason: Sendable, Equatable {
+    /// The server says that so many are left.
+    case requestsLeft(Int)
+    case tokensLeft(Int)
+    /// It refuses; one call goes to see when the wait is over.
+    case refused(status: String)
+    /// A rate that the user has set, and for whom.
+    case rate(LimitSetting, of: String)
+    /// A rate that refusals taught, in calls a second.
+    case learnedRate(Double)
+    /// The server is down since then.
+    case down(since: Duration)
+    /// Its streams broke off: one call at a time looks.
+    case alone
+  }
+
+  /// `openai/gpt-5`, or the provider where all its models wait.
+  public var name: String
+  /// On the session's timekeeper; nil until a call that looks has ended.
+  public var until: Duration?
+  public var reason: Reason
+
+  public init(name: String, until: Duration?, reason: Reason) {
+    (self.name, self.until, self.reason) = (name, until, reason)
+  }
+
+  /// Whether it is shut for long enough to be told: a rate's next moment is not.
+  public func isNews(now: Duration) -> Bool {
+    switch reason {
+    case .down, .alone: true
+    case .learnedRate: false
+    default: until.map { $0 - now >= .seconds(1) } ?? true
+    }
+  }
+
+  /// `openai/a: 0 requests left until 14:02:10`
+  ///
+  /// - Parameter clock: a moment so far ahead, as a clock shows it.
+  public func text(now: Duration, clock: (Duration) -> String) -> String {
+    let end = until.map { " until \(clock($0 - now))" } ?? ", one call looks"
+    switch reason {
+    case .requestsLeft(let left): return "\(name): \(left) requests left\(end)"
+    case .tokensLeft(let left): return "\(name): \(left) tokens left\(end)"
+    case .refused(let status): return "\(name): \(status)\(end)"
+    case .rate(let rate, let whose): return "\(name): \(rate.words)\(whose == name || whose.isEmpty ? "" : " of \(whose)")\(end)"
+    case .learnedRate: return "\(name): as fast as it takes them"
+    case .down(let since): return "\(name) is down, waiting (\(Int((now - since).seconds)) s)"
+    case .alone: return "\(name) cuts its streams: one call looks alone"
+    }
+  }
+}
+
+/// What is known of one lane.
+public struct LaneStanding: Sendable {
+  public var model: ModelName
+  public var inUse: Int
+  /// Calls at once that it bears now, found or set; nil where nothing but the session's limit holds.
+  public var limit: Int?
+  /// Calls a second that refusals taught.
+  public var learnedRate: Double?
+  /// What is set for the model, and for its provider (the unnamed rates included).
+  public var own: Limits.Own
+  public var ofProvider: Limits.Own
+  public var waiting: Int
+  public var windows: [LaneWindows.Window]
+}

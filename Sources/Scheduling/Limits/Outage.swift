@@ -1,0 +1,83 @@
+/// A server that is down: nobody can connect to a host that has answered before. One call looks every few seconds, the others wait.
+struct Outage: Sendable {
+  private enum State {
+    case up
+    case down(since: Duration, next: Duration, isLooking: Bool)
+    /// Nobody waits for it any more; calls go and fail like any others, until one is answered.
+    case gaveUp
+  }
+
+  enum Change: Equatable {
+    case down
+    case back(Duration)
+    case gaveUp(Duration)
+  }
+
+  private var state = State.up
+  private var hasAnswered = false
+  /// Whoever waited then waits no longer.
+  private(set) var gaveUpAt: Duration?
+
+  /// Since when it is down and waited for.
+  var since: Duration? { if case .down(let since, _, _) = state { since } else { nil } }
+
+  /// The earliest moment at which a call may go; nil while one looks.
+  func opens(now: Duration) -> Duration? {
+    guard case .down(_, let next, let isLooking) = state else { return now }
+    return isLooking ? nil : max(now, next)
+  }
+
+  mutating func took() -> Bool {
+    guard case .down(let since, let next, false) = state else { return false }
+    state = .down(since: since, next: next, isLooking: true)
+    return true
+  }
+
+  /// Whatever it answered: it is there.
+  mutating func answered(began: Duration, now: Duration) -> Change? {
+    hasAnswered = true
+    switch state {
+    case .up: return nil
+    case .gaveUp:
+      state = .up
+      return nil
+    case .down(let since, _, _):
+      // What was under way when it went down says nothing of now.
+      guard began >= since else { return nil }
+      state = .up
+      return .back(now - since)
+    }
+  }
+
+  /// Nobody could connect.
+  ///
+  /// - Parameters:
+  ///   - waits: for how long it is waited for; nil where the call's settings or the session's say not at all.
+  mutating func unreachable(isLook: Bool, waits: Duration?, now: Duration) -> Change? {
+    guard hasAnswered else { return nil }
+    switch state {
+    case .gaveUp: return nil
+    case .up:
+      guard waits != nil else { return nil }
+      state = .down(since: now, next: now + .seconds(1), isLooking: false)
+      return .down
+    case .down(let since, let next, let isLooking):
+      guard now - since < waits ?? .zero else {
+        state = .gaveUp
+        gaveUpAt = now
+        return .gaveUp(now - since)
+      }
+      guard isLook else {
+        state = .down(since: since, next: next, isLooking: isLooking)
+        return nil
+      }
+      state = .down(since: since, next: now + (now - since < .seconds(30) ? .seconds(2) : .seconds(5)), isLooking: false)
+      return nil
+    }
+  }
+
+  /// The call that looked was cancelled: another may go.
+  mutating func lookLost(now: Duration) {
+    if case .down(let since, _, true) = state { state = .down(since: since, next: now, isLooking: false) }
+  }
+}

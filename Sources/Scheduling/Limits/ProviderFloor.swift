@@ -1,0 +1,52 @@
+import Chat
+
+/// What governs all calls to one provider: what the user has set for it, and whether its server is there at all.
+struct ProviderFloor: Sendable {
+  let name: String
+  var floor: Floor
+  var outage = Outage()
+
+  init(_ name: String, _ limits: Limits) {
+    self.name = name
+    floor = Floor(limits.own(ofProvider: name))
+  }
+
+  mutating func configure(_ limits: Limits) { floor.configure(limits.own(ofProvider: name)) }
+
+  /// The moment from which a call may go; nil where only the end of another call can tell.
+  mutating func opens(for amount: Int, now: Duration) -> Duration? {
+    if floor.isFull { return nil }
+    guard let opening = outage.opens(now: now) else { return nil }
+    return max(opening, floor.opens(for: amount, now: now))
+  }
+
+  mutating func shut(for amount: Int, now: Duration) -> LaneShut? {
+    if let since = outage.since { return LaneShut(name: name, until: outage.opens(now: now), reason: .down(since: since)) }
+    guard let rate = floor.binding(for: amount, now: now) else { return nil }
+    return LaneShut(name: name, until: floor.opens(for: amount, now: now), reason: .rate(rate, of: name))
+  }
+
+  /// - Returns: what it changed.
+  mutating func ended(_ permit: Permit, _ outcome: CallOutcome, downWait: Duration?, now: Duration) -> LimitChange.What? {
+    floor.ended(permit.providerEntry, used: outcome.tokens)
+    let change: Outage.Change?
+    switch outcome.verdict {
+    case .unreachable:
+      change = outage.unreachable(isLook: permit.looksForServer, waits: outcome.mayRetry ? downWait : nil, now: now)
+    case .silent:
+      if permit.looksForServer { outage.lookLost(now: now) }
+      change = nil
+    case .cut, .troubled, .queued:
+      // A stream that broke off or a silence may well be the end of a server that just went.
+      if permit.looksForServer { outage.lookLost(now: now) }
+      change = outcome.heardStatus ? outage.answered(began: permit.granted, now: now) : nil
+    case .answered, .other, .refused: change = outage.answered(began: permit.granted, now: now)
+    }
+    switch change {
+    case .down: return .down
+    case .back(let after): return .back(after: after)
+    case .gaveUp(let after): return .gaveUp(after: after)
+    case nil: return nil
+    }
+  }
+}
