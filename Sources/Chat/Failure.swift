@@ -1,3 +1,5 @@
+import Secrets
+
 /// What is wrong with a row: one closed set, used in reply fields, tables, callbacks and exit messages.
 ///
 /// Most kinds say that there is *no answer* (`Attempt.failure`): the row failed and has no data. Three say that the model answered,
@@ -88,7 +90,7 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
 
   public init(_ kind: FailureKind, _ message: String, status: Int? = nil, retryAfter: Duration? = nil) {
     self.kind = kind
-    self.message = Failure.clean(message)
+    self.message = Failure.clean(Redactor.hide(message))
     self.status = status
     self.retryAfter = retryAfter
   }

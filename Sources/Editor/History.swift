@@ -11,10 +11,14 @@ import Threads
 public final class History: Sendable {
   private let entries: Mutex<[String]>
   private let file: HistoryFile?
+  private let hide: @Sendable (String) -> String
   static let maximum = 10_000
 
-  /// - Parameter path: nil keeps it in memory only.
-  public init(path: String?) {
+  /// - Parameters:
+  ///   - path: nil keeps it in memory only.
+  ///   - hide: takes what is secret out of a line before it is kept.
+  public init(path: String?, hide: @escaping @Sendable (String) -> String = { $0 }) {
+    self.hide = hide
     let file = path.map(HistoryFile.init)
     let read = file?.read(lines: History.maximum) ?? []
     self.file = file
@@ -31,6 +35,7 @@ public final class History: Sendable {
   }
 
   public func add(_ text: String) {
+    let text = hide(text)
     if text.allSatisfy(\.isWhitespace) || History.mayHoldSecret(text) { return }
     let isNew = entries.withLock { entries in
       if entries.last == text { return false }

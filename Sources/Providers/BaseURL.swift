@@ -1,3 +1,5 @@
+import Secrets
+
 /// A server's address as people give it: pasted with white space, line ends or quotes around it, with a query that must stay last
 /// (Azure's `?api-version=…`), or whole as documentation shows it, down to `/chat/completions`.
 public struct BaseURL: Sendable, Equatable {
@@ -5,9 +7,14 @@ public struct BaseURL: Sendable, Equatable {
   public private(set) var path: String
   /// With its question mark; empty for none.
   public private(set) var query: String
+  /// What stood before its `@`: sent in a header, shown nowhere.
+  let userinfo: Userinfo?
 
   public init(_ text: String) {
-    var rest = text.withoutWrapping[...]
+    let given = text.withoutWrapping
+    let taken = Userinfo.taken(from: given)
+    userinfo = taken?.userinfo
+    var rest = (taken?.url ?? given)[...]
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
     let question = rest.firstIndex(of: "?") ?? rest.endIndex
     query = rest[question...] == "?" ? "" : String(rest[question...])

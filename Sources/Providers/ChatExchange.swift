@@ -1,4 +1,5 @@
 import Chat
+import Secrets
 import Transport
 
 /// One call on the wire: feeds the dialect's decoder as bytes come, passes text on to whoever watches, notes the first content.
@@ -37,19 +38,27 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
     return isLagging ? .pause : .proceed
   }
 
-  /// Passes on what is new; half a character waits for its other half.
+  /// Passes on what is new, without the keys that a server may repeat: half a character waits for its other half, and what may be the
+  /// beginning of a key for the rest of it.
   ///
   /// - Returns: whether the reader lags.
   private func show(whole: Bool) -> Bool {
     guard let feed else { return false }
-    let end = whole ? decoder.text.count : decoder.text.wholeCharacters
+    let text = decoder.text
+    let end = whole ? text.count : min(text.wholeCharacters, text.count - Redactor.undecided(text[shown...]))
     guard end > shown else { return false }
     defer { shown = end }
-    return feed.push(decoder.text[shown..<end]) == .pause
+    let new = text[shown..<end]
+    return (Redactor.hidden(inReply: Array(new)).map { feed.push($0) } ?? feed.push(new)) == .pause
   }
 
   func turnEnded() {
     feed?.flush()
+  }
+
+  private static func hidden(_ text: String) -> String {
+    if text.isEmpty { return text }
+    return Redactor.hidden(inReply: Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) } ?? text
   }
 
   func finish(_ result: TransferResult) -> Attempt {
@@ -59,6 +68,8 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
     // An answer that came whole, or a last event without its blank line, is text only now.
     if ttft == nil, !decoder.text.isEmpty { ttft = attempt.latency }
     _ = show(whole: true)
+    attempt.text = Self.hidden(attempt.text)
+    attempt.reasoning = Self.hidden(attempt.reasoning)
     attempt.ttft = ttft
     attempt.stated = stated
     return attempt

@@ -1,4 +1,5 @@
 import Chat
+import Secrets
 import Threads
 import Transport
 
@@ -26,6 +27,8 @@ public final class Registry: Sendable {
     var endpoints: [String: Endpoint] = [:]
     /// Keys given for this session, by provider.
     var keys: [String: Secret] = [:]
+    /// What stood before the `@` of their addresses, by provider.
+    var userinfos: [String: Userinfo] = [:]
     /// Changes with every move of a provider.
     var version = 0
     /// Where moved providers were, up to a version: what was launched then still goes there.
@@ -39,12 +42,17 @@ public final class Registry: Sendable {
   public init(environment: @escaping @Sendable (String) -> String?) {
     self.environment = environment
     var providers = Provider.known
+    var userinfos: [String: Userinfo] = [:]
     for index in providers.indices {
       if let url = providers[index].addressVariable.flatMap(environment)?.withoutWrapping, !url.isEmpty {
-        providers[index].baseURL = BaseURL(url).description
+        let address = BaseURL(url)
+        providers[index].baseURL = address.description
+        userinfos[providers[index].id] = address.userinfo
       }
+      // Whatever is shown from now on, it is not one of the keys that are there.
+      _ = providers[index].keyVariable.flatMap(environment).flatMap(Key.read)
     }
-    state = Mutex(State(providers: providers))
+    state = Mutex(State(providers: providers, userinfos: userinfos))
   }
 
   public var providers: [Provider] { state.withLock { $0.providers } }
@@ -56,6 +64,10 @@ public final class Registry: Sendable {
   ///
   /// - Parameter isMove: whether calls that were launched before still go to the old address.
   public func use(id: String, baseURL: String, key: Secret?, isMove: Bool = true) {
+    use(id: id, at: BaseURL(baseURL), key: key, isMove: isMove)
+  }
+
+  public func use(id: String, at address: BaseURL, key: Secret?, isMove: Bool = true) {
     let key = key.flatMap { Key.read($0.reveal()) }
     let old = isMove ? endpoint(id) : nil
     state.withLock { state in
@@ -63,7 +75,8 @@ public final class Registry: Sendable {
         state.version += 1
         state.past.append((id, state.version, old))
       }
-      let url = BaseURL(baseURL).description
+      let url = address.description
+      state.userinfos[id] = address.userinfo
       if let index = state.providers.firstIndex(where: { $0.id == id }) {
         if state.providers[index].baseURL != url { state.providers[index].keyVariable = nil }
         state.providers[index].baseURL = url
@@ -132,7 +145,11 @@ public final class Registry: Sendable {
     ]
     let key = key(of: provider)
     let problem = problem(with: provider, key: key)
-    if let key, problem == nil { headers.append((name: "Authorization", value: "Bearer \(key.reveal())")) }
+    if let key {
+      if problem == nil { headers.append((name: "Authorization", value: "Bearer \(key.reveal())")) }
+    } else if let userinfo = state.withLock({ $0.userinfos[id] }) {
+      headers.append((name: "Authorization", value: "Basic \(userinfo.basic)"))
+    }
     let endpoint = Endpoint(BaseURL(provider.baseURL), headers: HeaderList(headers), problem: problem)
     state.withLock { $0.endpoints[id] = endpoint }
     return endpoint

@@ -2,6 +2,7 @@ import Editor
 import Interpreter
 import Language
 import Scheduling
+import Secrets
 import Simulator
 import Threads
 
@@ -23,7 +24,7 @@ final class Prompt: Sendable {
 
   init(_ options: Shell.Options) {
     let folder = Descriptor.isTerminal(0) ? UserFolders.state.flatMap { UserFolders.make($0) ? $0 : nil } : nil
-    let history = History(path: folder.map { $0 + "/history" })
+    let history = History(path: folder.map { $0 + "/history" }, hide: { Redactor.hide($0) })
     self.history = history
     shell = ShellSession(arguments: [], options: options, history: { history.lines })
     let session = shell.session

@@ -19,7 +19,11 @@ extension ShellSession {
     if failures.contains(where: { $0.severity == .error }) { return ExitStatus.misused }
     let work = Work()
     let wasInterrupted = Atomic(false)
-    let interrupt = interrupter { work.cancel() }
+    let over = Bell()
+    let interrupt = interrupter { [self] in
+      work.cancel()
+      endSoon(over)
+    }
     let interrupted: @Sendable () -> Void = { [session] in
       wasInterrupted.store(true, ordering: .relaxed)
       session.noteInterrupt()
@@ -31,8 +35,21 @@ extension ShellSession {
     let steering = Steering(self, onInterrupt: interrupted) { [self] in console.keys.withLock { $0 }?.suspend() }
     console.onKey.withLock { $0 = { steering.key($0) } }
     let result = await work.start { [session] in await session.run(source) }.value
+    over.ring()
     signals.onInterrupt(nil)
     return wasInterrupted.load(ordering: .relaxed) ? ExitStatus.interrupted : status(of: result)
+  }
+
+  /// What was cancelled ends by itself, and at once. Where something does not, the program ends without it: a ^C is never in vain.
+  private func endSoon(_ over: Bell) {
+    guard !isEnding.exchange(true, ordering: .relaxed) else { return }
+    // Answers under way are brought into their file; nothing else takes time.
+    let limit = console.foregroundJob == nil ? 1000 : 2000
+    startThread {
+      if over.wait(milliseconds: limit) { return }
+      rescueTerminal()
+      exitNow(ExitStatus.interrupted)
+    }
   }
 
   /// The orderly end on a signal: every stream is closed, what finished is kept (files that are being written, here and in the

@@ -2,6 +2,7 @@ import Chat
 import Dispatch
 import Interpreter
 import Language
+import Secrets
 import Simulator
 import Threads
 
@@ -198,7 +199,7 @@ public enum Shell {
 
   private static func report(_ text: String, prefix: String = "error: ") {
     // Standard error is all there is to report on.
-    try? Descriptor.say(prefix + text + "\n", to: 2, named: "standard error")
+    try? Descriptor.say(prefix + Redactor.hide(text) + "\n", to: 2, named: "standard error")
   }
 
   /// Waits on the main thread for a task. The main thread stays ours: an async `main` would let libdispatch retire it, and job

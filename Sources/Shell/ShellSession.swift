@@ -14,6 +14,7 @@ public final class ShellSession: Sendable {
   let signals = Signals()
   /// The signal that ends the program; 0 for none.
   let terminating = Atomic<Int32>(0)
+  let isEnding = Atomic(false)
   private let transport: HTTPTransport
 
   public enum ExitStatus {
@@ -29,13 +30,19 @@ public final class ShellSession: Sendable {
     history: @escaping @Sendable () -> [String] = { [] }
   ) {
     var settings = TransportSettings()
-    settings.caBundle = HostSystem.variable("SSL_CERT_FILE").flatMap { $0.isEmpty ? nil : $0 }
+    settings.readCertificates(HostSystem.variable)
+    let crowded = Crowd()
+    settings.onCrowded = { crowded.tell($0) }
     transport = HTTPTransport(settings: settings)
     let registry = Registry(environment: HostSystem.variable)
     let backend = Backend(registry: registry, transport: transport, faults: options.faults)
     let initial = Settings(model: options.model ?? ShellSession.firstModel(registry))
     let (time, tails) = (SystemTimekeeper(), Tails())
     let limiter = Limiter(initial.limits, time: time)
+    if let most = Machine.mostStreams(simulated: initial.model.provider == "sim") {
+      limiter.setMostStreams(most, reason: Machine.reason)
+    }
+    crowded.limiter.withLock { $0 = limiter }
     let term = HostSystem.variable("TERM") ?? ""
     console = Console(limiter: limiter, tails: tails, time: time, isDumb: term.isEmpty || term == "dumb")
     let engine = CallEngine(limiter: limiter, client: backend, time: time)

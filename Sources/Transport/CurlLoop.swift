@@ -28,6 +28,9 @@ final class CurlLoop {
   /// What was asked for, and how much of it is done.
   private var commands: [Command] = []
   private var nextCommand = 0
+  private var gates = ProxyGates()
+  /// Transfers for which there was no descriptor.
+  private var crowded: [Transfer] = []
   private var nextSweep: Int64 = .max
   /// The last turn may have left bytes unread.
   private var hasBacklog = false
@@ -69,6 +72,7 @@ final class CurlLoop {
       endTurns()
     }
     for transfer in live { end(transfer, with: .cancelled) }
+    for transfer in crowded where transfer.state == .waiting { finish(transfer, error: .cancelled) }
     while let transfer = ready.next() { if transfer.state == .waiting { finish(transfer, error: .cancelled) } }
     endTurns()
     idleHandles = []
@@ -124,7 +128,18 @@ final class CurlLoop {
       return finish(transfer, error: .badURL("not an http or https address: \(transfer.request.address.url.prefix(200))"))
     }
     transfer.state = .waiting
-    if host.isAddress || host.isLoopback || settings.usesProxy(proxy, host) { return ready.append(transfer) }
+    switch proxy.route(to: host) {
+    case .impossible(let words): return finish(transfer, error: .badURL(words))
+    case .via(let server):
+      transfer.proxy = server
+      switch gates.enter(transfer, server) {
+      case .open: return ready.append(transfer)
+      case .waits: return
+      case .refused: return finish(transfer, error: .proxyRefused(server.refusal))
+      }
+    case .direct: break
+    }
+    if host.isAddress || host.isLoopback { return ready.append(transfer) }
     switch hosts[host] {
     case .ready: ready.append(transfer)
     case .resolving(var waiting):
@@ -157,7 +172,7 @@ final class CurlLoop {
     guard let easy = idleHandles.popLast() ?? PooledEasy(share: share, driver: context, settings: settings) else {
       return finish(transfer, error: .connection("libcurl could not make a handle"))
     }
-    easy.prepare(for: transfer, proxy: proxy, fresh: transfer.didRetryStale)
+    easy.prepare(for: transfer, fresh: transfer.didRetryStale)
     guard let shard = driver.add(easy.handle) else {
       return finish(transfer, error: .connection("libcurl did not take the request"))
     }
@@ -217,11 +232,14 @@ final class CurlLoop {
       if transfer.state == .lingering {
         take(transfer)
         forget(transfer)
+        releaseCrowded()
         continue
       }
       guard transfer.state == .live, let easy = transfer.easy else { continue }
       if retriesStale(transfer, easy, code) { continue }
-      end(transfer, with: code == CURLE_OK ? nil : transfer.ending ?? TransportError(code, easy, transfer))
+      let error = code == CURLE_OK ? nil : transfer.ending ?? TransportError(code, easy, transfer)
+      if error == .noDescriptors, waitsForDescriptor(transfer) { continue }
+      end(transfer, with: error)
     }
   }
 
@@ -239,10 +257,29 @@ final class CurlLoop {
     return true
   }
 
+  /// There is no descriptor for it, but there will be when another ends: it waits for that. False where it is alone.
+  private func waitsForDescriptor(_ transfer: Transfer) -> Bool {
+    let others = live.count { $0 !== transfer && $0.received > 0 }
+    guard others > 0, transfer.head.total == 0 else { return false }
+    settings.onCrowded?(others)
+    transfer.ending = nil
+    take(transfer)
+    transfer.state = .waiting
+    crowded.append(transfer)
+    return true
+  }
+
   /// Takes a live transfer out of libcurl (which closes its stream if it is not over) and finishes it.
   private func end(_ transfer: Transfer, with error: TransportError?) {
     take(transfer)
     finish(transfer, error: error)
+    releaseCrowded()
+  }
+
+  /// One less is there; its connection may be kept for another: two may try.
+  private func releaseCrowded() {
+    for next in crowded.prefix(2) { ready.append(next) }
+    crowded.removeFirst(min(2, crowded.count))
   }
 
   private func take(_ transfer: Transfer) {
@@ -260,6 +297,7 @@ final class CurlLoop {
   private func finish(_ transfer: Transfer, error: TransportError?) {
     forget(transfer)
     if let error, let host = transfer.host { firstFailed(host, error) }
+    if let proxy = transfer.proxy { leaveGate(transfer, proxy, error) }
     deliver(transfer, error)
   }
 
@@ -287,6 +325,28 @@ final class CurlLoop {
     transfer.continuation = nil
   }
 
+  /// The one that tried a proxy's password is over: what holds for those that waited for it?
+  private func leaveGate(_ transfer: Transfer, _ proxy: ProxyServer, _ error: TransportError?) {
+    let isRefused = if case .proxyRefused = error { true } else { false }
+    let waiting = gates.leave(transfer, proxy, isRefused: isRefused)
+    for other in waiting where other.state == .waiting {
+      switch error {
+      // Whoever was cancelled says nothing about the proxy: the next tries it.
+      case .cancelled?, .stopped?:
+        other.state = .new
+        inbox.post(.start(other))
+      case .connection(let words)?: finish(other, error: .connection(words))
+      case .proxyRefused?: finish(other, error: error)
+      default: released.append(other)
+      }
+    }
+  }
+
+  fileprivate func passedProxy(_ transfer: Transfer) {
+    guard let proxy = transfer.proxy else { return }
+    released.append(contentsOf: gates.passed(transfer, proxy))
+  }
+
   private func endTurns() {
     for transfer in dirty where transfer.isDirty {
       transfer.isDirty = false
@@ -312,6 +372,7 @@ final class CurlLoop {
         }
         take(transfer)
         forget(transfer)
+        releaseCrowded()
         continue
       }
       if let shortest = transfer.request.deadlines.shortest { step = min(step, max(shortest.nanoseconds / 4, 5_000_000)) }
@@ -380,7 +441,14 @@ extension CurlLoop {
       transfer.ending = .tooLarge("more than \(transfer.request.maximumHead >> 10) KiB of headers")
       return 0
     }
-    if let head { transfer.handler?.received(head: head) }
+    if let head {
+      if head.status == 407, let proxy = transfer.proxy {
+        transfer.ending = .proxyRefused(proxy.refusal)
+        return 0
+      }
+      transfer.loop?.passedProxy(transfer)
+      transfer.handler?.received(head: head)
+    }
     return bytes.count
   }
 

@@ -11,6 +11,8 @@ public final class HTTPAddress: @unchecked Sendable {
   public let url: String
   /// Nil where it is no http or https URL.
   let host: HostKey?
+  /// The URL as libcurl gets it: with the host's name as the name service has it.
+  let wire: String
   /// Nil where libcurl cannot parse the URL; its own words for that come with the first transfer.
   let parsed: OpaquePointer?
 
@@ -20,7 +22,15 @@ public final class HTTPAddress: @unchecked Sendable {
   public init(_ url: String) {
     self.url = url
     host = HostKey(url: url)
-    parsed = host != nil && cc_load() == nil ? cc_url_parse(url) : nil
+    wire = host.map { HTTPAddress.wire(url, $0) } ?? url
+    parsed = host != nil && cc_load() == nil ? cc_url_parse(wire) : nil
+  }
+
+  private static func wire(_ url: String, _ host: HostKey) -> String {
+    if url.utf8.allSatisfy({ $0 < 0x80 }) { return url }
+    guard let slashes = url.firstIndex(of: "/") else { return url }
+    let path = url[url.index(slashes, offsetBy: 2)...].drop { $0 != "/" && $0 != "?" && $0 != "#" }
+    return (host.isTLS ? "https://" : "http://") + host.authority + path
   }
 
   deinit {

@@ -45,6 +45,8 @@ public enum TransportError: Error, Sendable, Equatable {
   /// Name not resolved, connection refused or unreachable.
   case connection(String)
   case tls(String)
+  /// A proxy wants another name or password than it was given.
+  case proxyRefused(String)
   case timedOut(Deadline, after: Duration)
   /// The connection ended, or broke its own framing, within the answer.
   case broken(String)

@@ -9,14 +9,30 @@ import Threads
 
 /// What holds for all transfers of one transport.
 public struct TransportSettings: Sendable {
-  /// A file of certificates to trust instead of the system's (SSL_CERT_FILE).
+  /// A file of certificates to trust instead of the system's, and a folder of them (`c_rehash`).
   public var caBundle: String?
+  public var caFolder: String?
+  /// Which variables of the environment name these, for errors.
+  public var caSource: String?
+  /// Told, on the curl thread, how many streams were there when there was no descriptor for one more. That one waits until another
+  /// ends.
+  public var onCrowded: (@Sendable (Int) -> Void)?
   /// Waits with `curl_multi_poll` even where epoll is there: for tests, as an oracle.
   public var usesPoll = false
 
   public init() {}
 
-  func usesProxy(_ proxy: Proxy, _ host: HostKey) -> Bool { proxy.address(for: host) != nil }
+  /// As curl reads them: CURL_CA_BUNDLE, or else SSL_CERT_FILE and SSL_CERT_DIR.
+  public mutating func readCertificates(_ variable: (String) -> String?) {
+    func value(_ name: String) -> String? { variable(name).flatMap { $0.isEmpty ? nil : $0 } }
+    if let bundle = value("CURL_CA_BUNDLE") {
+      (caBundle, caSource) = (bundle, "CURL_CA_BUNDLE=\(bundle)")
+      return
+    }
+    (caBundle, caFolder) = (value("SSL_CERT_FILE"), value("SSL_CERT_DIR"))
+    let named = [caBundle.map { "SSL_CERT_FILE=\($0)" }, caFolder.map { "SSL_CERT_DIR=\($0)" }].compactMap { $0 }
+    caSource = named.isEmpty ? nil : named.joined(separator: ", ")
+  }
 }
 
 /// HTTP over libcurl: one thread that owns every handle.
@@ -58,13 +74,17 @@ public final class HTTPTransport: TaskExecutor, Sendable {
   private func startIfNeeded() {
     guard !isStarted.load(ordering: .relaxed), !isStarted.exchange(true, ordering: .acquiringAndReleasing) else { return }
     let (inbox, settings) = (inbox, settings)
-    startThread { [self] in
+    let isThere = startThread { [self] in
       if let problem = cc_load() { return Self.refuse(inbox, String(cString: problem), executor: self) }
       CurlLoop.listeners
       guard let driver = Self.makeDriver(settings) else {
-        return Self.refuse(inbox, "libcurl could not make a multi handle", executor: self)
+        return Self.refuse(inbox, "libcurl could not make a multi handle; are there open files left (`ulimit -n`)?", executor: self)
       }
       CurlLoop(inbox: inbox, driver: driver, settings: settings, executor: self).run()
+    }
+    // Whoever asks is answered by the pool's threads instead.
+    if !isThere {
+      Task { Self.refuse(inbox, "the system gives no thread for the network (`ulimit -u`, `ulimit -v`)", executor: self) }
     }
   }
 

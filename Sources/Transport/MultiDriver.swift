@@ -32,6 +32,11 @@ final class PollDriver: MultiDriver {
   init?() {
     guard let multi = cc_multi_init() else { return nil }
     self.multi = multi
+    // Without descriptors for it libcurl makes a handle that nobody can wake.
+    guard cc_multi_wakeup(multi) == CURLM_OK else {
+      _ = cc_multi_cleanup(multi)
+      return nil
+    }
     _ = cc_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 20_000)
     _ = cc_multi_set_long(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX)
     let handle = SendableHandle(multi)

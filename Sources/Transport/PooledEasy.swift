@@ -1,9 +1,12 @@
 import CCurl
+import Secrets
 
 /// An easy handle with its base options set, used for one transfer after another: a fresh handle would cost 26,000 instructions
 /// a request. Confined to the curl thread.
 final class PooledEasy {
   let handle: Easy
+  /// Where certificates are taken from, where the environment says so.
+  let trust: String?
   private let errorBuffer: UnsafeMutablePointer<CChar>
   /// What the last transfer left set: libcurl copies every text it is given, and most transfers of a handle go to one place.
   /// The address is kept alive by it too, for libcurl holds a pointer into it.
@@ -11,7 +14,7 @@ final class PooledEasy {
 
   private struct Target: Equatable {
     var address: HTTPAddress
-    var proxy: String
+    var proxy: ProxyServer?
     var isPost: Bool
     var connect: Int
     var isFresh: Bool
@@ -27,6 +30,7 @@ final class PooledEasy {
   init?(share: UnsafeMutableRawPointer?, driver: UnsafeMutableRawPointer, settings: TransportSettings) {
     guard let handle = cc_easy_init() else { return nil }
     self.handle = handle
+    trust = settings.caSource
     errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     set(CURLOPT_NOSIGNAL, 1)
@@ -46,7 +50,9 @@ final class PooledEasy {
       set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     }
     // With CAPATH unset libcurl caches the parsed bundle: 1 ms instead of 25 for each new TLS connection on Debian.
-    _ = cc_easy_set_text(handle, CURLOPT_CAPATH, nil)
+    _ = cc_easy_set_text(handle, CURLOPT_CAPATH, settings.caFolder)
+    // What is excepted is known to us already.
+    _ = cc_easy_set_text(handle, CURLOPT_NOPROXY, "")
     if let bundle = settings.caBundle { _ = cc_easy_set_text(handle, CURLOPT_CAINFO, bundle) }
     if let share { _ = cc_easy_set_ptr(handle, CURLOPT_SHARE, share) }
     _ = cc_easy_set_ptr(handle, CURLOPT_ERRORBUFFER, errorBuffer)
@@ -74,20 +80,20 @@ final class PooledEasy {
   }
 
   /// Points the handle at a transfer, which must live until `CurlLoop` has taken the handle back.
-  func prepare(for transfer: Transfer, proxy: Proxy, fresh: Bool) {
+  func prepare(for transfer: Transfer, fresh: Bool) {
     let context = Unmanaged.passUnretained(transfer).toOpaque()
     errorBuffer[0] = 0
     _ = cc_easy_set_slist(handle, CURLOPT_HTTPHEADER, transfer.request.headers.list)
     let connect = Int(transfer.request.deadlines.connect.map { max(1, $0.nanoseconds / 1_000_000) } ?? 0)
     let wanted = Target(
-      address: transfer.request.address, proxy: transfer.host.flatMap { proxy.address(for: $0) } ?? "",
-      isPost: transfer.body != nil, connect: connect, isFresh: fresh)
+      address: transfer.request.address, proxy: transfer.proxy, isPost: transfer.body != nil, connect: connect, isFresh: fresh)
     if last != wanted {
       // Where both are set libcurl goes by the parsed one; before 8.x it still keeps the text of the handle's first address.
-      _ = cc_easy_set_text(handle, CURLOPT_URL, wanted.address.url)
+      _ = cc_easy_set_text(handle, CURLOPT_URL, wanted.address.wire)
       _ = cc_easy_set_ptr(handle, CURLOPT_CURLU, wanted.address.parsed.map { UnsafeRawPointer($0) })
-      _ = cc_easy_set_text(handle, CURLOPT_PROXY, wanted.proxy)
-      _ = cc_easy_set_text(handle, CURLOPT_NOPROXY, proxy.except)
+      _ = cc_easy_set_text(handle, CURLOPT_PROXY, wanted.proxy?.address ?? "")
+      _ = cc_easy_set_text(handle, CURLOPT_PROXYUSERNAME, wanted.proxy?.userinfo?.name)
+      _ = cc_easy_set_text(handle, CURLOPT_PROXYPASSWORD, wanted.proxy?.userinfo.map { $0.password ?? "" })
       set(CURLOPT_CONNECTTIMEOUT_MS, wanted.connect)
       set(CURLOPT_FRESH_CONNECT, wanted.isFresh ? 1 : 0)
       set(wanted.isPost ? CURLOPT_POST : CURLOPT_HTTPGET, 1)
@@ -106,11 +112,14 @@ final class PooledEasy {
   /// Whether the transfer ran on a connection that was already there.
   var reusedConnection: Bool { cc_easy_get_long(handle, CURLINFO_NUM_CONNECTS) == 0 }
 
-  /// libcurl's own words for what went wrong.
+  /// libcurl's own words for what went wrong, without what is secret in them.
   func message(_ code: CURLcode) -> String {
     let detail = String(cString: errorBuffer)
-    return detail.isEmpty ? String(cString: cc_easy_strerror(code)) : detail
+    return Redactor.hide(detail.isEmpty ? String(cString: cc_easy_strerror(code)) : detail)
   }
+
+  /// What the proxy answered to CONNECT; 0 where it was not asked.
+  var connectStatus: Int { cc_easy_get_long(handle, CURLINFO_HTTP_CONNECTCODE) }
 
   var osError: Int { cc_easy_get_long(handle, CURLINFO_OS_ERRNO) }
 }

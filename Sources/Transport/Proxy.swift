@@ -1,3 +1,5 @@
+import Secrets
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -7,34 +9,54 @@
 /// The proxies that the environment names, read once: libcurl's own reading runs `getenv` on the loop thread for every
 /// request, a data race with any `setenv`.
 struct Proxy: Sendable {
-  var http: String?
-  var https: String?
-  var except: String?
+  private typealias Named = Result<ProxyServer, ProxyServer.Problem>
 
-  /// HTTP_PROXY in capitals is not read, since a CGI request can set it.
-  static func fromEnvironment() -> Proxy {
-    func value(_ names: String...) -> String? {
+  /// How a request gets to its server.
+  enum Route: Sendable, Equatable {
+    case direct
+    case via(ProxyServer)
+    /// There should be a proxy, and what the environment holds is none: why, without a word of it.
+    case impossible(String)
+  }
+
+  private var http: Named?
+  private var https: Named?
+  private var except: NoProxy
+
+  /// - Parameter variable: looks a variable of the environment up.
+  init(_ variable: (String) -> String?) {
+    func named(_ names: String...) -> Named? {
       for name in names {
-        if let text = getenv(name), text.pointee != 0 { return String(cString: text) }
+        guard let text = variable(name), !text.isEmpty else { continue }
+        do throws(ProxyServer.Problem) { return .success(try ProxyServer(text, variable: name)) } catch { return .failure(error) }
       }
       return nil
     }
-    let all = value("all_proxy", "ALL_PROXY")
-    return Proxy(
-      http: value("http_proxy") ?? all, https: value("https_proxy", "HTTPS_PROXY") ?? all,
-      except: value("no_proxy", "NO_PROXY"))
+    // HTTP_PROXY in capitals is not read, since a CGI request can set it.
+    let all = named("all_proxy", "ALL_PROXY")
+    http = named("http_proxy") ?? all
+    https = named("https_proxy", "HTTPS_PROXY") ?? all
+    except = NoProxy(["no_proxy", "NO_PROXY"].lazy.compactMap(variable).first { !$0.isEmpty } ?? "")
   }
 
-  /// The proxy for a URL; nil for none. Loopback is never proxied.
-  func address(for host: HostKey) -> String? {
-    host.isLoopback ? nil : host.isTLS ? https : http
+  static func fromEnvironment() -> Proxy { Proxy { name in getenv(name).map { String(cString: $0) } } }
+
+  /// Loopback is never proxied.
+  func route(to host: HostKey) -> Route {
+    guard !host.isLoopback, let named = host.isTLS ? https : http, !except.covers(host) else { return .direct }
+    switch named {
+    case .success(let server): return .via(server)
+    case .failure(let problem): return .impossible(problem.words)
+    }
   }
 }
 
 /// A server as connections know it: scheme, host and port of a URL.
 struct HostKey: Hashable, Sendable {
   var isTLS: Bool
+  /// In lower case, as the name service has it.
   var host: String
+  var port: Int
   var authority: String
   /// Whether nothing has to be looked up.
   let isAddress: Bool
@@ -56,6 +78,13 @@ struct HostKey: Hashable, Sendable {
       host = String(authority.prefix { $0 != ":" })
     }
     if host.isEmpty { return nil }
+    let behindHost = authority.hasPrefix("[") ? authority.drop { $0 != "]" } : authority[...]
+    port = behindHost.lastIndex(of: ":").flatMap { Int(behindHost[behindHost.index(after: $0)...]) } ?? (isTLS ? 443 : 80)
+    let ascii = Punycode.ascii(host: host)
+    if ascii != host {
+      authority = authority.replacing(host, with: ascii)
+      host = ascii
+    }
     isAddress = host.contains(":") || host.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
     isLoopback =
       host == "localhost" || host == "::1" || host.hasSuffix(".localhost") || (host.hasPrefix("127.") && isAddress)

@@ -19,6 +19,7 @@ public final class Transfer: @unchecked Sendable {
   /// The loop that carries it, while it does.
   var loop: CurlLoop?
   var easy: PooledEasy?
+  var proxy: ProxyServer?
   var shard = 0
   /// Where it stands in the loop's list of live transfers.
   var position = -1

@@ -10,6 +10,13 @@ extension TransportError {
   /// What libcurl's result means to us.
   init(_ code: CURLcode, _ easy: PooledEasy, _ transfer: Transfer) {
     let words = easy.message(code)
+    if let proxy = transfer.proxy {
+      let isRefused = easy.connectStatus == 407 || code == CURLE_PROXY && words.contains("rejected")
+      if isRefused {
+        self = .proxyRefused(proxy.refusal)
+        return
+      }
+    }
     switch code {
     // What answers is no HTTP server.
     case CURLE_UNSUPPORTED_PROTOCOL where words.contains("HTTP/0.9"): self = .broken(words)
@@ -22,7 +29,9 @@ extension TransportError {
     case CURLE_SSL_CONNECT_ERROR, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_PEER_FAILED_VERIFICATION,
       CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_USE_SSL_FAILED, CURLE_SSL_ENGINE_NOTFOUND,
       CURLE_SSL_SHUTDOWN_FAILED, CURLE_SSL_CRL_BADFILE, CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_INVALIDCERTSTATUS:
-      self = .tls(words)
+      self = .tls(
+        "\(words) (\(easy.trust.map { "certificates are taken from \($0)" } ?? "SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE name other certificates"))"
+      )
     default: self = .broken(words)
     }
   }

@@ -9,15 +9,17 @@ import Testing
 /// The rooms know only what `docs/architecture.md` allows them to know.
 @Suite struct ImportGraphTests {
   static let allowed: [String: Set<String>] = [
-    "JSON": [], "Patterns": [], "Chat": [], "TextWidth": [], "Threads": [], "Formats": ["JSON"], "Language": ["TextWidth"],
+    "JSON": [], "Patterns": [], "Chat": ["Secrets"], "Secrets": [], "TextWidth": [], "Threads": [], "Formats": ["JSON"],
+    "Language": ["TextWidth"],
     "Scheduling": ["Chat"],
-    "Transport": ["CCurl"],
-    "Providers": ["Transport", "Chat", "JSON"], "Interpreter": ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON"],
+    "Transport": ["CCurl", "Secrets"],
+    "Providers": ["Transport", "Chat", "JSON", "Secrets"],
+    "Interpreter": ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets"],
     "Terminal": ["TextWidth"],
     "Editor": ["CEdit", "Terminal", "TextWidth"], "Simulator": ["JSON"],
     "Shell": [
       "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Language", "Chat", "JSON",
-      "TextWidth", "CStart",
+      "TextWidth", "CStart", "Secrets",
     ],
     "promptsh": ["Shell"],
   ]

@@ -29,14 +29,18 @@ enum Program {
   }()
 
   /// - Parameters:
+  ///   - program: another than ours, which starts ours.
+  ///   - holdsInput: standard input does not end before the program.
   ///   - interruptAfter: text on standard error upon which the signals are sent.
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
-    interruptAfter: String? = nil, signals: [Int32] = [SIGINT], program: String = Program.path
+    interruptAfter: String? = nil, signals: [Int32] = [SIGINT], program: String = Program.path,
+    holdsInput: Bool = false
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread {
-        continuation.resume(with: Swift.Result { try spawn(program, arguments, input, environment, closesOutput, interruptAfter, signals) })
+        continuation.resume(
+          with: Swift.Result { try spawn(program, arguments, input, environment, closesOutput, interruptAfter, signals, holdsInput) })
       }
     }
   }
@@ -44,7 +48,7 @@ enum Program {
   private static func spawn(
     _ path: String, _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool,
     _ interruptAfter: String?,
-    _ signals: [Int32]
+    _ signals: [Int32], _ holdsInput: Bool
   ) throws -> Result {
     var (inPipe, outPipe, errorPipe): ([Int32], [Int32], [Int32]) = ([0, 0], [0, 0], [0, 0])
     // Between a pipe and its close-on-exec mark no other test may start a program: it would keep the pipe open.
@@ -103,7 +107,8 @@ enum Program {
       if count <= 0 { break }
       bytes.removeFirst(count)
     }
-    close(inPipe[1])
+    if !holdsInput { close(inPipe[1]) }
+    defer { if holdsInput { close(inPipe[1]) } }
     // A guard against a program that never ends; it is waited for below.
     let timer = Collected()
     startThread {

@@ -14,7 +14,7 @@ import Transport
 @Suite(.serialized) struct TLSTests {
   private func attempt(_ url: String, _ change: (inout Timeouts) -> Void = { _ in }) async -> Attempt {
     let registry = Registry { _ in nil }
-    registry.use(id: "s", baseURL: url, key: Secret("key"))
+    registry.use(id: "s", baseURL: url, key: Secret("key-of-the-tls-tests"))
     let transport = HTTPTransport()
     defer { transport.shutdown() }
     var request = ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "x")])

@@ -1,6 +1,7 @@
 import Chat
 import Language
 import Scheduling
+import Secrets
 import Threads
 
 /// Where a piece of the tree runs: what it can see, what holds for its calls, whose slots they take.
@@ -70,7 +71,7 @@ struct Context: Sendable {
   }
 
   func error(_ message: String, at span: Span?, help: String? = nil) -> Diagnostic {
-    Diagnostic(message, at: span, help: help).located(in: source)
+    Diagnostic(Redactor.hide(message), at: span, help: help).located(in: source)
   }
 
   /// Runs an operation that does not know where it stands.

@@ -63,6 +63,8 @@ public struct LimitChange: Sendable, Equatable {
     /// What shapes a running job's answers, set by the user: `temperature 0.2` from that row on.
     case answersOfJob(String, fromRow: Int)
     case paused(String)
+    /// No more than the machine carries, and why: `200 → 20: what fits into 64 open files`.
+    case machine(wanted: String, most: Int, String)
     /// So many clean replies while the limit was in use.
     case grew(from: Int, to: Int, replies: Int)
     case refused(from: Int, to: Int, Sign)
@@ -103,7 +105,7 @@ public struct LimitChange: Sendable, Equatable {
   public var isOfWidth: Bool {
     switch what {
     case .set(let name, _, _): name == "concurrency"
-    case .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy: true
+    case .machine, .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy: true
     default: false
     }
   }
@@ -123,6 +125,7 @@ public struct LimitChange: Sendable, Equatable {
     case .answers(let setting, let from, let to): return "\(setting) \(from) → \(to): set, for what is launched from now on"
     case .answersOfJob(let settings, let row): return "\(settings) from row \(row) on"
     case .paused(let reason): return reason
+    case .machine(let wanted, let most, let reason): return "\(wanted) \(most): \(reason)"
     case .grew(let from, let to, let replies): return "\(from) → \(to): \(replies) clean replies while the limit was in use"
     case .refused(let from, let to, let sign): return "\(from) → \(to): \(sign.text(name))"
     case .held(let wait, let isEarly, let isStill, let sign):

@@ -168,6 +168,18 @@ public final class Limiter: Sendable {
     change { $0.setPaused(paused, job.id, reason: reason, now: $1) }
   }
 
+  /// What the machine carries at once, whatever is set.
+  ///
+  /// - Parameter reason: for the history.
+  public func setMostStreams(_ most: Int, reason: String) {
+    change { $0.setMostStreams(max(1, most), reason: reason, now: $1) }
+  }
+
+  /// Fewer of them, where the machine turned out to carry less.
+  public func lowerStreams(to most: Int, reason: String) {
+    change { state, now in if most < state.mostStreams { state.setMostStreams(max(1, most), reason: reason, now: now) } }
+  }
+
   // MARK: asked by those who watch
 
   var now: Duration { time.now }

@@ -98,7 +98,30 @@ struct LimiterState: Sendable {
     budget.limit = limits.tokenBudget
   }
 
-  private var width: Int { if case .fixed(let width) = limits.width { width } else { .max } }
+  /// What the machine carries, where that is known to be little: files that it lets us open.
+  private(set) var mostStreams = Int.max
+
+  private var width: Int { if case .fixed(let width) = limits.width { min(width, mostStreams) } else { mostStreams } }
+
+  /// - Parameter reason: for the history, which tells of it where it is less than what is wanted.
+  mutating func setMostStreams(_ most: Int, reason: String, now: Duration) {
+    if most == mostStreams { return }
+    mostStreams = most
+    machine = reason
+    noteMachine(now)
+  }
+
+  private var machine = ""
+
+  private mutating func noteMachine(_ now: Duration) {
+    switch limits.width {
+    case .fixed(let wanted) where wanted > mostStreams:
+      history.note(LimitChange(at: now, .session, .machine(wanted: "\(wanted) →", most: mostStreams, machine)))
+    case .adaptive(let range) where range.upperBound > mostStreams:
+      history.note(LimitChange(at: now, .session, .machine(wanted: "\(limits.width.words), at most", most: mostStreams, machine)))
+    default: break
+    }
+  }
 
   // MARK: asking
 
@@ -285,6 +308,7 @@ struct LimiterState: Sendable {
       let place = ModelName(name).map(LimitChange.Place.model) ?? .provider(name)
       noteRates(old.places[name] ?? .none, new.places[name] ?? .none, place, now)
     }
+    if old.width != new.width { noteMachine(now) }
   }
 
   private mutating func note(_ name: String, _ from: String, _ to: String, _ place: LimitChange.Place, _ now: Duration) {
@@ -336,7 +360,7 @@ struct LimiterState: Sendable {
       let all = ofProviders.values.reduce(0) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 }
       limit = if case .adaptive = limits.width { min(width, all) } else { min(limit, all) }
     }
-    return min(limit, queue?.floor.own.concurrency ?? .max)
+    return min(limit, mostStreams, queue?.floor.own.concurrency ?? .max)
   }
 
   /// The lanes before which a job's calls wait, and why.

@@ -1,6 +1,7 @@
 import Editor
 import Interpreter
 import Scheduling
+import Secrets
 import Terminal
 import Threads
 
@@ -150,7 +151,7 @@ final class Console: Output {
   // MARK: messages
 
   func note(_ text: String) {
-    let clean = ControlGuard.clean(text)
+    let clean = ControlGuard.clean(Redactor.hide(text))
     if passAbove(clean + "\n", wraps: true) { return }
     let columns = columns
     state.withLock { $0.note(clean, columns) }
@@ -163,7 +164,7 @@ final class Console: Output {
 
   /// What the background has to say: behind the reply that has the foreground.
   func noteBehind(_ text: String) {
-    let clean = ControlGuard.clean(text)
+    let clean = ControlGuard.clean(Redactor.hide(text))
     if !state.withLock({ $0.hold(clean, isNote: true) }) { note(text) }
   }
 

@@ -68,7 +68,7 @@ final class Backend: ModelClient, ModelDirectory {
     if found.isElsewhere, let other = given.withVersion {
       let versioned = await go(provider, other, key)
       // A server that wants a key there, or lists models, is what was meant.
-      if versioned.isElsewhere { registry.use(id: provider, baseURL: given.description, key: key) } else { found = versioned }
+      if versioned.isElsewhere { registry.use(id: provider, at: given, key: key) } else { found = versioned }
     }
     if isPlainRemote(url: found.address) {
       found.warning = "\(found.address) is not encrypted: prompts\(key == nil ? "" : " and the key") travel readable"
@@ -77,7 +77,7 @@ final class Backend: ModelClient, ModelDirectory {
   }
 
   private func go(_ provider: String, _ url: BaseURL, _ key: Secret?) async -> ServerInUse {
-    registry.use(id: provider, baseURL: url.description, key: key)
+    registry.use(id: provider, at: url, key: key)
     return ServerInUse(address: url.description, models: await client.models(of: provider))
   }
 

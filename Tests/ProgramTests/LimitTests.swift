@@ -1,0 +1,82 @@
+import TestSupport
+import Testing
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A machine that gives little, and what does not end by itself.
+@Suite struct LimitTests {
+  private func shell(_ text: String, interruptAfter: String? = nil) async throws -> Program.Result {
+    try await Program.run(["-c", text, Program.path], interruptAfter: interruptAfter, program: "/bin/sh")
+  }
+
+  @Test func fewOpenFilesLowerTheWidth() async throws {
+    let script = """
+      set concurrency 200
+      let m = map 1..301 "x {it}" --model sim/fast --retries 0
+      print len(m | where not it.failed)
+      why
+      """
+    let result = try await shell("ulimit -n 64; exec \"$0\" -e '\(script)'")
+    #expect(result.output.hasPrefix("301\n"), "\(result.output) \(result.errors)")
+    #expect(result.output.contains("200 → ") && result.output.contains(": what fits into 64 open files (`ulimit -n`)"))
+  }
+
+  @Test func hardlyAnyOpenFilesAreSaid() async throws {
+    let result = try await shell("ulimit -n 10; exec \"$0\" -e 'map 1..3 \"x\" --model sim/fast --retries 0'")
+    #expect(result.status == 3)
+    #expect((result.output + result.errors).contains("ulimit -n"), "\(result)")
+  }
+
+  #if os(Linux)
+    /// As somebody else than root, whom the limit does not hold.
+    @Test(.enabled(if: geteuid() == 0 && access("/usr/bin/setpriv", X_OK) == 0))
+    func noThreadsAreSaid() async throws {
+      let result = try await Program.run(
+        ["--reuid=65534", "--clear-groups", "/bin/bash", "-c", "ulimit -u 3; exec \"$0\" -e 'print 3'", Program.path],
+        program: "/usr/bin/setpriv")
+      #expect(result.status == 1 && result.output == "")
+      #expect(result.errors.hasPrefix("error: the system gives no threads") && result.errors.split(separator: "\n").count == 1)
+    }
+
+    /// In a namespace of its own, whose /proc is empty.
+    @Test(.enabled(if: geteuid() == 0 && LimitTests.mayUnshare))
+    func argumentsAreThereWithoutProc() async throws {
+      let result = try await Program.run(
+        ["-m", "/bin/sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" -e 'print 3'", Program.path], program: "/usr/bin/unshare")
+      #expect(result.output == "3\n" && result.status == 0, "\(result.errors)")
+    }
+
+    static let mayUnshare = system("unshare -m mount -t tmpfs none /mnt >/dev/null 2>&1") == 0
+  #endif
+
+  @Test(arguments: ["load \"pipe\" --format txt", "save [1] \"pipe\" --format txt", "import \"pipe\""])
+  func aPipeThatNobodyUsesIsInterrupted(_ command: String) async throws {
+    let folder = try Scratch()
+    mkfifo(folder.path + "/pipe", 0o600)
+    let script = command.replacing("\"pipe\"", with: "\"\(folder.path)/pipe\"")
+    let result = try await Program.run(["-e", "log \"begins\"\n\(script)"], interruptAfter: "begins")
+    #expect(result.status == 130, "\(result.errors)")
+  }
+
+  @Test func aPipeIsWrittenWhenSomebodyReads() async throws {
+    let folder = try Scratch()
+    mkfifo(folder.path + "/pipe", 0o600)
+    let result = try await shell("cat '\(folder.path)/pipe' & \"$0\" -e 'save [\"a\", \"b\"] \"\(folder.path)/pipe\" --format txt'; wait")
+    #expect(result.output == "a\nb\n" && result.status == 0, "\(result.errors)")
+  }
+
+  @Test(arguments: [
+    "for i in 1..1000000000 { let x = i }", "print len(1..100000000 | sort it)", "def f(n) { if n > 0 {\nf(n - 1)\nf(n - 1)\n} }\nf(60)",
+    "!sleep 600", "load - --format txt",
+  ])
+  func computationsAreInterrupted(_ script: String) async throws {
+    // Each would take far longer than a test may, or never end.
+    let result = try await Program.run(["-e", "log \"begins\"\n\(script)"], interruptAfter: "begins", holdsInput: true)
+    #expect(result.status == 130, "\(result.errors)")
+  }
+}
