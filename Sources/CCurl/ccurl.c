@@ -81,9 +81,15 @@ static void load(void) {
   // The names under which Debian (both ABI names) and macOS keep it.
   static const char *const names[] = {"libcurl.so.4", "/usr/lib/libcurl.4.dylib", "libcurl.4.dylib", "libcurl-gnutls.so.4"};
   void *library = NULL;
-  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  // Why, where one is there and is none (another machine's, half a file).
+  char why[256] = "";
+  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) {
+    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    const char *error = library ? NULL : dlerror();
+    if (error && !why[0] && !strstr(error, "No such file")) snprintf(why, sizeof why, ": %s", error);
+  }
   if (!library) {
-    snprintf(problem, sizeof problem, "libcurl cannot be loaded (Debian: apt-get install libcurl4)");
+    snprintf(problem, sizeof problem, "libcurl cannot be loaded%s (Debian: apt-get install libcurl4)", why);
     return;
   }
   for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {

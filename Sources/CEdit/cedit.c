@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -41,15 +42,21 @@ static const struct {
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static char problem[256];
+static char problem[512];
 
 static void load(void) {
   // The names under which Debian, other Linux systems and macOS keep it.
   static const char *const names[] = {"libedit.so.2", "libedit.so.0", "/usr/lib/libedit.3.dylib", "libedit.3.dylib"};
   void *library = NULL;
-  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+  // Why, where one is there and is none (another machine's, half a file).
+  char why[256] = "";
+  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) {
+    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    const char *error = library ? NULL : dlerror();
+    if (error && !why[0] && !strstr(error, "No such file")) snprintf(why, sizeof why, ": %s", error);
+  }
   if (!library) {
-    snprintf(problem, sizeof problem, "libedit cannot be loaded (Debian: apt-get install libedit2)");
+    snprintf(problem, sizeof problem, "libedit cannot be loaded%s (Debian: apt-get install libedit2)", why);
     return;
   }
   for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
@@ -71,18 +78,25 @@ static int private_terminal(void) {
   int master = posix_openpt(O_RDWR | O_NOCTTY);
   if (master < 0) return -1;
   fcntl(master, F_SETFD, FD_CLOEXEC);
-  if (grantpt(master) != 0 || unlockpt(master) != 0) return -1;
+  if (grantpt(master) != 0 || unlockpt(master) != 0) {
+    close(master);
+    return -1;
+  }
   const char *name = ptsname(master);
   int slave = name ? open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+  if (slave < 0) close(master);
   struct winsize size = {.ws_row = 400, .ws_col = 1000};
   if (slave >= 0) ioctl(slave, TIOCSWINSZ, &size);
   return slave;
 }
 
-EditLine *ce_create(const char *program, void *context, ce_reader reader) {
-  if (ce_load()) return NULL;
+EditLine *ce_create(const char *program, void *context, ce_reader reader, const char **why) {
+  *why = ce_load();
+  if (*why) return NULL;
+  *why = "there is no pseudo-terminal to edit on (/dev/ptmx, /dev/pts)";
   int terminal = private_terminal();
   if (terminal < 0) return NULL;
+  *why = "libedit cannot begin";
   FILE *in = fdopen(terminal, "r+");
   FILE *nowhere = fopen("/dev/null", "r+");
   if (!in || !nowhere) return NULL;
@@ -139,6 +153,11 @@ void ce_source(EditLine *editor) {
   struct stat status;
   if (length < 0 || (size_t)length >= sizeof path || stat(path, &status) != 0) return;
   if (S_ISREG(status.st_mode) && status.st_size < (1 << 20)) edit.source(editor, path);
+}
+
+int ce_is_editing(EditLine *editor) {
+  int is_on = 1;
+  return edit.wget(editor, EL_EDITMODE, &is_on) != 0 || is_on;
 }
 
 const wchar_t *ce_read(EditLine *editor, int *count) { return edit.wgets(editor, count); }

@@ -33,14 +33,19 @@ final class EditorThread {
     self.editor = editor
   }
 
-  func run() {
+  /// Whether lines can be edited.
+  func prepare() -> LineEditor.Opening {
+    var problem: UnsafePointer<CChar>?
     libedit = ce_create(
       "promptsh", Unmanaged.passUnretained(self).toOpaque(),
-      { editor, key in EditorThread.of(editor)?.readKey(key) ?? 0 })
-    if let libedit {
-      bindKeys(libedit)
-      isVi = ce_is_vi(libedit) != 0
-    }
+      { editor, key in EditorThread.of(editor)?.readKey(key) ?? 0 }, &problem)
+    guard let libedit else { return .plain(problem: problem.map { String(cString: $0) }) }
+    bindKeys(libedit)
+    isVi = ce_is_vi(libedit) != 0
+    return ce_is_editing(libedit) == 0 ? .plain(problem: nil) : .editor(editor)
+  }
+
+  func run() {
     while true {
       guard let request = editor.takeRequest() else {
         waitForWake()
@@ -71,6 +76,8 @@ final class EditorThread {
   private func edit(_ initial: String, _ cursor: Int?) -> Edited {
     guard let libedit, !inputEnded, waitForTerminal() else { return .gone }
     mode.enter(pastes: true)
+    // An interruption is of the line that stands there, none of the next.
+    _ = editor.takeInterrupt()
     keys.append(PendingInput.take())
     (outcome, pasted, menu, search, walk) = (nil, "", nil, nil, nil)
     styled = ("", -1, nil, "")
@@ -214,6 +221,7 @@ final class EditorThread {
       if isWoken {
         heed(editor.wake.clear())
         if editor.takeNewChoices() { renewMenu() }
+        if editor.takeInterrupt() { keys.append([3]) }
       }
       if hasKey {
         var bytes = [UInt8](repeating: 0, count: 65_536)

@@ -65,6 +65,7 @@ public final class LineEditor: Sendable {
     var above = ""
     var isReading = false
     var hasNewChoices = false
+    var isInterrupted = false
   }
 
   private let inbox = Mutex(Inbox())
@@ -72,20 +73,36 @@ public final class LineEditor: Sendable {
   let history: History
   let delegate: EditorDelegate
 
-  /// Nil where standard input is no terminal that can be edited on.
-  /// Why nothing can be edited: libedit is missing, or is none. Nil where it is there. Loads it.
-  public static var problem: String? { ce_load().map { String(cString: $0) } }
+  /// What came of an attempt to edit on the terminal.
+  public enum Opening: Sendable {
+    case editor(LineEditor)
+    /// Lines are read as they come (`PlainLines`): why, where that is nobody's wish.
+    case plain(problem: String?)
+  }
 
-  public init?(history: History, delegate: EditorDelegate) {
-    guard isatty(0) == 1, isatty(1) == 1 else { return nil }
+  /// Begins to edit on standard input, if that can be: it is a terminal that can be drawn on, libedit is there, and the user did not
+  /// turn it off (`edit off` in ~/.editrc).
+  public static func open(history: History, delegate: EditorDelegate) async -> Opening {
+    guard isatty(0) == 1, isatty(1) == 1 else { return .plain(problem: nil) }
     let term = getenv("TERM").map { String(cString: $0) } ?? ""
-    guard !term.isEmpty, term != "dumb", ce_load() == nil, let wake = WakePipe() else { return nil }
-    self.wake = wake
-    self.history = history
-    self.delegate = delegate
+    if term.isEmpty || term == "dumb" { return .plain(problem: nil) }
+    guard let wake = WakePipe() else { return .plain(problem: "the system gives no pipe (`ulimit -n`)") }
+    let editor = LineEditor(wake, history, delegate)
     setlocale(LC_CTYPE, "C.UTF-8")
-    wake.receiveSignals()
-    startThread { [self] in EditorThread(self).run() }
+    return await withCheckedContinuation { continuation in
+      let isStarted = startThread {
+        let thread = EditorThread(editor)
+        let opening = thread.prepare()
+        if case .editor = opening { wake.receiveSignals() }
+        continuation.resume(returning: opening)
+        if case .editor = opening { thread.run() }
+      }
+      if !isStarted { continuation.resume(returning: .plain(problem: "the system gives no thread (`ulimit -u`)")) }
+    }
+  }
+
+  private init(_ wake: WakePipe, _ history: History, _ delegate: EditorDelegate) {
+    (self.wake, self.history, self.delegate) = (wake, history, delegate)
   }
 
   /// Edits one statement, over as many lines as it takes.
@@ -117,7 +134,20 @@ public final class LineEditor: Sendable {
     wake.wake()
   }
 
+  /// As if ^C had been typed.
+  public func interrupt() {
+    inbox.withLock { $0.isInterrupted = true }
+    wake.wake()
+  }
+
   // MARK: for the thread
+
+  func takeInterrupt() -> Bool {
+    inbox.withLock { inbox in
+      defer { inbox.isInterrupted = false }
+      return inbox.isInterrupted
+    }
+  }
 
   func takeRequest() -> Request? {
     inbox.withLock { inbox in

@@ -6,6 +6,21 @@ import Terminal
   import Darwin
 #endif
 
+/// Whether a write of a few bytes is over at once. For signal handlers too.
+func takesOutput(_ descriptor: Int32) -> Bool {
+  #if canImport(Glibc)
+    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return poll(&waiting, 1, 0) > 0
+  #else
+    // macOS's poll takes a terminal for invalid.
+    guard descriptor >= 0, descriptor < 1024 else { return false }
+    var set = fd_set()
+    withUnsafeMutableBytes(of: &set) { $0[Int(descriptor) / 8] |= 1 << UInt8(descriptor % 8) }
+    var timeout = timeval(tv_sec: 0, tv_usec: 0)
+    return select(descriptor + 1, nil, &set, nil, &timeout) > 0
+  #endif
+}
+
 /// What stands on the terminal below what scrolls: the block being edited. Every change is one write.
 struct Screen {
   private var block = LiveBlock()
@@ -64,7 +79,9 @@ struct Screen {
     }
   }
 
-  static func control(_ control: Drawing.Control) {
+  /// Tells the terminal something that shows nothing, if it takes anything now: one whose reader has stopped is not waited for.
+  static func tell(_ control: Drawing.Control) {
+    guard isatty(1) == 1, takesOutput(1) else { return }
     var out = Drawing()
     out.control(control)
     write(out)

@@ -8,7 +8,12 @@ import Threads
 
 /// Whether the terminal on standard input is ours: of a program in the background it is the shell's, or another program's, whose mode
 /// must not be changed.
-public var ownsTerminal: Bool { tcgetpgrp(0) == getpgrp() }
+///
+/// A terminal that controls no session of ours (a container without job control) has nobody else either.
+public var ownsTerminal: Bool {
+  let group = tcgetpgrp(0)
+  return group == getpgrp() || group < 0 && errno == ENOTTY
+}
 
 /// The mode of the terminal on standard input: every key at once, none of them shown or obeyed by the system. What is written goes
 /// out as before. Nothing is changed while the terminal is another's.
@@ -28,7 +33,7 @@ final class TerminalMode: Sendable {
       saved = mode
       TerminalRescue.arm(mode)
       TerminalMode.setRaw(mode)
-      if pastes, isatty(1) == 1 { Screen.control(.markPastes(true)) }
+      if pastes { Screen.tell(.markPastes(true)) }
       return true
     }
   }
@@ -44,7 +49,7 @@ final class TerminalMode: Sendable {
         return
       }
       TerminalMode.setRaw(mode)
-      if pastes, isatty(1) == 1 { Screen.control(.markPastes(true)) }
+      if pastes { Screen.tell(.markPastes(true)) }
     }
   }
 
@@ -52,19 +57,21 @@ final class TerminalMode: Sendable {
     saved.withLock { saved in
       guard var mode = saved else { return }
       if ownsTerminal {
-        if pastes, isatty(1) == 1 { Screen.control(.markPastes(false)) }
-        tcsetattr(0, TCSADRAIN, &mode)
+        if pastes { Screen.tell(.markPastes(false)) }
+        tcsetattr(0, TCSANOW, &mode)
       }
       TerminalRescue.disarm()
       saved = nil
     }
   }
 
+  /// At once (TCSANOW): what is on its way out is not changed by it, and of a terminal whose reader has stopped nothing may be waited
+  /// for here.
   private static func setRaw(_ mode: termios) {
     var raw = mode
     raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
     raw.c_iflag &= ~tcflag_t(ICRNL | IXON)
-    tcsetattr(0, TCSADRAIN, &raw)
+    tcsetattr(0, TCSANOW, &raw)
   }
 }
 

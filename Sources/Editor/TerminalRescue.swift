@@ -53,6 +53,8 @@ enum TerminalRescue {
     isArmed = false
     guard ownsTerminal else { return }
     tcsetattr(0, TCSANOW, saved)
+    // Whoever should read the terminal may have stopped, and the program ends all the same.
+    guard takesOutput(1) else { return }
     let off: StaticString = "\u{1B}[?2004l\u{1B}[?25h\r\n"
     _ = write(1, off.utf8Start, off.utf8CodeUnitCount)
   }

@@ -6,18 +6,19 @@ final class ModelCatalog: Sendable {
   private struct State {
     var names: [String: [String]] = [:]
     var asked: Set<String> = []
+    /// Called when more is known than before.
+    var arrived: (@Sendable () -> Void)?
   }
 
   private let state = Mutex(State())
   private let directory: any ModelDirectory
-  private let arrived = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(_ directory: any ModelDirectory) {
     self.directory = directory
   }
 
   /// Called when more is known than before.
-  func onArrival(_ body: @escaping @Sendable () -> Void) { arrived.withLock { $0 = body } }
+  func onArrival(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.arrived = body } }
 
   /// What is known now; what is not is asked for, and there the next time.
   func names(of provider: String) -> [String] {
@@ -26,8 +27,11 @@ final class ModelCatalog: Sendable {
       Task {
         switch await directory.models(of: provider) {
         case .success(let names):
-          state.withLock { $0.names[provider] = names }
-          arrived.withLock { $0 }?()
+          let arrived = state.withLock { state in
+            state.names[provider] = names
+            return state.arrived
+          }
+          arrived?()
         // A server that is not there yet is asked again.
         case .failure: state.withLock { _ = $0.asked.remove(provider) }
         }

@@ -39,22 +39,25 @@ final class Prompt: Sendable {
     shell.signals.onTerminate { [self] number in shell.terminate(number, nil) }
     greet()
     let (ahead, console, session) = (ahead, shell.console, shell.session)
-    console.typed.withLock { typed in
-      typed = { ahead.rows(prompt: Prompt.text(session), columns: $0, rows: $1) { console.dim($0) } }
+    console.hook { hooks in
+      hooks.typed = { ahead.rows(prompt: Prompt.text(session), columns: $0, rows: $1) { console.dim($0) } }
     }
     let catalog = ModelCatalog(session.world.directory)
-    let editor = LineEditor(history: history, delegate: delegate(catalog))
+    let entries = await Entries.open(history, delegate(catalog), console)
     await runInitFile()
-    guard let editor else {
-      if let problem = LineEditor.problem { shell.console.note("\(problem): lines are read as they come") }
-      return await runPlain()
+    switch entries {
+    case .editor(let editor):
+      catalog.onArrival { [weak editor] in editor?.renewChoices() }
+      console.hook { $0.above = { editor.printAbove($0) } }
+    case .plain: break
+    case .none(let problem):
+      console.note("error: \(problem)")
+      return await finish(ShellSession.ExitStatus.scriptFailed)
     }
-    catalog.onArrival { [weak editor] in editor?.renewChoices() }
-    shell.console.setAbove { editor.printAbove($0) }
     var number = 1
     var warned = false
     while !shell.isTerminating {
-      switch await next(editor) {
+      switch await next(entries) {
       case .abandoned: continue
       case .gone:
         // The signal for it may not have come yet, or never come.
@@ -86,7 +89,7 @@ final class Prompt: Sendable {
   }
 
   /// The next entry: one that was typed ahead, or else one that is edited.
-  private func next(_ editor: LineEditor) async -> Edited {
+  private func next(_ entries: Entries) async -> Edited {
     if let entry = ahead.takeEntry() {
       shell.console.note(Prompt.text(shell.session) + entry)
       history.add(entry)
@@ -95,7 +98,9 @@ final class Prompt: Sendable {
     await shell.console.settle()
     let typed = ahead.takeLine()
     let draft = shell.session.takeDraft() ?? ""
-    return await editor.read(continuation: "...> ", initial: typed.text + draft, cursor: draft.isEmpty ? typed.cursor : nil)
+    // As a key, ^C is the editor's; as a signal (`kill -INT`) it means the same.
+    shell.signals.onInterrupt { entries.interrupt() }
+    return await entries.read(continuation: "...> ", initial: typed.text + draft, cursor: draft.isEmpty ? typed.cursor : nil)
   }
 
   private func delegate(_ catalog: ModelCatalog) -> EditorDelegate {
@@ -171,22 +176,6 @@ final class Prompt: Sendable {
     case .failure(let misuse):
       shell.console.note("error: \(misuse.description)")
       return shell.finished(ShellSession.ExitStatus.misused)
-    }
-  }
-
-  /// A terminal that cannot be edited on: plain lines, nothing redrawn.
-  private func runPlain() async -> Int32 {
-    var number = 1
-    var text = ""
-    while true {
-      do throws(OutputProblem) { try shell.console.prompt(text.isEmpty ? "psh> " : "...> ") } catch { return await finish(1) }
-      guard let line = readLine(strippingNewline: true) else { return await finish(nil) }
-      text += text.isEmpty ? line : "\n" + line
-      if Parser.parse(Source(name: "", text: text), vocabulary: Prompt.vocabulary(shell.session)).isIncomplete { continue }
-      defer { text = "" }
-      if text.allSatisfy(\.isWhitespace) { continue }
-      if let request = await run(text, number) { return await finish(request.status) }
-      number += 1
     }
   }
 }

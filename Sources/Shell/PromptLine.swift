@@ -15,6 +15,8 @@ extension Prompt {
   private enum Event: Sendable {
     case done(Result<Void, any Error>)
     case toBackground
+    /// It was interrupted and does not end.
+    case leftBehind
   }
 
   /// What stands for the lines that run beside another.
@@ -34,13 +36,25 @@ extension Prompt {
   private func run(_ program: Program, _ number: Int) async -> ExitRequest? {
     let events = AsyncStream<Event>.makeStream()
     let line = Work()
-    let interrupt = shell.interrupter { line.cancel() }
+    let over = Bell()
+    let isAsked = Atomic(false)
+    let isStuck = Atomic(false)
+    let interrupt = shell.interrupter { [self] in
+      if isStuck.load(ordering: .relaxed) { shell.leaveNow() }
+      line.cancel()
+      if isAsked.exchange(true, ordering: .relaxed) { return }
+      endSoon(over) {
+        events.continuation.yield(.leftBehind)
+      } stuck: {
+        isStuck.store(true, ordering: .relaxed)
+      }
+    }
     let steering = Steering(shell, ahead: ahead, finished: { [self] in typed($0) }, onInterrupt: interrupt) {
       events.continuation.yield(.toBackground)
     }
     shell.signals.onInterrupt(interrupt)
     shell.signals.onTerminate { [self] in shell.terminate($0, line) }
-    shell.console.onKey.withLock { $0 = { steering.key($0) } }
+    shell.console.hook { $0.onKey = { steering.key($0) } }
     shell.console.beginLine(number)
     // Only now: whatever the line does first must find its keys and signals in place.
     let running = Console.$line.withValue(number) { line.start { [shell] in await shell.session.runLine(program) } }
@@ -55,14 +69,33 @@ extension Prompt {
         // A line that goes on without us may still fail.
         Task { _ = report(await running.value) }
         break loop
+      case .leftBehind:
+        shell.console.note("what was interrupted does not end yet: it is left behind, and the prompt goes on")
+        Task { _ = report(await running.value) }
+        break loop
       case .done(let result):
         request = report(result)
         break loop
       }
     }
+    over.ring()
     shell.signals.onInterrupt(nil)
     await shell.console.endLine()
     return request
+  }
+
+  /// What was cancelled ends by itself, and at once. Where something does not, the prompt goes on without it; and where that cannot be,
+  /// for what does not end has all the threads, the next ^C leaves the program.
+  private func endSoon(_ over: Bell, leave: @escaping @Sendable () -> Void, stuck: @escaping @Sendable () -> Void) {
+    let limit = shell.forcedEnd
+    startThread { [console = shell.console] in
+      // Another program that has the terminal keeps it until it ends.
+      repeat { if over.wait(milliseconds: limit) { return } } while console.isLent
+      leave()
+      if over.wait(milliseconds: 1000) { return }
+      stuck()
+      console.note("nothing here obeys ^C; once more leaves promptsh")
+    }
   }
 
   private func report(_ result: Result<Void, any Error>) -> ExitRequest? {

@@ -33,7 +33,7 @@ extension ShellSession {
     signals.onTerminate { [self] number in terminate(number, work) }
     // A script that runs on a terminal is steered by keys too; ^Z is the shell's that started it.
     let steering = Steering(self, onInterrupt: interrupted) { [self] in console.keys.withLock { $0 }?.suspend() }
-    console.onKey.withLock { $0 = { steering.key($0) } }
+    console.hook { $0.onKey = { steering.key($0) } }
     let result = await work.start { [session] in await session.run(source) }.value
     over.ring()
     signals.onInterrupt(nil)
@@ -43,13 +43,18 @@ extension ShellSession {
   /// What was cancelled ends by itself, and at once. Where something does not, the program ends without it: a ^C is never in vain.
   private func endSoon(_ over: Bell) {
     guard !isEnding.exchange(true, ordering: .relaxed) else { return }
-    // Answers under way are brought into their file; nothing else takes time.
-    let limit = console.foregroundJob == nil ? 1000 : 2000
-    startThread {
-      if over.wait(milliseconds: limit) { return }
-      rescueTerminal()
-      exitNow(ExitStatus.interrupted)
-    }
+    let limit = forcedEnd
+    startThread { [self] in if !over.wait(milliseconds: limit) { leaveNow() } }
+  }
+
+  /// How long what was interrupted may take to end, in milliseconds: answers under way are brought into their file, nothing else takes
+  /// time.
+  var forcedEnd: Int { console.foregroundJob == nil ? 1000 : 2000 }
+
+  /// Leaves the program on ^C, whatever else still runs in it.
+  func leaveNow() -> Never {
+    rescueTerminal()
+    exitNow(ExitStatus.interrupted)
   }
 
   /// The orderly end on a signal: every stream is closed, what finished is kept (files that are being written, here and in the
@@ -108,9 +113,15 @@ extension ShellSession {
     return { [self] in interrupt(count.add(1, ordering: .relaxed).newValue, cancel: cancel) }
   }
 
+  /// Whether it would be a loss to end a job at once: it has sent several prompts.
+  private func hasAnswers(_ job: Job) -> Bool {
+    let progress = job.progress
+    return (progress.total ?? 2) != 1 && progress.done + progress.inFlight + progress.waiting > 0
+  }
+
   /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too.
   func interrupt(_ count: Int, cancel: () -> Void) {
-    if count == 1, let job = console.foregroundJob, (job.progress.total ?? 2) != 1 {
+    if count == 1, let job = console.foregroundJob, hasAnswers(job) {
       job.stopLaunching()
       let progress = job.progress
       let rest = progress.total.map { $0 - progress.succeeded - progress.skipped - progress.inFlight - progress.waiting } ?? 0
@@ -138,15 +149,17 @@ extension ShellSession {
     return session.unansweredPrompts > 0 || session.hasKeptBeside ? ExitStatus.promptsFailed : ExitStatus.fine
   }
 
-  /// Waits for whoever reads what was written; ^C ends that too.
+  /// Waits for whoever reads what was written; ^C ends that too. After a ^C a reader who has stopped is not waited for.
   func finished(_ status: Int32) -> Int32 {
     signals.onInterrupt { exitNow(ExitStatus.interrupted) }
+    let start = ContinuousClock.now
+    func hasWaited() -> Bool { status == ExitStatus.interrupted && start.duration(to: .now) > .milliseconds(300) }
     do throws(OutputProblem) {
-      try console.flush { false }
+      try console.flush { hasWaited() }
       return status
     } catch {
       console.note("error: \(error.description)")
-      try? console.flush { false }
+      try? console.flush { hasWaited() }
       return ExitStatus.scriptFailed
     }
   }

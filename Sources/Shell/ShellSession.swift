@@ -51,7 +51,10 @@ public final class ShellSession: Sendable {
       system: HostSystem(console: console, history: history),
       tails: tails, executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
-    console.setColour { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
+    console.hook { [session] hooks in
+      hooks.hasColour = { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
+    }
+    signals.terminalIsOthers { [console] in console.isLent }
     if options.model == nil, initial.model == Backend.unnamed, HostSystem.variable("PROMPTSH_MODEL") == nil {
       backend.onUnasked { [session, console] in
         // The prompt's greeting says it already.

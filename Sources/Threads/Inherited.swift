@@ -45,6 +45,31 @@ public enum Inherited {
   }
 }
 
+/// The same, for a handler that wants to know whether a process sent the signal (`kill`) or a key of the terminal did.
+@discardableResult
+public func handleSignal(
+  _ number: Int32, sender handler: @escaping @convention(c) (Int32, UnsafeMutablePointer<siginfo_t>?, UnsafeMutableRawPointer?) -> Void
+) -> Bool {
+  guard !Inherited.ignoredSignals.contains(number) else { return false }
+  var action = sigaction()
+  action.sa_flags = SA_SIGINFO | SA_RESTART
+  #if canImport(Glibc)
+    action.__sigaction_handler.sa_sigaction = handler
+  #else
+    action.__sigaction_u.__sa_sigaction = handler
+  #endif
+  return sigaction(number, &action, nil) == 0
+}
+
+/// Whether a process sent a signal. False for the terminal's keys; macOS does not tell.
+public func isSent(_ information: UnsafeMutablePointer<siginfo_t>?) -> Bool {
+  #if canImport(Glibc)
+    return (information?.pointee.si_code ?? 0) <= 0
+  #else
+    return information?.pointee.si_code == SI_USER
+  #endif
+}
+
 /// Handles a signal from now on. False, and nothing is changed, where it was ignored when the program started.
 ///
 /// - Parameter handler: runs in the middle of anything; it may do only what POSIX calls async-signal-safe.

@@ -40,3 +40,12 @@ public func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   if failed != 0 { Unmanaged<Entry>.fromOpaque(entry).release() }
   return failed == 0
 }
+
+/// Runs what blocks on a thread of its own, so that none of those that tasks run on waits.
+///
+/// - Returns: nil where the system gives no thread: it did not run.
+public func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result? {
+  await withCheckedContinuation { continuation in
+    if !startThread({ continuation.resume(returning: body()) }) { continuation.resume(returning: nil) }
+  }
+}

@@ -63,6 +63,57 @@ import Threads
     #expect(result.status == 130, "\(result.errors)")
   }
 
+  /// Whoever reads standard output may stop: what else runs goes on, for nobody who waits for him has a thread of the tasks'.
+  @Test func aReaderOfStandardOutputThatStops() async throws {
+    let folder = try Scratch()
+    let script = """
+      def loud(n) { for i in 1..20000 { print "a line that nobody reads, number {i}" }
+      return n }
+      let a = loud(1) &
+      let b = loud(2) &
+      let c = loud(3) &
+      map 1..300 "x {it}" --model sim/fast | save "\(folder.path)/kept.jsonl"
+      log "saved"
+      gather
+      """
+    mkfifo(folder.path + "/out", 0o600)
+    let result = try await shell(
+      "exec 3<>'\(folder.path)/out'; exec \"$0\" -e '\(script)' >'\(folder.path)/out'", interruptAfter: "saved\n")
+    #expect(result.status == 130, "\(result.errors)")
+    #expect(folder.lines("kept.jsonl").count == 300)
+  }
+
+  /// The same for a file that is a pipe: ^C ends it, and what the reader took is whole.
+  @Test(arguments: ["save \"PIPE\" --format txt", "save - --format txt"]) func aPipeWhoseReaderStops(_ save: String) async throws {
+    let folder = try Scratch()
+    mkfifo(folder.path + "/out", 0o600)
+    let script = "log \"begins\"\n1..1000000 | where it > 0 | \(save)"
+      .replacing("PIPE", with: folder.path + "/out")
+    let result = try await shell("exec 3<>'\(folder.path)/out'; exec \"$0\" -e '\(script)' >'\(folder.path)/out'", interruptAfter: "begins")
+    #expect(result.status == 130, "\(result.errors)")
+  }
+
+  /// A script may be a pipe that nobody has opened yet.
+  @Test func aScriptThatIsAPipe() async throws {
+    let folder = try Scratch()
+    mkfifo(folder.path + "/script", 0o600)
+    let result = try await shell("\"$0\" '\(folder.path)/script' & sleep 0.2; echo 'print 6 * 7' > '\(folder.path)/script'; wait")
+    #expect(result.output == "42\n", "\(result.errors)")
+  }
+
+  /// A program that we started ends with what started it, and is not left behind.
+  @Test func aChildIsInterruptedToo() async throws {
+    let folder = try Scratch()
+    let result = try await Program.run(
+      ["-e", "!echo $$ >\(folder.path)/pid; echo begins >&2; exec sleep 600"], interruptAfter: "begins", holdsInput: true)
+    #expect(result.status == 130, "\(result.errors)")
+    let child = pid_t(folder.lines("pid").first ?? "") ?? 0
+    #expect(child > 1)
+    // Once its parent has gone, somebody else has to take its end: it is over or about to be.
+    for _ in 0..<100_000 where kill(child, 0) == 0 { sched_yield() }
+    #expect(kill(child, 0) != 0)
+  }
+
   @Test func aPipeIsWrittenWhenSomebodyReads() async throws {
     let folder = try Scratch()
     mkfifo(folder.path + "/pipe", 0o600)

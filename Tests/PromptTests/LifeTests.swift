@@ -42,7 +42,9 @@ import Testing
     await pane.close()
   }
 
-  @Test(arguments: ["TERM", "HUP", "SEGV", "ABRT"])
+  @Test(arguments: [
+    "TERM", "HUP", "SEGV", "ABRT", "QUIT", "ALRM", "USR1", "USR2", "XCPU", "XFSZ", "FPE", "SYS", "VTALRM", "PROF",
+  ])
   func aSignalWhileTyping(_ signal: String) async throws {
     let pane = try await underShell()
     await pane.type("half a line")

@@ -1,6 +1,12 @@
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What the prompt is started with, and what it may not find.
 @Suite struct StartTests {
   private func shell() async throws -> Pane {
@@ -21,6 +27,66 @@ import Testing
     try await pane.wait("42") { $0.contains("42") }
     await pane.enter("exit 3")
     try await pane.wait(for: "status 3")
+    await pane.close()
+  }
+
+  /// Whoever wants no editing gets plain lines, and is told nothing; statements over several lines, background work and the question
+  /// before leaving are as ever.
+  @Test func plainLinesAreThePromptToo() async throws {
+    let pane = try await shell()
+    try pane.write(".editrc", "edit off\n")
+    await pane.enter("clear; $PSH; echo status $?")
+    try await pane.wait("a plain prompt") { $0.last == "psh>" }
+    #expect(await !pane.screen().contains { $0.contains("libedit") })
+    await pane.enter("for i in 1..2 {")
+    try await pane.wait("the next line") { $0.last == "...>" }
+    await pane.enter("print i * 21 }")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.enter("let m = map 1..3 \"x {it}\" --model sim/fast")
+    try await pane.wait(for: "m: 3 prompts, 3 answered")
+    await pane.enter("exit")
+    try await pane.wait(for: "kept in no file")
+    await pane.press("C-d")
+    try await pane.wait(for: "status 0")
+    await pane.close()
+  }
+
+  #if os(Linux)
+    /// In a namespace without pseudo-terminals.
+    @Test(.enabled(if: geteuid() == 0 && StartTests.mayUnshare))
+    func withoutPseudoTerminalsLinesAreReadAsTheyCome() async throws {
+      let pane = try await shell()
+      await pane.enter(
+        "clear; unshare -m sh -c 'mount -t tmpfs none /dev/pts && mount --bind /dev/null /dev/ptmx && exec $PSH'; echo status $?")
+      try await pane.wait(for: "there is no pseudo-terminal to edit on")
+      try await pane.wait("a plain prompt") { $0.last == "psh>" }
+      await pane.enter("print 6 * 7")
+      try await pane.wait("42") { $0.contains("42") }
+      await pane.press("C-d")
+      try await pane.wait(for: "status 0")
+      await pane.close()
+    }
+
+    static let mayUnshare = system("unshare -m mount -t tmpfs none /mnt >/dev/null 2>&1") == 0
+  #endif
+
+  /// What is none, and what is another library, are told as such; the rows fail, and the shell goes on.
+  @Test(arguments: ["none", "other"]) func aForeignLibrary(_ kind: String) async throws {
+    let pane = try await shell()
+    let folder = "\(pane.folder)/libraries"
+    let other = "$(ls /lib/*/libm.so.6 /lib64/libm.so.6 2>/dev/null | head -n 1)"
+    let put = kind == "none" ? "echo none >" : "cat \(other) >"
+    _ = await Pane.run(
+      "mkdir \(folder); for name in libcurl.so.4 libcurl-gnutls.so.4 libedit.so.2 libedit.so.0; do \(put) \(folder)/$name; done")
+    let script = "ask \"x\" --model openai/m --retries 0"
+    await pane.enter("clear; OPENAI_API_KEY=x LD_LIBRARY_PATH=\(folder) $PSH -e '\(script)'; echo status $?")
+    try await pane.wait(for: kind == "none" ? "libcurl cannot be loaded: \(folder)/libcurl.so.4" : "it lacks curl_")
+    try await pane.wait(for: "status")
+    await pane.enter("clear; LD_LIBRARY_PATH=\(folder) $PSH")
+    try await pane.wait(for: kind == "none" ? "libedit cannot be loaded: \(folder)/libedit.so.2" : "this libedit lacks el_")
+    try await pane.wait("a plain prompt") { $0.last == "psh>" }
+    await pane.press("C-d")
+    try await pane.wait("the shell") { $0.last == "$" }
     await pane.close()
   }
 

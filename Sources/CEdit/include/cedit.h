@@ -16,8 +16,9 @@ typedef int (*ce_reader)(EditLine *editor, wchar_t *key);
 /// A command bound to a key; returns one of the CC_ constants.
 typedef unsigned char (*ce_function)(EditLine *editor, wint_t key);
 
-/// An editor on a pseudo-terminal of its own, 400 x 1000, which nobody reads. NULL where none can be had, or no libedit.
-EditLine *ce_create(const char *program, void *context, ce_reader reader);
+/// An editor on a pseudo-terminal of its own, 400 x 1000, which nobody reads. NULL where none can be had, or no libedit: `problem`
+/// says which, in words that live for ever.
+EditLine *ce_create(const char *program, void *context, ce_reader reader, const char **problem);
 void *ce_context(EditLine *editor);
 /// The name must live as long as the editor.
 void ce_add_function(EditLine *editor, const wchar_t *name, ce_function function);
@@ -29,6 +30,8 @@ void ce_bind_alternate(EditLine *editor, const wchar_t *key, const wchar_t *comm
 int ce_is_vi(EditLine *editor);
 /// Reads the user's ~/.editrc, if there is one.
 void ce_source(EditLine *editor);
+/// Whether lines are edited at all: `edit off` in ~/.editrc turns it off.
+int ce_is_editing(EditLine *editor);
 
 /// Edits one line; NULL at the end of input. `count` may be -1 on an error.
 const wchar_t *ce_read(EditLine *editor, int *count);

@@ -6,8 +6,8 @@ extension CallEngine.Observer {
   init(board: any Board, column: Int) {
     self.init()
     watch = { feed, attempt in
-      if attempt > 1 { board.restart(column) }
-      while let text = await feed.next() { board.put(column, text) }
+      if attempt > 1 { await board.restart(column) }
+      while let text = await feed.next() { await board.put(column, text) }
     }
   }
 }

@@ -182,9 +182,7 @@ extension Context {
     if case .command(let last)? = pipeline.stages.last, CommandRegistry.named(last.name.text)?.showsItself == true { return }
     if case .job(let handle) = value { return try await show(try await result(of: handle, at: pipeline.span), of: pipeline) }
     session.globals.set("_", value)
-    try located(pipeline.span) { () throws(OperationError) in
-      do { try session.world.output.show(value, options: ShowOptions()) } catch { throw OperationError("\(error)") }
-    }
+    do { try await session.world.output.show(value, options: ShowOptions()) } catch { throw self.error("\(error)", at: pipeline.span) }
   }
 
   // MARK: background

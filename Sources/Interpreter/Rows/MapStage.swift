@@ -54,7 +54,7 @@ struct MapStage: RowStage {
       let board = context.board
       (reply, parsed) = await context.call(
         messages, as: form, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
-      board?.end(row.index, note: reply.failure?.description)
+      await board?.end(row.index, note: reply.failure?.description)
     } catch let diagnostic as Diagnostic {
       // One row whose prompt cannot be made is that row's failure; a failed reply in it passes its kind on.
       let kind = diagnostic.cause.flatMap(FailureKind.init) ?? .script

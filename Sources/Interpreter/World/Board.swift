@@ -3,13 +3,13 @@ import Threads
 
 /// Where several replies are shown at once as they stream: a column each.
 public protocol Board: Sendable {
-  func put(_ column: Int, _ text: String)
+  func put(_ column: Int, _ text: String) async
   /// The reply begins anew: what a broken stream had shown is not the answer.
-  func restart(_ column: Int)
+  func restart(_ column: Int) async
   /// The reply is over; a note says what went wrong, if anything.
-  func end(_ column: Int, note: String?)
+  func end(_ column: Int, note: String?) async
   /// All are over: what stands there stays.
-  func close() throws
+  func close() async throws
 }
 
 /// The ends of replies that are streaming in now, for the screen to show under its progress. Only so many calls as are shown are

@@ -30,10 +30,11 @@ public struct World: Sendable {
 
 /// Where values and messages go. Values to standard output, everything else to standard error.
 public protocol Output: Sendable {
-  /// Shows a value as the prompt shows it: a list of rows as a table.
-  func show(_ value: Value, options: ShowOptions) throws
+  /// Shows a value as the prompt shows it: a list of rows as a table. Like everything here that is async, it returns when its reader
+  /// keeps up, and takes no thread until then.
+  func show(_ value: Value, options: ShowOptions) async throws
   /// A line of the script's own output.
-  func print(_ text: String, raw: Bool) throws
+  func print(_ text: String, raw: Bool) async throws
   /// Where a reply is shown as it arrives.
   ///
   /// - Parameters:
@@ -58,9 +59,9 @@ public protocol Output: Sendable {
 
 /// A reply on its way to the output, piece by piece.
 public protocol ReplyOutput: Sendable {
-  func put(_ text: String) throws
+  func put(_ text: String) async throws
   /// What came is all there is, or is no answer: what follows begins on a line of its own.
-  func end() throws
+  func end() async throws
   /// A line for the person about this reply: in the background it names it, and never stands within another's lines.
   func note(_ text: String)
 }
@@ -137,9 +138,12 @@ public protocol FileWriting: AnyObject, Sendable {
   ///
   /// - Returns: where the rows lie, if that is not under the file's name.
   func close(_ ending: FileEnding) throws(FileProblem) -> String?
+  /// From now on nobody is waited for who has stopped reading (a pipe's other end): what he does not take at once fails. From any thread.
+  func giveUp()
 }
 
 extension FileWriting {
+  public func giveUp() {}
   public func write(_ bytes: [UInt8]) throws(FileProblem) { try write(bytes, rowEnds: [bytes.count], tail: []) }
 }
 

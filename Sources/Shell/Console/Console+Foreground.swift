@@ -16,13 +16,13 @@ extension Console {
   /// A line of the prompt begins to run: keys go to `onKey` until `endLine`, whatever of it is in the foreground.
   func beginLine(_ number: Int) {
     state.withLock { $0.line = number }
-    if let handler = onKey.withLock({ $0 }) { terminalKeys?.take(.work, handler) }
+    if let handler = hooked.onKey { terminalKeys?.take(.work, handler) }
     refresh()
   }
 
   /// The line is done, or goes on in the background: the terminal is the editor's, once what was written is seen.
   func endLine() async {
-    onKey.withLock { $0 = nil }
+    hook { $0.onKey = nil }
     let columns = columns
     let (sampler, holdsKeys, hasLeftInput) = state.withLock { state in
       let former = (state.sampler, state.holdsKeys, state.hasLeftInput)
@@ -41,22 +41,14 @@ extension Console {
 
   /// Returns when what was written is seen, without holding a thread of the pool up.
   func settle() async {
-    ring()
-    if isIdle { return }
-    await withCheckedContinuation { continuation in
-      let isWaiting = startThread { [self] in
-        // A terminal that nobody reads any more ends the program in another way.
-        try? flush { false }
-        continuation.resume()
-      }
-      if !isWaiting { continuation.resume() }
-    }
+    // A terminal that nobody reads any more ends the program in another way.
+    try? await flushed()
   }
 
   // MARK: jobs
 
   func foreground(_ job: Job, showsProgress: Bool) {
-    let handler = onKey.withLock { $0 }
+    let handler = hooked.onKey
     let line = Self.line
     let takesKeys = state.withLock { state -> Bool in
       guard state.line == line else { return false }
@@ -158,7 +150,7 @@ extension Console {
   func refresh() {
     guard errorIsTerminal, Descriptor.isOurs(2) else { return }
     let size = Descriptor.size(2) ?? (80, 24)
-    let typed = typed.withLock { $0 }?(size.columns, max(1, size.rows / 3))
+    let typed = hooked.typed?(size.columns, max(1, size.rows / 3))
     state.withLock { state in
       guard state.line != nil || !state.foreground.isEmpty else { return }
       var rows = state.progress.suffix(max(0, size.rows - 2 - (typed?.rows.count ?? 0)))
@@ -192,7 +184,7 @@ extension Console {
     line.eta = progress.state == .running ? progress.eta?.short : nil
     switch progress.state {
     case .running: line.state = nil
-    case .paused: line.state = onKey.withLock { $0 } == nil ? "paused" : "paused, Space goes on"
+    case .paused: line.state = hooked.onKey == nil ? "paused" : "paused, Space goes on"
     default: line.state = progress.state.rawValue
     }
     return line
@@ -221,7 +213,7 @@ extension Console {
   // MARK: live values
 
   func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws {
-    guard outIsTerminal, errorIsTerminal, onKey.withLock({ $0 != nil }) else { return try await livePlain(isOver, sample) }
+    guard outIsTerminal, errorIsTerminal, hooked.onKey != nil else { return try await livePlain(isOver, sample) }
     let keys = terminalKeys
     let pressed = AsyncStream<Void>.makeStream()
     keys?.take(.screen) { _ in pressed.continuation.yield() }
@@ -242,7 +234,7 @@ extension Console {
     let last = try await sample()
     let columns = columns
     state.withLock { $0.show([], columns) }
-    try show(last, options: ShowOptions())
+    try await show(last, options: ShowOptions())
   }
 
   private func drawLive(_ value: Value) {
@@ -266,7 +258,7 @@ extension Console {
       let text = renderer.render(value, form: .pipe, showsAll: true).text
       if text != last {
         last = text
-        try show(value, options: ShowOptions())
+        try await show(value, options: ShowOptions())
         ring()
       }
       if wasOver { return }
@@ -290,7 +282,7 @@ extension Console {
         state.progress = []
         state.show([], columns)
       }
-      try out(rows.joined(separator: "\n") + "\n", raw: true, wraps: false)
+      try await out(rows.joined(separator: "\n") + "\n", raw: true, wraps: false)
     }
     state.withLock { $0.board = board }
     return board

@@ -23,16 +23,25 @@ final class Console: Output {
   let tails: Tails
   let time: any Timekeeper
   private let outlets: [Outlet]
-  /// At the prompt, text goes through the editor, above the line being typed.
-  private let above = Mutex<(@Sendable (String) -> Bool)?>(nil)
-  /// The line that is typed while something runs, laid out for so many columns and rows.
-  let typed = Mutex<(@Sendable (_ columns: Int, _ rows: Int) -> TypedRows?)?>(nil)
-  /// Told of keys pressed while work runs in the foreground; nil where nobody steers it.
-  let onKey = Mutex<(@Sendable (Key) -> Void)?>(nil)
+  private let hooks = Mutex(Hooks())
+  /// How many other programs run in the foreground.
+  let lent = Atomic(0)
   let keys = Mutex<ForegroundKeys?>(nil)
-  private let colour = Mutex<@Sendable () -> Bool>({ false })
   /// More of standard output than this waits for its reader.
   private static let mostWaiting = 256 << 10
+
+  /// What others have the console ask. In a struct: a closure that stands in a lock by itself is wrapped once more each time it is
+  /// looked at.
+  struct Hooks {
+    /// At the prompt, text goes through the editor, above the line being typed; false where none is typed.
+    var above: (@Sendable (String) -> Bool)?
+    /// The line that is typed while something runs, laid out for so many columns and rows.
+    var typed: (@Sendable (_ columns: Int, _ rows: Int) -> TypedRows?)?
+    /// Told of keys pressed while work runs in the foreground; nil where nobody steers it.
+    var onKey: (@Sendable (Key) -> Void)?
+    /// Whether what is drawn may have colour; asked anew each time, for `set colour off` holds at once.
+    var hasColour: @Sendable () -> Bool = { false }
+  }
 
   init(limiter: Limiter, tails: Tails, time: any Timekeeper, isDumb: Bool) {
     let state = ConsoleState(isDumb: isDumb)
@@ -53,44 +62,51 @@ final class Console: Output {
   /// Of the terminal that is drawn on.
   var columns: Int { (Descriptor.size(2) ?? Descriptor.size(1))?.columns ?? 80 }
 
-  /// Whether what is drawn may have colour; asked anew each time, for `set colour off` holds at once.
-  func setColour(_ isOn: @escaping @Sendable () -> Bool) { colour.withLock { $0 = isOn } }
+  func hook(_ change: @Sendable (inout Hooks) -> Void) { hooks.withLock { change(&$0) } }
 
-  func dim(_ text: String) -> StyledText { StyledText(text, colour.withLock { $0() } ? .hint : .plain) }
+  var hooked: Hooks { hooks.withLock { $0 } }
 
-  func setAbove(_ write: (@Sendable (String) -> Bool)?) { above.withLock { $0 = write } }
+  func dim(_ text: String) -> StyledText { StyledText(text, hooked.hasColour() ? .hint : .plain) }
 
   // MARK: values
 
-  func show(_ value: Value, options: ShowOptions) throws {
+  func show(_ value: Value, options: ShowOptions) async throws {
     // In a pager everything is there, and is scrolled to.
-    if options.paged, outIsTerminal, page(renderer.render(value, form: .terminal(width: nil), showsAll: true, whole: options.whole).text) {
+    if options.paged, outIsTerminal,
+      await page(renderer.render(value, form: .terminal(width: nil), showsAll: true, whole: options.whole).text)
+    {
       return
     }
     let width = options.wide ? nil : Descriptor.size(1)?.columns ?? 80
     let rendered = renderer.render(
       value, form: outIsTerminal ? .terminal(width: width) : .pipe, showsAll: options.all || !outIsTerminal,
       columns: outIsTerminal && !options.wide ? options.columns : nil, whole: options.whole)
-    if !rendered.text.isEmpty { try out(rendered.text + "\n", raw: true, wraps: !rendered.isTable) }
+    if !rendered.text.isEmpty { try await out(rendered.text + "\n", raw: true, wraps: !rendered.isTable) }
     if let problem = rendered.problem { note(problem) }
   }
 
-  func print(_ text: String, raw: Bool) throws { try out(text + "\n", raw: raw, wraps: !raw) }
+  func print(_ text: String, raw: Bool) async throws { try await out(text + "\n", raw: raw, wraps: !raw) }
 
   func reply(named name: String, of job: Job?, raw: Bool) -> any ReplyOutput {
     StreamedReply(self, name: name, job: job, isRaw: raw)
   }
 
   /// The prompt of a terminal that is not edited on.
-  func prompt(_ text: String) throws(OutputProblem) {
-    state.withLock { state in state.out(text) }
-    try written()
+  func prompt(_ text: String) async throws(OutputProblem) {
+    state.withLock { $0.prompt(ControlGuard.clean(text)) }
+    try await flushed()
   }
 
   /// Whole lines for standard output. A terminal is guarded; what goes to a pipe too, unless the user asked for it raw.
   ///
   /// - Parameter wraps: on a terminal, long lines are broken between words.
-  func out(_ text: String, raw: Bool, wraps: Bool) throws(OutputProblem) {
+  func out(_ text: String, raw: Bool, wraps: Bool) async throws(OutputProblem) {
+    leave(text, raw: raw, wraps: wraps)
+    try await written()
+  }
+
+  /// The same, and waits for nobody.
+  func leave(_ text: String, raw: Bool, wraps: Bool) {
     if state.outIsOnStage {
       let clean = ControlGuard.clean(text)
       if passAbove(clean, wraps: wraps) { return }
@@ -102,19 +118,18 @@ final class Console: Output {
         state.out(clean)
       }
     }
-    try written()
   }
 
   /// Above the line being typed; the text is clean. False where none is typed.
   private func passAbove(_ text: String, wraps: Bool) -> Bool {
-    guard let write = above.withLock({ $0 }) else { return false }
+    guard let write = hooked.above else { return false }
     return write(wraps ? Wrap.text(text, width: columns - 1).joined(separator: "\n") : text)
   }
 
   // MARK: streams
 
   /// A piece of a reply, where it has the foreground; false where it has not.
-  func stream(_ text: String, by reply: ObjectIdentifier, of job: Job?) throws(OutputProblem) -> Bool {
+  func stream(_ text: String, by reply: ObjectIdentifier, of job: Job?) async throws(OutputProblem) -> Bool {
     let columns = columns
     let isOurs = state.withLock { state -> Bool in
       if state.streaming == nil, job == nil || state.foreground.contains(where: { $0.job === job }) { state.streaming = (reply, job) }
@@ -123,20 +138,20 @@ final class Console: Output {
       return true
     }
     if isOurs {
-      try written()
+      try await written()
       ring()
     }
     return isOurs
   }
 
   /// Whole lines of a reply in the background: behind the one that has the foreground, never between its lines.
-  func outBehind(_ lines: String) throws(OutputProblem) {
+  func outBehind(_ lines: String) async throws(OutputProblem) {
     if state.withLock({ $0.hold(lines, isNote: false) }) { return }
-    try out(lines, raw: true, wraps: false)
+    try await out(lines, raw: true, wraps: false)
   }
 
   /// Nothing more comes of it. False where it has not the foreground.
-  func endStream(_ rest: String, by reply: ObjectIdentifier) throws(OutputProblem) -> Bool {
+  func endStream(_ rest: String, by reply: ObjectIdentifier) async throws(OutputProblem) -> Bool {
     let columns = columns
     let isOurs = state.withLock { state -> Bool in
       guard state.streaming?.reply == reply else { return false }
@@ -144,7 +159,7 @@ final class Console: Output {
       state.endStream(columns)
       return true
     }
-    if isOurs { try written() }
+    if isOurs { try await written() }
     return isOurs
   }
 
@@ -177,13 +192,13 @@ final class Console: Output {
   }
 
   /// After something was left for standard output: its writer is told once there is enough, and who leaves more than its reader takes
-  /// waits for the reader, unless the task is cancelled.
+  /// waits for the reader, unless the task is cancelled. Takes no thread meanwhile: those of tasks are few.
   ///
   /// - Throws: what the system said of what was written before.
-  private func written() throws(OutputProblem) {
+  private func written() async throws(OutputProblem) {
     let waiting = state.withLock { $0.waiting[0].count }
     if outIsTerminal || waiting > 32 << 10 { ring() }
-    if waiting > Self.mostWaiting { outlets[0].drain { Task.isCancelled } }
+    if waiting > Self.mostWaiting { await outlets[0].drained() }
     if let problem = outlets[0].problem { throw problem }
   }
 
@@ -198,6 +213,15 @@ final class Console: Output {
 
   private func isDone(_ outlet: Outlet) -> Bool {
     outlet.isIdle && state.withLock { $0.waiting.allSatisfy(\.isEmpty) }
+  }
+
+  /// Returns when everything is written that was left to be, or the task is cancelled.
+  ///
+  /// - Throws: what the system said of standard output.
+  func flushed() async throws(OutputProblem) {
+    ring()
+    for outlet in outlets where !isDone(outlet) { await outlet.drained() }
+    if let problem = outlets[0].problem { throw problem }
   }
 
   /// Whether everything is written, so that a picture drawn now is seen now.

@@ -89,6 +89,14 @@ extension ConsoleState.State {
     }
   }
 
+  /// What asks for a line: to standard error where standard output goes to a file.
+  mutating func prompt(_ text: String) {
+    if outputs.outIsTerminal { return out(text) }
+    var drawing = Drawing()
+    drawing.text(text)
+    waiting[outputs.error] += drawing.bytes
+  }
+
   /// Whole lines on the stage.
   mutating func lines(_ text: String, wraps: Bool, _ columns: Int) {
     stage.fit(columns)

@@ -14,8 +14,11 @@ struct OutputProblem: Error, CustomStringConvertible {
 
 /// A file descriptor that is written whole or not at all, as far as the system lets us.
 enum Descriptor {
+  /// - Parameter gaveUp: asked five times a second while the descriptor (one whose writes do not block) takes nothing.
   /// - Throws: what the system said, e.g. that the disk is full or the pipe closed.
-  static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32, named name: String) throws(OutputProblem) {
+  static func write(
+    _ bytes: some Collection<UInt8>, to descriptor: Int32, named name: String, unless gaveUp: () -> Bool = { Task.isCancelled }
+  ) throws(OutputProblem) {
     let all = ContiguousArray(bytes)
     let failure: Int32 = all.withUnsafeBytes { buffer in
       var offset = 0
@@ -30,7 +33,7 @@ enum Descriptor {
         } else if errno == EAGAIN {
           var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
           // Whoever should read may have stopped.
-          if poll(&waiting, 1, 200) == 0, Task.isCancelled { return ECANCELED }
+          if poll(&waiting, 1, 200) == 0, gaveUp() { return ECANCELED }
         } else if errno != EINTR {
           return errno
         }

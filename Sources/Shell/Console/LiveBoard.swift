@@ -5,10 +5,10 @@ import Threads
 /// Replies side by side in columns, drawn anew as they grow; at the end they are left standing whole.
 final class LiveBoard: Board {
   private let columns: Mutex<[(title: String, text: String)]>
-  private let finish: @Sendable ([String]) throws -> Void
+  private let finish: @Sendable ([String]) async throws -> Void
 
   /// - Parameter finish: takes the rows that stay.
-  init(_ titles: [String], finish: @escaping @Sendable ([String]) throws -> Void) {
+  init(_ titles: [String], finish: @escaping @Sendable ([String]) async throws -> Void) {
     columns = Mutex(titles.map { ($0, "") })
     self.finish = finish
   }
@@ -31,10 +31,10 @@ final class LiveBoard: Board {
     return Columns.rows(texts, width: each, height: height - 2)
   }
 
-  func close() throws {
+  func close() async throws {
     let texts = columns.withLock { $0 }
     let width = Descriptor.size(1)?.columns ?? 80
-    try finish(Columns.rows(texts, width: Columns.width(of: texts.count, in: width) ?? Columns.narrowest, height: nil))
+    try await finish(Columns.rows(texts, width: Columns.width(of: texts.count, in: width) ?? Columns.narrowest, height: nil))
   }
 }
 
@@ -62,12 +62,12 @@ final class OrderedBoard: Board {
     state = Mutex(State(waiting: titles.map { _ in "" }, isOver: titles.map { _ in false }))
   }
 
-  func put(_ column: Int, _ text: String) {
-    change { if $0.waiting.indices.contains(column) { $0.waiting[column] += text } }
+  func put(_ column: Int, _ text: String) async {
+    await change { if $0.waiting.indices.contains(column) { $0.waiting[column] += text } }
   }
 
-  func restart(_ column: Int) {
-    change { state in
+  func restart(_ column: Int) async {
+    await change { state in
       guard state.waiting.indices.contains(column) else { return }
       if column == state.current, state.hasTitle {
         state.waiting[column] = "\nthe stream broke off; here it is from the start:\n"
@@ -77,22 +77,22 @@ final class OrderedBoard: Board {
     }
   }
 
-  func end(_ column: Int, note: String?) {
-    change { state in
+  func end(_ column: Int, note: String?) async {
+    await change { state in
       guard state.waiting.indices.contains(column) else { return }
       if let note { state.waiting[column] += "\n✗ \(note)" }
       state.isOver[column] = true
     }
   }
 
-  func close() throws {
-    change { state in for index in state.isOver.indices { state.isOver[index] = true } }
-    try output.end()
+  func close() async throws {
+    await change { state in for index in state.isOver.indices { state.isOver[index] = true } }
+    try await output.end()
     if let problem = state.withLock({ $0.problem }) { throw problem }
   }
 
   /// Writes what may be written now: one does, whoever comes meanwhile leaves it to him, so that two never mix and nobody waits.
-  private func change(_ body: (inout State) -> Void) {
+  private func change(_ body: @Sendable (inout State) -> Void) async {
     let titles = titles
     let isMine = state.withLock { state in
       body(&state)
@@ -107,7 +107,7 @@ final class OrderedBoard: Board {
         return state.ready
       }
       if text.isEmpty { return }
-      do { try output.put(text) } catch { state.withLock { $0.problem = $0.problem ?? error } }
+      do { try await output.put(text) } catch { state.withLock { $0.problem = $0.problem ?? error } }
     }
   }
 

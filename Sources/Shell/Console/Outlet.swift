@@ -11,6 +11,8 @@ final class Outlet: Sendable {
   private let hasThread = Atomic(false)
   private let isWriting = Atomic(false)
   private let failure = Mutex<OutputProblem?>(nil)
+  /// Who waits for what was handed over until they asked.
+  private let waits = Mutex<[(asked: Int, wait: Wait)]>([])
 
   /// - Parameter take: gives what is to be written now, and keeps nothing of it; called on the outlet's thread.
   init(_ descriptor: Int32, named name: String, take: @escaping @Sendable () -> [UInt8]) {
@@ -34,6 +36,17 @@ final class Outlet: Sendable {
 
   /// Why nothing more can be written, once that is so.
   var problem: OutputProblem? { failure.withLock { $0 } }
+
+  /// Returns when everything is written that there is now, or when the task is cancelled; takes no thread meanwhile.
+  func drained() async {
+    let (asked, wait) = (written.ask(), Wait())
+    waits.withLock { $0.append((asked, wait)) }
+    // Whatever the thread was about, it looks once more.
+    ring()
+    // Who is cancelled waits no more, and sees to that himself.
+    try? await wait.value()
+    waits.withLock { $0.removeAll { $0.wait === wait } }
+  }
 
   /// Waits until everything is written that there is now. Blocks.
   ///
@@ -66,6 +79,7 @@ final class Outlet: Sendable {
     }
     isWriting.store(false, ordering: .releasing)
     written.acknowledge(asked)
+    for (number, wait) in waits.withLock({ $0 }) where number <= asked { wait.end() }
     return !bytes.isEmpty
   }
 }

@@ -27,9 +27,9 @@ final class StreamedReply: ReplyOutput {
     state = Mutex(State(guarding: ControlGuard(for: console.outIsTerminal ? .person : .program)))
   }
 
-  func put(_ text: String) throws {
+  func put(_ text: String) async throws {
     let clean = isRaw ? text : state.withLock { $0.guarding.clean(text) }
-    if try console.stream(clean, by: ObjectIdentifier(self), of: job) { return }
+    if try await console.stream(clean, by: ObjectIdentifier(self), of: job) { return }
     let lines = state.withLock { state -> String in
       state.unfinished += clean
       guard let end = state.unfinished.lastIndex(of: "\n") else { return "" }
@@ -37,28 +37,28 @@ final class StreamedReply: ReplyOutput {
       defer { state.unfinished = String(state.unfinished[next...]) }
       return String(state.unfinished[..<end])
     }
-    if !lines.isEmpty { try show(lines) }
+    if !lines.isEmpty { try await show(lines) }
   }
 
-  func end() throws {
+  func end() async throws {
     let rest = state.withLock { state -> String in
       defer { state.unfinished = "" }
       return state.unfinished + (isRaw ? "" : state.guarding.finish())
     }
-    if try console.endStream(rest, by: ObjectIdentifier(self)) { return }
-    if !rest.isEmpty { try show(rest) }
+    if try await console.endStream(rest, by: ObjectIdentifier(self)) { return }
+    if !rest.isEmpty { try await show(rest) }
   }
 
   func note(_ text: String) {
     if console.isHere(job) { console.note(text) } else { console.noteBehind("\(ControlGuard.line(name)): \(text)") }
   }
 
-  private func show(_ lines: String) throws {
+  private func show(_ lines: String) async throws {
     let mark = "\(Table.cut(ControlGuard.line(name), to: 20)) │ "
     let width = console.outIsTerminal ? max(console.columns - 1 - StyledText(mark).width, 16) : nil
     let rows = lines.split(separator: "\n", omittingEmptySubsequences: false).flatMap { line in
       width.map { Wrap.rows(line, width: $0, hangs: false) } ?? [String(line)]
     }
-    try console.outBehind(rows.map { mark + $0 + "\n" }.joined())
+    try await console.outBehind(rows.map { mark + $0 + "\n" }.joined())
   }
 }

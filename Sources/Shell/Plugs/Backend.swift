@@ -12,7 +12,9 @@ final class Backend: ModelClient, ModelDirectory {
   private let simulator = SimulatorStarter()
   private let faults: Faults
   /// Told once when the simulator answers although nobody named a model.
-  private let unasked = Mutex<(@Sendable () -> Void)?>(nil)
+  private let unasked = Mutex(Unasked())
+
+  private struct Unasked { var tell: (@Sendable () -> Void)? }
 
   init(registry: Registry, transport: HTTPTransport, faults: Faults) {
     self.registry = registry
@@ -25,14 +27,14 @@ final class Backend: ModelClient, ModelDirectory {
       feed?.finish()
       return Attempt(failure: failure)
     }
-    if request.model == Backend.unnamed { unasked.withLock { $0.take() }?() }
+    if request.model == Backend.unnamed { unasked.withLock { $0.tell.take() }?() }
     return await client.send(request, feed: feed)
   }
 
   /// The model where nobody named one.
   static let unnamed = ModelName(provider: "sim", name: "story")
 
-  func onUnasked(_ tell: @escaping @Sendable () -> Void) { unasked.withLock { $0 = tell } }
+  func onUnasked(_ tell: @escaping @Sendable () -> Void) { unasked.withLock { $0.tell = tell } }
 
   func problem(with model: ModelName) -> String? {
     if model.provider == "sim" {

@@ -16,15 +16,50 @@ enum Child {
   ///   - words: `$1`, `$2`, … of the text: what must never be read as shell text.
   ///   - input: its standard input; ours unless said.
   /// - Returns: its exit status, as a shell tells it: 128 and the number for a signal.
-  static func run(_ text: String, _ words: [String] = [], input: Int32? = nil) throws(FileProblem) -> Int {
+  static func run(_ text: String, _ words: [String] = [], input: Int32? = nil, handle: Handle = Handle()) throws(FileProblem) -> Int {
     let child = try start(text, words, input: input)
-    var status: Int32 = 0
-    while waitpid(child, &status, 0) < 0 { if errno != EINTR { throw FileProblem("its end could not be waited for") } }
-    return status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(status & 0x7F)
+    return try handle.end(of: child)
+  }
+
+  /// A program that runs, for whoever may have to end it.
+  final class Handle: Sendable {
+    private struct State {
+      /// 0 before it runs and once it is over: its number may be another's then.
+      var child: pid_t = 0
+      var isInterrupted = false
+    }
+
+    private let state = Mutex(State())
+
+    /// SIGINT, as ^C sends it; also where it is about to be started.
+    func interrupt() {
+      state.withLock { state in
+        state.isInterrupted = true
+        if state.child > 0 { kill(state.child, SIGINT) }
+      }
+    }
+
+    fileprivate func end(of child: pid_t) throws(FileProblem) -> Int {
+      state.withLock { state in
+        state.child = child
+        if state.isInterrupted { kill(child, SIGINT) }
+      }
+      var information = siginfo_t()
+      while waitid(P_PID, id_t(child), &information, WEXITED | WNOWAIT) < 0 { if errno != EINTR { break } }
+      // Only now is its number given back.
+      let status = state.withLock { state -> Int32? in
+        state.child = 0
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0 { if errno != EINTR { return nil } }
+        return status
+      }
+      guard let status else { throw FileProblem("its end could not be waited for") }
+      return status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(status & 0x7F)
+    }
   }
 
   /// Runs a text of the shell's that reads `input`, and waits for its end. Whoever stops reading early has had enough.
-  static func run(_ text: String, reading input: String) throws(FileProblem) -> Int {
+  static func run(_ text: String, reading input: String, handle: Handle = Handle()) throws(FileProblem) -> Int {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw FileProblem(String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -37,9 +72,7 @@ enum Child {
     close(ends[0])
     try? Descriptor.write(Array(input.utf8), to: ends[1], named: text)
     close(ends[1])
-    var status: Int32 = 0
-    while waitpid(child, &status, 0) < 0, errno == EINTR {}
-    return status & 0x7F == 0 ? Int(status >> 8 & 0xFF) : 128 + Int(status & 0x7F)
+    return try handle.end(of: child)
   }
 
   private static func start(_ text: String, _ words: [String], input: Int32?) throws(FileProblem) -> pid_t {

@@ -28,7 +28,7 @@ final class HostSystem: SystemAccess {
   func history() -> [String] { lines() }
 
   func edit(_ text: String) async throws(FileProblem) -> String {
-    try await onThread { () throws(FileProblem) in try HostSystem.edited(text) }
+    try await onThread { (_) throws(FileProblem) in try HostSystem.edited(text) }
   }
 
   /// For the editor's own thread, which has nothing else to do meanwhile; nil where it failed.
@@ -80,19 +80,22 @@ final class HostSystem: SystemAccess {
 
   /// Waits on a thread of its own, so that no task's thread is blocked.
   func run(_ command: String) async throws(FileProblem) -> Int {
-    try await onThread { () throws(FileProblem) in try Child.run(command) }
+    try await onThread { (handle) throws(FileProblem) in try Child.run(command, handle: handle) }
   }
 
   /// What has the terminal to itself, and blocks, runs on a thread of its own: those of tasks are two.
-  private func onThread<T: Sendable>(_ body: @escaping @Sendable () throws(FileProblem) -> T) async throws(FileProblem) -> T {
-    let result: Result<T, FileProblem> = await withCheckedContinuation { continuation in
-      let isStarted = startThread { [console] in
-        do throws(FileProblem) { continuation.resume(returning: .success(try console.lend(body))) } catch {
-          continuation.resume(returning: .failure(error))
-        }
+  private func onThread<T: Sendable>(_ body: @escaping @Sendable (Child.Handle) throws(FileProblem) -> T) async throws(FileProblem) -> T {
+    let handle = Child.Handle()
+    let result = await withTaskCancellationHandler {
+      await onOwnThread { [console] () -> Result<T, FileProblem> in
+        do throws(FileProblem) {
+          return .success(try console.lend { () throws(FileProblem) in try body(handle) })
+        } catch { return .failure(error) }
       }
-      if !isStarted { continuation.resume(returning: .failure(FileProblem("the system gives no thread to wait for it (`ulimit -u`)"))) }
+    } onCancel: {
+      handle.interrupt()
     }
+    guard let result else { throw FileProblem("the system gives no thread to wait for it (`ulimit -u`)") }
     return try result.get()
   }
 }

@@ -14,7 +14,7 @@ extension CommandDefinition {
       guard call.isLast, call.context.showsValues, call.jobName == nil else { return .value(table) }
       var options = ShowOptions()
       options.columns = session.tellingColumns
-      do { try call.world.output.show(table, options: options) } catch { throw call.error("\(error)") }
+      do { try await call.world.output.show(table, options: options) } catch { throw call.error("\(error)") }
       session.globals.set("_", table)
       return .value(table)
     }

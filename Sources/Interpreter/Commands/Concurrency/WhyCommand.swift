@@ -22,7 +22,7 @@ extension CommandDefinition {
     }
     if changes.isEmpty { call.world.output.note("nothing has moved a limit") }
     if let job { lines += call.session.account(of: job) } else { lines += call.session.laneLines }
-    do { for line in lines { try call.world.output.print(line, raw: false) } } catch { throw call.error("\(error)") }
+    do { for line in lines { try await call.world.output.print(line, raw: false) } } catch { throw call.error("\(error)") }
     return .value(.nothing)
   }
 }

@@ -17,7 +17,7 @@ final class RowSink: Sendable {
     var problem: FileProblem?
     var ending: FileEnding?
     /// Those who wait until there is room.
-    var waiting: [CheckedContinuation<Void, Never>] = []
+    var waiting: [Wait] = []
     var closing: CheckedContinuation<Outcome, Never>?
   }
 
@@ -76,18 +76,25 @@ final class RowSink: Sendable {
     if !hasThread.load(ordering: .relaxed) { writePending() }
     guard isFull else { return }
     pause.ring()
-    await withCheckedContinuation { continuation in
-      let isFree = state.withLock { state in
-        if state.pending.count <= Self.room || state.problem != nil { return true }
-        state.waiting.append(continuation)
-        return false
-      }
-      if isFree { continuation.resume() }
+    let wait = Wait()
+    let isFree = state.withLock { state in
+      if state.pending.count <= Self.room || state.problem != nil { return true }
+      state.waiting.append(wait)
+      return false
+    }
+    if !isFree { try await wait.value() }
+  }
+
+  /// Writes what is left and ends the file. Where the task is cancelled, a reader who does not read is not waited for.
+  func close(_ ending: FileEnding) async -> Outcome {
+    await withTaskCancellationHandler {
+      await end(ending)
+    } onCancel: {
+      file.giveUp()
     }
   }
 
-  /// Writes what is left and ends the file.
-  func close(_ ending: FileEnding) async -> Outcome {
+  private func end(_ ending: FileEnding) async -> Outcome {
     await withCheckedContinuation { continuation in
       state.withLock { state in
         state.ending = ending
@@ -134,7 +141,7 @@ final class RowSink: Sendable {
       state.unanswered += isAnswered.prefix(written).count { !$0 }
       return state.waiting
     }
-    for waiter in waiting { waiter.resume() }
+    for wait in waiting { wait.end() }
   }
 
   private func finish(_ ending: FileEnding) {

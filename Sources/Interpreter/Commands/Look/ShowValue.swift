@@ -17,7 +17,7 @@ extension CommandDefinition {
     options.wide = call.has("wide")
     options.paged = call.definition.name == "table"
     options.whole = true
-    do { try call.world.output.show(value, options: options) } catch { throw call.error("\(error)") }
+    do { try await call.world.output.show(value, options: options) } catch { throw call.error("\(error)") }
     call.session.globals.set("_", value)
     return .value(.nothing)
   }

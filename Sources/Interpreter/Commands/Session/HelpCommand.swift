@@ -18,7 +18,7 @@ extension CommandDefinition {
     } else {
       text = HelpText.overview
     }
-    do { try call.world.output.print(text, raw: false) } catch { throw call.error("\(error)") }
+    do { try await call.world.output.print(text, raw: false) } catch { throw call.error("\(error)") }
     return .value(.nothing)
   }
 }

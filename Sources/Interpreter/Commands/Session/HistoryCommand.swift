@@ -13,7 +13,7 @@ extension CommandDefinition {
       }
       count = given
     }
-    for line in lines.suffix(count) { try call.world.output.print(line, raw: false) }
+    for line in lines.suffix(count) { try await call.world.output.print(line, raw: false) }
     return .value(.nothing)
   }
 }

@@ -48,7 +48,7 @@ extension Invocation {
     let values = words[1..<(words.count - 2)]
     guard let first = values.first, let last = values.last else {
       let shown = own(of: place)[setting.name].map(String.init) ?? "off"
-      do { try world.output.print("\(setting.name) = \(shown)", raw: false) } catch { throw self.error("\(error)") }
+      do { try await world.output.print("\(setting.name) = \(shown)", raw: false) } catch { throw self.error("\(error)") }
       return true
     }
     if case .job(let handle) = place, isOver(handle, "there is nothing to set for it") { return true }

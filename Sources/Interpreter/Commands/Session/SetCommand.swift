@@ -21,12 +21,12 @@ extension CommandDefinition {
       rows += settings.ownLimits.map { own in
         .record(Record([("setting", .text(own.name)), ("value", .int(own.value)), ("what", .text("its own limit"))]))
       }
-      do { try call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
+      do { try await call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
       return .value(.nothing)
     }
     let setting = try call.setting(first)
     guard words.count > 1 else {
-      do { try call.world.output.print("\(setting.name) = \(setting.shown(call.session.settings).text)", raw: false) } catch {
+      do { try await call.world.output.print("\(setting.name) = \(setting.shown(call.session.settings).text)", raw: false) } catch {
         throw call.error("\(error)")
       }
       return .value(.nothing)

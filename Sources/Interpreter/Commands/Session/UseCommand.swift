@@ -19,7 +19,7 @@ extension CommandDefinition {
             ("ready", .bool(provider.isReady)), ("example", .text(provider.exampleModel.map { "\(provider.id)/\($0)" } ?? "")),
           ]))
       }
-      do { try call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
+      do { try await call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
       return .value(.nothing)
     }
     let target = try await call.context.value(word).text

@@ -13,7 +13,7 @@ extension CommandDefinition {
           ("value", .text(size.isEmpty ? value.preview : size)),
         ]))
     }
-    do { try call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
+    do { try await call.world.output.show(.list(rows), options: ShowOptions()) } catch { throw call.error("\(error)") }
     return .value(.nothing)
   }
 }

@@ -20,7 +20,7 @@ extension CommandDefinition {
       return ReplyRow(reply, index: 0, item: .nothing, parsed: parsed)
     }
     if call.has("raw"), call.isLast, context.showsValues {
-      try call.world.output.print(row.reply.text, raw: true)
+      try await call.world.output.print(row.reply.text, raw: true)
       return .value(.nothing)
     }
     return .value(.reply(row))

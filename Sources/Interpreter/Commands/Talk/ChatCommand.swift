@@ -21,7 +21,7 @@ extension CommandDefinition {
       let turns = call.session.conversations.turns(name)
       let value = Value.list(turns.map(\.value))
       if !call.has("quiet"), call.flag("from") == nil {
-        for turn in turns { try call.world.output.print("\(turn.role.rawValue): \(turn.text)", raw: false) }
+        for turn in turns { try await call.world.output.print("\(turn.role.rawValue): \(turn.text)", raw: false) }
       }
       return .value(value)
     }

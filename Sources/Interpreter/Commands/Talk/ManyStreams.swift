@@ -44,10 +44,10 @@ extension Invocation {
     do {
       replies = try await stream.collect(named: jobName ?? "stream")
     } catch {
-      try? board.close()
+      try? await board.close()
       throw error
     }
-    do { try board.close() } catch { throw self.error("\(error)") }
+    do { try await board.close() } catch { throw self.error("\(error)") }
     session.globals.set("_", .list(replies))
     return replies
   }

@@ -35,7 +35,7 @@ extension Invocation {
       let shown = output.reply(named: context.job?.name ?? definition.name, of: context.job, raw: raw)
       let observed = observer(of: shown, context.job) { error in problem.withLock { $0 = error } }
       let row = ReplyRow(await context.call(messages, observer: observed).reply, index: 0, item: .nothing)
-      do { try shown.end() } catch { problem.withLock { $0 = $0 ?? error } }
+      do { try await shown.end() } catch { problem.withLock { $0 = $0 ?? error } }
       if let error = row.reply.error {
         let isStopped = error.kind == .cancelled
         shown.note(isStopped ? "stopped; `_.partial` keeps the text so far" : "\(error.description)\n  = \(error.kind.advice)")
@@ -62,7 +62,7 @@ extension Invocation {
     observer.watch = { feed, attempt in
       if attempt > 1, hasShown.exchange(false, ordering: .relaxed) {
         // What a broken stream had shown is not the answer.
-        try? reply.end()
+        try? await reply.end()
         reply.note("the stream broke off; here it is from the start:")
       }
       while let text = await feed.next() {
@@ -70,7 +70,7 @@ extension Invocation {
         if !callbacks.isEmpty { callbacks.token(text) }
         if isBroken.load(ordering: .relaxed) { continue }
         do {
-          try reply.put(text)
+          try await reply.put(text)
         } catch {
           isBroken.store(true, ordering: .relaxed)
           failed(error)

@@ -96,7 +96,9 @@ final class StreamWriter: FileWriting {
   private let descriptor: Int32
   private let path: String
   private let tail = Mutex<[UInt8]>([])
+  private let gaveUp = Atomic(false)
 
+  /// - Parameter descriptor: one whose writes do not block.
   init(_ descriptor: Int32, path: String) {
     (self.descriptor, self.path) = (descriptor, path)
   }
@@ -108,10 +110,14 @@ final class StreamWriter: FileWriting {
   }
 
   private func put(_ bytes: [UInt8]) throws(FileProblem) {
-    do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: path) } catch {
+    do throws(OutputProblem) {
+      try Descriptor.write(bytes, to: descriptor, named: path) { gaveUp.load(ordering: .relaxed) }
+    } catch {
       throw FileProblem(String(error.description.dropFirst(path.count + 2)))
     }
   }
+
+  func giveUp() { gaveUp.store(true, ordering: .relaxed) }
 
   func close(_ ending: FileEnding) throws(FileProblem) -> String? {
     let rest = tail.withLock { $0 }
@@ -125,6 +131,7 @@ final class StreamWriter: FileWriting {
 final class ConsoleWriter: FileWriting {
   private let console: Console
   private let tail = Mutex<[UInt8]>([])
+  private let gaveUp = Atomic(false)
 
   init(_ console: Console) {
     self.console = console
@@ -138,10 +145,14 @@ final class ConsoleWriter: FileWriting {
   private func put(_ bytes: [UInt8]) throws(FileProblem) {
     do throws(OutputProblem) {
       // JSON escapes control characters already; other formats keep what the rows hold, for the pipe's reader.
-      try console.out(String(decoding: bytes, as: UTF8.self), raw: true, wraps: false)
-      try console.flush()
+      console.leave(String(decoding: bytes, as: UTF8.self), raw: true, wraps: false)
+      // A moment for a reader who does read.
+      let start = ContinuousClock.now
+      try console.flush { gaveUp.load(ordering: .relaxed) && start.duration(to: .now) > .milliseconds(200) }
     } catch { throw FileProblem(error.description) }
   }
+
+  func giveUp() { gaveUp.store(true, ordering: .relaxed) }
 
   func close(_ ending: FileEnding) throws(FileProblem) -> String? {
     try put(tail.withLock { $0 })

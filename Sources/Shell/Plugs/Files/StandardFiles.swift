@@ -67,7 +67,7 @@ struct StandardFiles: Files {
     if exists, status.st_mode & S_IFMT == S_IFDIR { throw FileProblem("this is a directory") }
     // What is no plain file (a pipe, /dev/null) is written where it is.
     if exists, status.st_mode & S_IFMT != S_IFREG {
-      let descriptor = systemOpen(place, O_WRONLY | O_CLOEXEC)
+      let descriptor = systemOpen(place, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
       guard descriptor >= 0 else { throw FileProblem(systemError()) }
       return StreamWriter(descriptor, path: path)
     }
@@ -134,6 +134,8 @@ private final class FileReader: FileReading {
   func read() throws(FileProblem) -> [UInt8] {
     var failure: Int32 = 0
     let descriptor = descriptor
+    // A named pipe that nobody has opened to write seems to be at its end.
+    if !isPlainFile { _ = waitForInput(descriptor, wake: -1) }
     let bytes = [UInt8](unsafeUninitializedCapacity: 256 * 1024) { buffer, count in
       var got = -1
       repeat {

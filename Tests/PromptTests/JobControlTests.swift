@@ -1,0 +1,130 @@
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The program below a shell that has the terminal too: in the background, stopped, in front again; and programs that run below us.
+@Suite(.serialized) struct JobControlTests {
+  private func shell(_ files: [String: String] = [:]) async throws -> Pane {
+    let pane = try await Pane(columns: 120, shell: true, files: files)
+    try await pane.wait("the shell") { $0.last == "$" }
+    return pane
+  }
+
+  private func shellIsBack(_ pane: Pane) async throws {
+    try await pane.wait("the shell") { $0.last == "$" || $0.last?.hasSuffix("$") == true }
+  }
+
+  /// A script that `bg` sends on leaves the terminal to whoever is in front, and takes its keys up after `fg`.
+  @Test func aScriptInTheBackgroundLeavesTheTerminalAlone() async throws {
+    let pane = try await shell(["long.psh": "let x = map 1..500 \"Tell {it}\" --model sim/story\nprint len(x)\n"])
+    await pane.enter("clear; $PSH long.psh")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.press("C-z")
+    try await pane.wait(for: "Stopped")
+    await pane.enter("bg")
+    // `cat` shows what is typed, and then what it read: twice; and ^C is its end.
+    await pane.enter("clear; cat")
+    await pane.enter("seen")
+    try await pane.wait("the echo and the line") { lines in lines.count { $0 == "seen" } == 2 }
+    await pane.press("C-c")
+    try await shellIsBack(pane)
+    await pane.enter("clear; fg")
+    try await pane.wait(for: "in flight of 8")
+    try await pane.waitForKeys()
+    await pane.type("4+")
+    try await pane.wait(for: "in flight of 12")
+    await pane.press("C-c")
+    try await pane.wait(for: "^C once more cancels")
+    await pane.press("C-c")
+    try await shellIsBack(pane)
+    await pane.close()
+  }
+
+  /// A prompt in the background stops before it touches the terminal, and works after `fg`.
+  @Test func aPromptInTheBackgroundStops() async throws {
+    let pane = try await shell()
+    await pane.enter("stty -a > before; clear; $PSH &")
+    // bash tells of a stop before its next prompt.
+    try await pane.wait(for: "promptsh 0")
+    for _ in 0..<200 {
+      await pane.enter("")
+      if await pane.screen().contains(where: { $0.contains("Stopped") }) { break }
+    }
+    try await pane.wait(for: "Stopped")
+    await pane.enter("stty -a > after; echo x > done")
+    _ = try await pane.file("done")
+    #expect(try await pane.file("before") == (try await pane.file("after")))
+    await pane.enter("clear; fg")
+    try await pane.prompt()
+    await pane.enter("print 6 * 7")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.press("C-d")
+    try await shellIsBack(pane)
+    await pane.close()
+  }
+
+  /// `kill -INT` means what ^C does: the line is dropped, and the prompt goes on; with and without an editor.
+  @Test(arguments: ["xterm", "dumb"]) func anInterruptAtThePromptDropsTheLine(_ term: String) async throws {
+    let pane = try await shell()
+    await pane.enter("clear; TERM=\(term) $PSH")
+    try await pane.wait("a prompt") { $0.last?.hasSuffix(">") == true && $0.last?.hasPrefix("psh") == true }
+    await pane.type("print 'dropped'")
+    try await pane.wait(for: "print 'dropped'")
+    await pane.signal("INT")
+    try await pane.wait("a new prompt") { $0.last?.hasSuffix(">") == true && $0.contains { $0.hasSuffix("print 'dropped'") } }
+    await pane.enter("print 6 * 7")
+    try await pane.wait("42") { $0.contains("42") }
+    #expect(await !pane.screen().contains("dropped"))
+    await pane.press("C-d")
+    try await shellIsBack(pane)
+    await pane.close()
+  }
+
+  /// ^C while another program has the terminal is that program's; if it ends of it, so does the line.
+  @Test func interruptsOfOtherPrograms() async throws {
+    let pager = "#!/bin/sh\ntrap '' INT\ncat > /dev/null\necho paged\nread line < /dev/tty\necho \"got $line\"\n"
+    let pane = try await shell(["pager": pager])
+    _ = await Pane.run("chmod +x \(pane.folder)/pager")
+    await pane.enter("clear; PAGER=$HOME/pager $PSH")
+    try await pane.prompt()
+    await pane.enter("1..100 | where it > 0 | table --all")
+    try await pane.wait("the pager") { $0.contains("paged") }
+    await pane.press("C-c")
+    await pane.enter("more")
+    try await pane.wait(for: "got more")
+    try await pane.prompt()
+    await pane.enter("!echo beg''un; sleep 600")
+    try await pane.wait("a child") { $0.contains("begun") }
+    await pane.press("C-c")
+    try await pane.wait(for: "interrupted")
+    await pane.enter("print 6 * 7")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.press("C-d")
+    try await shellIsBack(pane)
+    await pane.enter("clear; $PSH -e '!echo beg\"\"un; sleep 600' -e 'print \"next\"'; echo status $?")
+    try await pane.wait("a child") { $0.contains("begun") }
+    await pane.press("C-c")
+    try await pane.wait(for: "status 130")
+    #expect(await !pane.screen().contains("next"))
+    await pane.close()
+  }
+
+  /// ^C gives the prompt back, also from what does not obey it.
+  @Test func thePromptComesBack() async throws {
+    let pane = try await shell()
+    await pane.enter("clear; $PSH")
+    try await pane.prompt()
+    await pane.enter("print len(1..100000000 | sort it)")
+    try await pane.waitForKeys()
+    await pane.press("C-c")
+    try await pane.wait("an end") { $0.contains { $0.hasPrefix("interrupted") || $0.contains("left behind") } }
+    try await pane.prompt()
+    await pane.enter("print 6 * 7")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.close()
+  }
+}
