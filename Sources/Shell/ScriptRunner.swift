@@ -20,14 +20,14 @@ extension ShellSession {
     let work = Work()
     let wasInterrupted = Atomic(false)
     let over = Bell()
-    let interrupt = interrupter { [self] in
-      work.cancel()
-      endSoon(over)
-    }
-    let interrupted: @Sendable () -> Void = { [session] in
+    let count = Atomic(0)
+    let interrupted: @Sendable () -> Void = { [self] in
       wasInterrupted.store(true, ordering: .relaxed)
       session.noteInterrupt()
-      interrupt()
+      interruptScript(count.add(1, ordering: .relaxed).newValue) {
+        work.cancel()
+        endSoon(over)
+      }
     }
     signals.onInterrupt(interrupted)
     signals.onTerminate { [self] number in terminate(number, work) }
@@ -37,7 +37,11 @@ extension ShellSession {
     let result = await work.start { [session] in await session.run(source) }.value
     over.ring()
     signals.onInterrupt(nil)
-    return wasInterrupted.load(ordering: .relaxed) ? ExitStatus.interrupted : status(of: result)
+    if wasInterrupted.load(ordering: .relaxed) {
+      if case .failure(let diagnostic as Diagnostic) = result { console.note(diagnostic.formatted()) }
+      return ExitStatus.interrupted
+    }
+    return status(of: result)
   }
 
   /// What was cancelled ends by itself, and at once. Where something does not, the program ends without it: a ^C is never in vain.
@@ -105,6 +109,18 @@ extension ShellSession {
   func terminated() async -> Int32 {
     for await _ in AsyncStream<Never>.makeStream().stream {}
     return 128 + terminating.load(ordering: .relaxed)
+  }
+
+  /// ^C in a script. The first: nothing more is sent, what is in flight ends, and the first statement that would send ends the script.
+  /// Where nothing is in flight it ends at once. The next closes the streams.
+  private func interruptScript(_ count: Int, cancel: () -> Void) {
+    if count == 1 {
+      let inFlight = session.stopSending()
+      if inFlight > 0 { return console.note("nothing more is sent; letting \(inFlight) in flight finish; ^C once more cancels them") }
+    }
+    session.cancelAll()
+    console.foregroundJob?.cancel()
+    cancel()
   }
 
   /// What ^C does, one after the other.

@@ -48,6 +48,8 @@ extension Context {
         if depth > 0, Self.namesOfFailure.contains(name), let row = scope.lookup("it") { settle(row) }
         return value
       }
+      // A function that failed returned no fields: which there would have been, nobody knows.
+      if scope.isFailedResult { return .nothing }
       throw unknownName(name, at: expression.span)
     case .job(let number):
       if let handle = session.jobs.last(where: { $0.job.number == number }) { return .job(handle) }
@@ -64,6 +66,7 @@ extension Context {
     case .field(let base, let name):
       let value = try await value(base)
       if case .name("it") = base.node, case .record(let record) = value, record[name] == nil, scope.isField(name) { return .nothing }
+      if case .name("it") = base.node, scope.isFailedResult, value.field(name) == nil { return .nothing }
       return try field(name, of: value, at: expression.span)
     case .index(let base, let index):
       return try self.index(try await value(base), try await value(index), at: expression.span)

@@ -74,6 +74,10 @@ extension Context {
   private func send(
     _ call: PreparedCall, _ form: ReplyForm?, _ observer: CallEngine.Observer?, revised: (@Sendable () -> PreparedCall?)?
   ) async -> (reply: Reply, parsed: Value?) {
+    if session.hasStoppedSending {
+      let unsent = Attempt(failure: Failure(.cancelled, "interrupted: nothing more is sent"))
+      return (Reply(call: call, attempt: unsent, attempts: 0, queued: .zero), nil)
+    }
     let settings = (call.settings as? AnswerSettings)?.settings ?? settings
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(call.request, observer)

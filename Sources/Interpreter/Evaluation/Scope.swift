@@ -78,6 +78,12 @@ public final class Scope: Sendable {
     return reply.reply.attempt.wrong != nil
   }
 
+  /// Whether the row around is what a function failed for.
+  var isFailedResult: Bool {
+    guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isFailedResult ?? false }
+    return !reply.reply.succeeded && reply.reply.messages.isEmpty
+  }
+
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {
     if row != nil || !fixed.isEmpty, let parent { return parent.set(name, value) }

@@ -43,6 +43,9 @@ public final class Session: Sendable {
   private let attended = Atomic(false)
   private let interrupted = Atomic(false)
   private let keptBeside = Atomic(false)
+  private let sendsNoMore = Atomic(false)
+  /// After ^C in a script.
+  var hasStoppedSending: Bool { sendsNoMore.load(ordering: .relaxed) }
   /// What `unset model` goes back to.
   let initialModel: ModelName
 
@@ -169,6 +172,18 @@ public final class Session: Sendable {
       world.output.note(
         "\(job.name) sends no more: \(reason)\n  = `set stop-after` and `set budget` are these brakes; `retry NAME` sends the rest")
     }
+  }
+
+  /// Nothing more is sent, by whatever runs or comes: what is in flight ends, and the first statement that would send ends the script.
+  ///
+  /// - Returns: the calls that are in flight.
+  public func stopSending() -> Int {
+    sendsNoMore.store(true, ordering: .relaxed)
+    let (listed, foreground) = state.withLock { ($0.jobs, $0.foreground) }
+    var running: [ObjectIdentifier: Job] = [:]
+    for handle in listed + foreground where !handle.job.isOver { running[ObjectIdentifier(handle.job)] = handle.job }
+    for job in running.values { job.stopLaunching() }
+    return running.values.reduce(0) { $0 + max(0, $1.progress.inFlight) }
   }
 
   /// Cancels everything that runs; for the end of the session.

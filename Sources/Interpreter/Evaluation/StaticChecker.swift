@@ -18,7 +18,7 @@ struct StaticChecker {
 
   func check(_ program: Program) -> [Diagnostic] {
     var checker = self
-    checker.known = session.globals.names.union(["_", "event", "it", "index"])
+    checker.known = session.globals.names.union(["_", "event", "it", "index", "status"])
     checker.context.source = program.source
     checker.introduce(program.block)
     checker.visit(program.block)

@@ -1,3 +1,4 @@
+import Chat
 import Language
 
 /// Keeps the rows for which an expression is true; one that it cannot be told of is dropped and counted.
@@ -105,6 +106,11 @@ struct EachStage: RowStage {
     } catch let diagnostic as Diagnostic {
       return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)))]
     }
+  }
+
+  /// What its calls would have been, only the function knows: `retry` runs it.
+  func unsent(_ row: Row, _ context: Context) async -> Row? {
+    Row(index: row.index, value: .reply(FailedRow.make(Failure(.notSent, "not sent"), row, context)))
   }
 }
 

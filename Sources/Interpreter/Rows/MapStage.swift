@@ -35,6 +35,7 @@ struct MapStage: RowStage {
 
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
+    try context.checkSending(at: span)
     for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
     for variant in sweep.variants {
       var context = context
@@ -141,6 +142,15 @@ extension Expression {
 }
 
 extension Context {
+  /// After ^C a script sends no more. The statement that would ends it; a row that is under way fails, and `retry` sends it.
+  func checkSending(at span: Span) throws {
+    guard session.hasStoppedSending else { return }
+    if row == nil { throw CancellationError() }
+    var diagnostic = error("interrupted: nothing more is sent", at: span)
+    diagnostic.cause = FailureKind.cancelled.rawValue
+    throw diagnostic
+  }
+
   /// Where the calls made here go must be known before anything is sent.
   func checkModel(at span: Span) throws {
     let model = settings.model

@@ -227,7 +227,7 @@ struct RowStream: Sendable {
             }
             limiter.end(begun)
             done = done.map { $0.with(chain: begun.calls) }
-            scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil)
+            scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil && !begun.hasSent)
             finished(done, own)
           }
         }

@@ -20,6 +20,8 @@ public struct Settings: Sendable {
   public var hedge: Int?
   /// Errors of one kind in a row at which a job stops; nil for never.
   public var stopAfter: Int? = 20
+  /// Whether a command of the system's shell that fails ends the script.
+  public var isStrict = false
   public var colour = true
   /// Replies shown under the progress as they stream.
   public var tails = 0
@@ -214,6 +216,9 @@ public struct SettingDefinition: Sendable {
       name: "timeout", summary: "time for a whole call", kind: .duration, isRequest: true, isLive: true,
       get: { $0.timeouts.total.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.total = d } else { $0.timeouts.total = nil } }),
+    SettingDefinition(
+      name: "strict", summary: "a `!command` that fails ends the script", kind: .onOff, isRequest: false, isLive: true,
+      get: { .bool($0.isStrict) }, put: { if case .bool(let on) = $1 { $0.isStrict = on } }),
     SettingDefinition(
       name: "colour", summary: "colour on the terminal", kind: .onOff, isRequest: false, isLive: true,
       get: { .bool($0.colour) }, put: { if case .bool(let on) = $1 { $0.colour = on } }),

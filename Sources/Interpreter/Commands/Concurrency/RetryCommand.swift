@@ -36,6 +36,7 @@ extension CommandDefinition {
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
     }
     var context = call.context
+    try context.checkSending(at: call.span)
     context.retried = try await call.overrides()
     for change in context.retried where change.setting.name == "model" { try call.checkModelName(change.value.text, at: call.span) }
     let stage = RetryStage()

@@ -44,6 +44,7 @@ extension Invocation {
   func callContext() async throws -> Context {
     var context = context
     context.overrides += try await overrides()
+    try context.checkSending(at: command.name.span)
     try context.checkModel(at: command.name.span)
     return context
   }
