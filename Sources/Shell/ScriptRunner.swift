@@ -26,7 +26,7 @@ extension ShellSession {
       session.noteInterrupt()
       interruptScript(count.add(1, ordering: .relaxed).newValue) {
         work.cancel()
-        endSoon(over)
+        self.endSoon(over)
       }
     }
     signals.onInterrupt(interrupted)
@@ -112,15 +112,24 @@ extension ShellSession {
   }
 
   /// ^C in a script. The first: nothing more is sent, what is in flight ends, and the first statement that would send ends the script.
-  /// Where nothing is in flight it ends at once. The next closes the streams.
-  private func interruptScript(_ count: Int, cancel: () -> Void) {
-    if count == 1 {
-      let inFlight = session.stopSending()
-      if inFlight > 0 { return console.note("nothing more is sent; letting \(inFlight) in flight finish; ^C once more cancels them") }
+  /// What sends nothing goes on, so that answers which have come are saved; but a script that only computes ends after a moment. The
+  /// next closes the streams.
+  private func interruptScript(_ count: Int, cancel: @escaping @Sendable () -> Void) {
+    let end: @Sendable () -> Void = { [self] in
+      session.cancelAll()
+      console.foregroundJob?.cancel()
+      cancel()
     }
-    session.cancelAll()
-    console.foregroundJob?.cancel()
-    cancel()
+    guard count == 1 else { return end() }
+    if let inFlight = session.stopSending() {
+      let rest = inFlight == 0 ? "" : "; letting \(inFlight) in flight finish"
+      return console.note("nothing more is sent\(rest); ^C once more cancels \(inFlight == 0 ? "what runs" : "them")")
+    }
+    let isTimed = startThread {
+      _ = Bell().wait(milliseconds: 1000)
+      end()
+    }
+    if !isTimed { end() }
   }
 
   /// What ^C does, one after the other.

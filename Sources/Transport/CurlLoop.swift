@@ -54,6 +54,7 @@ final class CurlLoop {
 
   func run() {
     inbox.setWake(driver.wake)
+    var looked = monotonicNow()
     while !stopping {
       takeCommands()
       releaseResolved()
@@ -65,9 +66,12 @@ final class CurlLoop {
       if late >= 0, !hasBacklog || late > 1_000_000_000 { sweep() }
       // Declared asleep only when there is nothing to do: a post before this is seen now, one after it wakes the driver.
       let mayWait = released.isEmpty && ready.isEmpty && nextCommand == commands.count && inbox.fallAsleep()
-      hasBacklog = driver.turn(timeout: mayWait ? timeToSweep : 0) { now = monotonicNow() }
+      let wait = mayWait ? timeToSweep : 0
+      hasBacklog = driver.turn(timeout: wait) { now = monotonicNow() }
       inbox.awake()
       now = monotonicNow()
+      if let wait { excuse(now - looked - wait) }
+      looked = now
       collectFinished()
       endTurns()
     }
@@ -180,6 +184,9 @@ final class CurlLoop {
     transfer.loop = self
     transfer.shard = shard
     transfer.state = .live
+    // Its time counts from here: that in the queue is ours.
+    transfer.lastActivity = monotonicNow()
+    if !transfer.didRetryStale { transfer.excused = transfer.lastActivity - transfer.started }
     transfer.position = live.count
     live.append(transfer)
     let step = (transfer.request.deadlines.shortest?.nanoseconds ?? .max) / 4
@@ -356,6 +363,16 @@ final class CurlLoop {
     dirty.removeAll(keepingCapacity: true)
   }
 
+  /// Time in which this thread did not run (SIGSTOP, the sleep of a laptop, a machine that stood still) is nobody's silence: what the
+  /// server sent meanwhile waits to be read, and what it was not asked for could not come.
+  private func excuse(_ stood: Int64) {
+    guard stood > 1_000_000_000 else { return }
+    for transfer in live {
+      transfer.excused += stood
+      transfer.lastActivity += stood
+    }
+  }
+
   /// Ends what has run out of time. One pass over all that is live costs less than a timer for each.
   ///
   /// Nothing is ended at first sight: after a SIGSTOP, or the sleep of a laptop, every deadline is over and the bytes that meet it wait
@@ -397,7 +414,7 @@ final class CurlLoop {
 
   private func overdue(_ transfer: Transfer, _ now: Int64) -> TransportError? {
     let deadlines = transfer.request.deadlines
-    if let total = deadlines.total, now - transfer.started > total.nanoseconds { return .timedOut(.total, after: total) }
+    if let total = deadlines.total, now - transfer.started - transfer.excused > total.nanoseconds { return .timedOut(.total, after: total) }
     if transfer.isPaused { return nil }
     let silence = now - transfer.lastActivity
     if transfer.isWaiting {

@@ -26,6 +26,8 @@ public final class Transfer: @unchecked Sendable {
   var head = HeadParser()
   var received = 0
   var started: Int64 = 0
+  /// Time that counts against no deadline.
+  var excused: Int64 = 0
   var lastActivity: Int64 = 0
   var isPaused = false
   var isDirty = false

@@ -1,6 +1,7 @@
 import Simulator
 import TestSupport
 import Testing
+import Threads
 
 /// ^C in a script, and commands of the system's shell.
 @Suite struct InterruptTests {
@@ -25,6 +26,36 @@ import Testing
     #expect(result.output.contains("500 statements that send nothing still run") && !result.output.contains("never"), "\(result)")
     #expect(server.log.counts.requests <= 20)
     try await server.stop()
+  }
+
+  /// Nothing is in flight: rows wait for a rate, for another try, for a server that is down.
+  @Test(arguments: ["set rpm 30", "set retries 4\nset max-wait 600s", "use http://127.0.0.1:9/v1"])
+  func whatWaitsIsNotSent(_ setting: String) async throws {
+    let requests = Atomic(0)
+    let server = try RawServer { connection, _ in
+      guard connection.request() != nil else { return }
+      let body = #"{"choices":[{"finish_reason":"stop","index":0,"message":{"role":"assistant","content":"yes"}}]}"#
+      let isFirst = requests.add(1, ordering: .relaxed).newValue == 1
+      let head = isFirst || setting.contains("rpm") ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 429 Later\r\nRetry-After: 300\r\n"
+      connection.send("\(head)Connection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    }
+    let isDown = setting.hasPrefix("use")
+    let script = """
+      set model openai/m
+      set concurrency 1
+      on end { log "one has ended" }
+      on retry { log "one waits" }
+      \(isDown ? "set retries 4" : setting)
+      let v = map 1..50 "{it}"
+      print len(v) (count(v | where not failed) < 5) "kept"
+      retry v
+      print "never reached"
+      """
+    let result = try await Program.run(
+      ["-e", script], environment: ["OPENAI_BASE_URL": isDown ? "http://127.0.0.1:9/v1" : server.url, "OPENAI_API_KEY": "key-of-tests"],
+      interruptAfter: setting.contains("rpm") ? "one has ended" : "one waits")
+    #expect(result.status == 130 && result.output == "50 true kept\n", "\(result)")
+    #expect(result.errors.contains("nothing more is sent") && requests.load(ordering: .relaxed) < 6, "\(result.errors)")
   }
 
   @Test func aSingleReplyInFlightIsKept() async throws {

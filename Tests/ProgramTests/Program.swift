@@ -31,7 +31,7 @@ enum Program {
   /// - Parameters:
   ///   - program: another than ours, which starts ours.
   ///   - holdsInput: standard input does not end before the program.
-  ///   - interruptAfter: text on standard error upon which the signals are sent.
+  ///   - interruptAfter: text on standard error upon which the signals are sent; SIGCONT three seconds after the one before it.
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
     interruptAfter: String? = nil, signals: [Int32] = [SIGINT], program: String = Program.path,
@@ -96,7 +96,10 @@ enum Program {
       errors.read(ends.errors) { text in
         if let interruptAfter, text.contains(interruptAfter), !interrupted.withLock({ $0 }) {
           interrupted.withLock { $0 = true }
-          for signal in signals { kill(process, signal) }
+          for signal in signals {
+            if signal == SIGCONT { poll(nil, 0, 3000) }
+            kill(process, signal)
+          }
         }
       }
     }

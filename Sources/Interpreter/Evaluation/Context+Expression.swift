@@ -180,12 +180,14 @@ extension Context {
       // A field that some of the rows have is nothing in the others.
       var isKnown = false
       var missing = 0
+      var uncounted = 0
       for element in elements {
         if case .reply(let row) = element, row.noAnswer(reading: name) != nil {
           missing += 1
           isKnown = true
           values.append(.nothing)
         } else if let found = element.field(name) {
+          if found.isNothing, element.lacksUsage(name) { uncounted += 1 }
           values.append(found)
           isKnown = true
         } else if case .record = element {
@@ -196,6 +198,7 @@ extension Context {
       }
       if !isKnown, let first = elements.first { return .list([try field(name, of: first, at: span)]) }
       if missing > 0 { tellNoAnswer(missing, of: elements.count, instead: "their `\(name)` is nothing") }
+      if uncounted > 0 { tellNoUsage(uncounted, of: elements.count, name) }
       return .list(values)
     }
     if let field = value.field(name) {

@@ -39,10 +39,10 @@ extension Context {
   /// with an error.
   func call(_ messages: [Message], as form: ReplyForm? = nil, observer: CallEngine.Observer? = nil) async -> (reply: Reply, parsed: Value?)
   {
-    guard let launch else { return await send(prepared(messages), form, observer, revised: nil) }
+    guard let launch else { return await send(prepared(messages, sent.reading(as: form)), form, observer, revised: nil) }
     // What `set … for JOB` says while the call waits for leave holds for it already.
     let version = Mutex(launch.version)
-    return await send(prepared(messages), form, observer) {
+    return await send(prepared(messages, sent.reading(as: form)), form, observer) {
       let now = launch.version
       guard
         version.withLock({
@@ -54,12 +54,14 @@ extension Context {
           }
         })
       else { return nil }
-      return prepared(messages)
+      return prepared(messages, sent.reading(as: form))
     }
   }
 
-  /// Sends a call again with the settings it had. Those that a retry names come over them; what is live is as it is now.
-  func call(again old: PreparedCall, as form: ReplyForm? = nil) async -> (reply: Reply, parsed: Value?) {
+  /// Sends a call again with the settings it had, and reads the answer in its form. Settings that a retry names come over its own; what
+  /// is live is as it is now.
+  func call(again old: PreparedCall) async -> (reply: Reply, parsed: Value?) {
+    let form = (old.settings as? AnswerSettings)?.form
     let before = (old.settings as? AnswerSettings)?.settings ?? Settings(of: old.request)
     var settings = session.settings
     for setting in SettingDefinition.all where setting.shapesAnswers { setting.carry(from: before, to: &settings) }
@@ -68,16 +70,12 @@ extension Context {
     var messages = old.request.messages
     // Its system message is put there anew, where the setting made it.
     if let system = before.system, messages.first == Message(.system, system) { messages.removeFirst() }
-    return await send(prepared(messages, AnswerSettings(settings)), form, nil, revised: nil)
+    return await send(prepared(messages, AnswerSettings(settings, form: form)), form, nil, revised: nil)
   }
 
   private func send(
     _ call: PreparedCall, _ form: ReplyForm?, _ observer: CallEngine.Observer?, revised: (@Sendable () -> PreparedCall?)?
   ) async -> (reply: Reply, parsed: Value?) {
-    if session.hasStoppedSending {
-      let unsent = Attempt(failure: Failure(.cancelled, "interrupted: nothing more is sent"))
-      return (Reply(call: call, attempt: unsent, attempts: 0, queued: .zero), nil)
-    }
     let settings = (call.settings as? AnswerSettings)?.settings ?? settings
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(call.request, observer)
@@ -90,6 +88,9 @@ extension Context {
     let read = form?.read(received)
     let (reply, parsed) = (read?.1 ?? received, read?.0)
     job.called(reply)
+    if reply.succeeded, reply.attempt.usage == nil, reply.attempts > 0, session.settings.limits.tokenBudget != nil {
+      session.noteOnce("\(reply.model) states no usage: the token budget reckons with 3 bytes of prompt and 4 of answer a token")
+    }
     row?.note(reply)
     if reply.succeeded {
       session.unanswered.remove(reply.call)

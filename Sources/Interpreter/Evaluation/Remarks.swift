@@ -40,6 +40,11 @@ extension Context {
     tell("\(count) of \(total) \(total == 1 ? "reply" : "replies") without an answer: \(instead)")
   }
 
+  /// Answers of a list whose server did not count.
+  func tellNoUsage(_ count: Int, of total: Int, _ name: String) {
+    tell("\(count) of \(total) \(total == 1 ? "reply" : "replies") whose server states no usage: their `\(name)` is nothing")
+  }
+
   /// How what has no answer is sent again, where `name` now holds it.
   func tellRetry(_ name: String, _ value: Value) {
     let missing = value.failures

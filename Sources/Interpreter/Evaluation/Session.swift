@@ -12,6 +12,7 @@ public final class Session: Sendable {
   let callbacks: CallbackHub
   let conversations = Conversations()
   let memberships = Memberships()
+  let listings = Listings()
   let unanswered = Unanswered()
   let kept = KeptReplies()
 
@@ -176,14 +177,17 @@ public final class Session: Sendable {
 
   /// Nothing more is sent, by whatever runs or comes: what is in flight ends, and the first statement that would send ends the script.
   ///
-  /// - Returns: the calls that are in flight.
-  public func stopSending() -> Int {
+  /// - Returns: the calls that are in flight; nil where nothing runs that has sent any: there is nothing to lose.
+  public func stopSending() -> Int? {
     sendsNoMore.store(true, ordering: .relaxed)
-    let (listed, foreground) = state.withLock { ($0.jobs, $0.foreground) }
-    var running: [ObjectIdentifier: Job] = [:]
-    for handle in listed + foreground where !handle.job.isOver { running[ObjectIdentifier(handle.job)] = handle.job }
-    for job in running.values { job.stopLaunching() }
-    return running.values.reduce(0) { $0 + max(0, $1.progress.inFlight) }
+    let running = reachableJobs.map(\.job).filter { !$0.isOver }
+    for job in running { job.stopLaunching() }
+    world.engine.limiter.close()
+    let hasSent = running.contains { job in
+      let progress = job.progress
+      return progress.done + progress.inFlight + progress.waiting > 0
+    }
+    return hasSent ? world.engine.limiter.inUse : nil
   }
 
   /// Cancels everything that runs; for the end of the session.

@@ -21,7 +21,8 @@ extension Functions {
   private static func aggregate(_ name: String, _ summary: String, _ body: @escaping @Sendable ([Double]) -> Double) -> Function {
     make("\(name)(list)", summary, 1...1) { (values) throws(OperationError) in
       let (numbers, isTime) = try sample(values[0], name)
-      if numbers.isEmpty { return name == "sum" ? .int(0) : .nothing }
+      // A sum of what nobody knows is not known; of no rows it is 0.
+      if numbers.isEmpty { return name == "sum" && values[0].elements?.isEmpty ?? true ? .int(0) : .nothing }
       if !isTime, let exact = exactly(name, values[0]) { return exact }
       let result = body(numbers)
       if isTime { return .duration(.microseconds(Int64((result * 1e6).rounded()))) }

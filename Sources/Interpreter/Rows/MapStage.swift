@@ -15,7 +15,7 @@ struct MapStage: RowStage {
     self.form = form
     self.span = span
     let context = context.launched
-    resolved = sweep.variants.map { ResolvedSettings(context.adding($0.overrides, isLaunched: context.row == nil)) }
+    resolved = sweep.variants.map { ResolvedSettings(context.adding($0.overrides, isLaunched: context.row == nil), form: form) }
     if context.row == nil { context.launch?.note(axes: sweep.axes) }
   }
 
@@ -68,7 +68,7 @@ struct MapStage: RowStage {
   /// Sends what was prepared for the row just as it was, with what the retry itself says over it.
   func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] {
     if old.reply.messages.isEmpty { return try await apply(row, context) }
-    let (reply, parsed) = await self.context(for: row, context).call(again: old.reply.call, as: form)
+    let (reply, parsed) = await self.context(for: row, context).call(again: old.reply.call)
     return [made(of: row, reply, parsed)]
   }
 
@@ -142,12 +142,12 @@ extension Expression {
 }
 
 extension Context {
-  /// After ^C a script sends no more. The statement that would ends it; a row that is under way fails, and `retry` sends it.
+  /// After ^C a script sends no more. The statement that would ends it; a row that is under way fails, and `retry` makes it again.
   func checkSending(at span: Span) throws {
     guard session.hasStoppedSending else { return }
     if row == nil { throw CancellationError() }
     var diagnostic = error("interrupted: nothing more is sent", at: span)
-    diagnostic.cause = FailureKind.cancelled.rawValue
+    diagnostic.cause = FailureKind.notSent.rawValue
     throw diagnostic
   }
 
@@ -160,6 +160,11 @@ extension Context {
           problem, at: span, help: "`set model \(model.provider)/NAME` chooses one; `models \(model.provider)` lists what there is")
       }
       throw error("\(model) cannot be used: \(problem)", at: span, help: "`models` lists what there is; `set model provider/name` chooses")
+    }
+    if let count = session.listings.count(without: model) {
+      session.noteOnce(
+        "\(model) is not \(count == 1 ? "the one model" : "among the \(count) models") that the server lists; `models \(model.provider)` shows them"
+      )
     }
   }
 }

@@ -7,9 +7,15 @@ final class AnswerSettings: CallSettings {
   let settings: Settings
   /// What `set … for JOB` had changed, as columns.
   let changes: [(name: String, value: Value)]
+  /// The form that its answer is read in (`--as`): whoever sends it again reads it so, too.
+  let form: ReplyForm?
 
-  init(_ settings: Settings, changes: [(name: String, value: Value)] = []) {
-    (self.settings, self.changes) = (settings, changes)
+  init(_ settings: Settings, changes: [(name: String, value: Value)] = [], form: ReplyForm? = nil) {
+    (self.settings, self.changes, self.form) = (settings, changes, form)
+  }
+
+  func reading(as form: ReplyForm?) -> AnswerSettings {
+    form == self.form ? self : AnswerSettings(settings, changes: changes, form: form)
   }
 
   /// As `reply.settings` reads them: those that shape an answer and are set, `model` first.
@@ -21,6 +27,7 @@ final class AnswerSettings: CallSettings {
       if setting.name != "model", value.quoted == setting.get(usual).quoted { continue }
       record[setting.columnName] = value
     }
+    if let form { record["as"] = .text(form.rawValue) }
     return record
   }
 
@@ -33,7 +40,7 @@ final class AnswerSettings: CallSettings {
       else { continue }
       setting.put(&settings, value)
     }
-    self.init(settings)
+    self.init(settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) })
   }
 }
 
@@ -52,9 +59,11 @@ final class ResolvedSettings: Sendable {
   private let retried: [Context.Override]
   private let launch: Launch?
   private let begun: Launch?
+  private let form: ReplyForm?
   private let cached = Mutex<(session: Int, launch: Int, settings: AnswerSettings)?>(nil)
 
-  init(_ context: Context) {
+  init(_ context: Context, form: ReplyForm? = nil) {
+    self.form = form
     overrides = context.overrides
     launchedOverrides = context.launchedOverrides ?? context.overrides.count
     retried = context.retried
@@ -71,7 +80,7 @@ final class ResolvedSettings: Sendable {
     for change in changes { change.setting.put(&settings, change.value) }
     for override in overrides.dropFirst(launchedOverrides) + retried { override.setting.put(&settings, override.value) }
     let worked = AnswerSettings(
-      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) })
+      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) }, form: form)
     cached.withLock { $0 = (version, changed, worked) }
     return worked
   }

@@ -61,6 +61,12 @@ extension Value {
     return nil
   }
 
+  /// Whether it is an answer whose server did not count, so that this field of its is nothing.
+  func lacksUsage(_ name: String) -> Bool {
+    guard name == "tokens" || name == "usage", case .reply(let row) = self else { return false }
+    return row.reply.succeeded && row.reply.attempts > 0 && row.reply.attempt.usage == nil
+  }
+
   /// How many of its elements are replies that failed.
   var failures: Int { elements?.count { $0.failure != nil } ?? 0 }
 

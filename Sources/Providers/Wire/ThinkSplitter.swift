@@ -5,6 +5,8 @@ struct ThinkSplitter {
   private var state: State
   /// Bytes whose place is not known yet.
   private var held: [UInt8] = []
+  /// How many of them, at the start, are known to be blank: a reply may begin with a million of them, one an event.
+  private var blanks = 0
 
   /// - Parameter keeps: leaves everything where it came.
   init(keeps: Bool) {
@@ -20,7 +22,8 @@ struct ThinkSplitter {
     while !held.isEmpty {
       switch state {
       case .start:
-        let body = held.drop(while: Self.isBlank)
+        while blanks < held.count, Self.isBlank(held[blanks]) { blanks += 1 }
+        let body = held[blanks...]
         if body.starts(with: Self.opening) {
           held = Array(body.dropFirst(Self.opening.count).drop(while: Self.isBlank))
           state = .inside

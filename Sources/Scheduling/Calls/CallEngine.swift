@@ -125,7 +125,7 @@ public struct CallEngine: Sendable {
         observer?.willRetry?(failure, reply.attempts, wait)
         let isCancelled: Bool
         do {
-          try await time.sleep(for: wait)
+          try await limiter.pause(for: wait)
           isCancelled = false
         } catch { isCancelled = true }
         job.retries()
@@ -185,7 +185,7 @@ public struct CallEngine: Sendable {
     } else {
       attempt = await client.send(call.request, feed: nil)
     }
-    limiter.release(permit, CallOutcome(attempt, sent: sent, policy: policy))
+    limiter.release(permit, CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy))
     return attempt
   }
 }

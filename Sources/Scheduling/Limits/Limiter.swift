@@ -46,6 +46,11 @@ public final class Limiter: Sendable {
     /// Answered, or cancelled, between taking a place in the queue and waiting there.
     var answeredEarly: [LimiterState.WaiterID: Early] = [:]
     var alarm: (at: Duration, task: Task<Void, Never>)?
+    /// Nothing more is sent.
+    var isClosed = false
+    /// Waits between two tries.
+    var pauses: [Int: Task<Void, any Error>] = [:]
+    var nextPause = 0
   }
 
   private let guarded: Mutex<Guarded>
@@ -71,6 +76,7 @@ public final class Limiter: Sendable {
     let now = time.now
     let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : isBehind ? .behind : .continuing
     let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
+      if guarded.isClosed { return (.stopped, []) }
       let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, patience: patience, now: now)
       // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
       if case .granted = request, row?.group.parent == nil { return (request, []) }
@@ -109,7 +115,7 @@ public final class Limiter: Sendable {
   public func begin(_ group: RowGroup) async -> BegunRow? {
     if Task.isCancelled { return nil }
     let waiter: LimiterState.WaiterID
-    switch guarded.withLock({ $0.state.begin(group) }) {
+    switch guarded.withLock({ $0.isClosed ? .stopped : $0.state.begin(group) }) {
     case .begun(let row): return row
     case .stopped: return nil
     case .queued(let id): waiter = id
@@ -140,6 +146,42 @@ public final class Limiter: Sendable {
       guarded.state.withdrawFresh(of: job.id).compactMap { self.resumption(of: $0, as: .withdrawn, &guarded) }
     }
     for resumption in resumptions { resumption.perform() }
+  }
+
+  /// Nothing more is sent, by any job that there is or will be: whoever waits for leave, or between two tries, is told. What is in
+  /// flight goes on.
+  public func close() {
+    let (resumptions, pauses) = guarded.withLock { guarded in
+      guarded.isClosed = true
+      let told = guarded.state.withdrawAll().compactMap { self.resumption(of: $0, as: .withdrawn, &guarded) }
+      defer { guarded.pauses = [:] }
+      return (told, Array(guarded.pauses.values))
+    }
+    for resumption in resumptions { resumption.perform() }
+    for pause in pauses { pause.cancel() }
+  }
+
+  /// Waits between two tries.
+  ///
+  /// - Throws: `CancellationError` where the task is cancelled, or nothing more is sent.
+  func pause(for duration: Duration) async throws {
+    let wait = Task { [time] in try await time.sleep(for: duration) }
+    let number = guarded.withLock { guarded -> Int? in
+      if guarded.isClosed { return nil }
+      guarded.nextPause += 1
+      guarded.pauses[guarded.nextPause] = wait
+      return guarded.nextPause
+    }
+    guard let number else {
+      wait.cancel()
+      throw CancellationError()
+    }
+    defer { guarded.withLock { _ = $0.pauses.removeValue(forKey: number) } }
+    try await withTaskCancellationHandler {
+      try await wait.value
+    } onCancel: {
+      wait.cancel()
+    }
   }
 
   private func withdraw(_ waiter: LimiterState.WaiterID, of job: Job) {

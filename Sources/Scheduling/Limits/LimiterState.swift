@@ -245,6 +245,21 @@ struct LimiterState: Sendable {
     return withdrawn
   }
 
+  /// Nothing more is sent: all who wait.
+  mutating func withdrawAll() -> [WaiterID] {
+    var withdrawn: [WaiterID] = []
+    for job in jobs.keys {
+      withdrawn += jobs[job]?.beginning.map(\.id) ?? []
+      jobs[job]?.beginning.removeAll()
+      for lane in jobs[job]?.lines.keys.map({ $0 }) ?? [] {
+        withdrawn += jobs[job]?.lines[lane].map { ($0.continuing + $0.fresh).map(\.id) } ?? []
+        jobs[job]?.lines[lane]?.continuing.removeAll()
+        jobs[job]?.lines[lane]?.fresh.removeAll()
+      }
+    }
+    return withdrawn
+  }
+
   /// A row begins where a permit is free. A pipeline with no row under way may always begin one: the rows around it wait for it.
   private func mayBegin(_ group: RowGroup) -> Bool {
     guard let queue = jobs[group.job.id] else { return true }

@@ -60,10 +60,13 @@ public struct CallOutcome: Sendable {
   /// Whether a status line came.
   var heardStatus = false
 
-  /// - Parameter sent: when the call was sent.
-  public init(_ attempt: Attempt, sent: Duration, policy: RetryPolicy) {
-    // A stream that broke off was paid for all the same; four bytes are about a token.
-    tokens = attempt.usage.map { $0.input + $0.output } ?? (attempt.text.isEmpty ? nil : attempt.text.utf8.count / 4)
+  /// - Parameters:
+  ///   - prompt: the tokens of its prompt, as they were reckoned.
+  ///   - sent: when the call was sent.
+  public init(_ attempt: Attempt, prompt: Int = 0, sent: Duration, policy: RetryPolicy) {
+    // Where nobody counted, four bytes are about a token. A stream that broke off was paid for all the same.
+    let came = attempt.text.utf8.count + attempt.reasoning.utf8.count
+    tokens = attempt.usage.map { $0.input + $0.output } ?? (came == 0 ? nil : prompt + came / 4)
     stated = attempt.stated
     heard = attempt.stated.map { sent + $0.after }
     words = ""

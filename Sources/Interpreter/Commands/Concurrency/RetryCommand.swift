@@ -76,11 +76,11 @@ private struct RetryStage: RowStage {
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     guard case .reply(let old) = row.value else { return [row] }
     guard let origin = old.origin else {
-      let reply = await context.call(again: old.reply.call).reply
+      let (reply, parsed) = await context.call(again: old.reply.call)
       return [
         Row(
           index: row.index,
-          value: .reply(ReplyRow(reply, index: old.index, item: old.item, columns: old.columns)))
+          value: .reply(ReplyRow(reply, index: old.index, item: old.item, columns: old.columns, parsed: parsed)))
       ]
     }
     var inner = origin.program.context

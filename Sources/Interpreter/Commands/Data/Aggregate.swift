@@ -42,11 +42,13 @@ extension Invocation {
   func apply(_ aggregate: Aggregate, _ rows: [Value], group: String, _ context: Context) async throws -> Value {
     guard let argument = aggregate.argument else { return .int(rows.count) }
     let tally = RuleTally()
+    let words = context.source.text(argument.span)
+    let readsUsage = words.contains("tokens") || words.contains("usage")
     var values: [Value] = []
     for (index, row) in rows.enumerated() {
       let inner = context.inRow(Row(index: index, value: row))
       let outcome = try await tally.outcome(for: row, at: index) { try await inner.value(argument) }
-      aggregate.tally.add(outcome, row, group)
+      aggregate.tally.add(outcome, row, group, readsUsage: readsUsage)
       if case .value(let value) = outcome { values.append(value) } else { values.append(.nothing) }
     }
     aggregate.tally.note(tally.counts.firstProblem)

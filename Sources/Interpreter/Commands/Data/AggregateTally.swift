@@ -13,6 +13,8 @@ final class AggregateTally: Sendable {
     var broken = 0
     /// Rows whose value is nothing for a reason of their own.
     var empty = 0
+    /// Those of them whose server did not count.
+    var uncounted = 0
     var firstProblem: Diagnostic?
     /// Rows left out, by group, in order.
     var leftOut: [(group: String, count: Int)] = []
@@ -20,13 +22,21 @@ final class AggregateTally: Sendable {
 
   private let state = Mutex(State())
 
-  func add(_ outcome: RuleTally.Outcome, _ row: Value, _ group: String) {
+  /// - Parameter readsUsage: whether the expression reads what the server counted.
+  func add(_ outcome: RuleTally.Outcome, _ row: Value, _ group: String, readsUsage: Bool) {
     state.withLock { state in
       switch outcome {
       case .unanswered: state.unanswered += 1
       case .broken: state.broken += 1
       // A column that a rule could not fill, for it had no answer to judge.
-      case .value(.nothing): if row.failure != nil { state.unanswered += 1 } else { state.empty += 1 }
+      case .value(.nothing):
+        if row.failure != nil {
+          state.unanswered += 1
+        } else if readsUsage, row.lacksUsage("usage") {
+          state.uncounted += 1
+        } else {
+          state.empty += 1
+        }
       case .value(let value):
         state.counted += 1
         if case .bool(let flag) = value { state.trueCount += flag ? 1 : 0 } else { state.isShare = false }
@@ -53,6 +63,7 @@ final class AggregateTally: Sendable {
     var parts: [String] = []
     if state.unanswered > 0 { parts.append("\(state.unanswered) without an answer") }
     if state.broken > 0 { parts.append("\(state.broken) without a verdict (\(state.firstProblem?.message ?? "the rule broke"))") }
+    if state.uncounted > 0 { parts.append("\(state.uncounted) whose server states no usage") }
     if state.empty > 0 { parts.append("\(state.empty) that \(state.empty == 1 ? "is" : "are") nothing") }
     if !parts.isEmpty { text += "; left out: " + parts.joined(separator: ", ") }
     let groups = state.leftOut.filter { !$0.group.isEmpty }

@@ -48,11 +48,13 @@ extension CommandDefinition {
     let found = await call.world.directory.use(provider: id, url: address, key: key)
     if let warning = found.warning { call.world.output.note("warning: \(warning)") }
     let before = call.session.settings.model
+    call.session.listings.forget(id)
     // Until a model of this server is known, nothing goes anywhere: what was chosen is another server's.
     call.session.change { $0.model = .none(at: id) }
     let choose = "`set model \(id)/NAME` chooses one"
     switch found.models {
     case .success(let names):
+      call.session.listings.note(id, names)
       guard let first = names.first else {
         call.world.output.note("\(found.address) is set for \(id)/…, but lists no models: none is chosen\n  = \(choose)")
         break
