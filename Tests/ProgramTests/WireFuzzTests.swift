@@ -37,7 +37,26 @@ import Testing
     #expect(result.output.contains("3000"))
   }
 
-  /// The same fold after answers that are whole, on connections that stay open.
+  /// The fold alone is enough, after answers that are whole: with handles used again libcurl 7.88.1 ended 3 of 3 runs with status 139.
+  @Test func aFoldBeforeTheFirstHeader() async throws {
+    let server = try RawServer { connection, _ in
+      for number in 1... {
+        guard connection.request() != nil else { return }
+        let fold = number % 2 == 0 ? " erver: \(String(repeating: "x", count: number * 37 % 300))\r\n" : ""
+        let long = "X-Long: \(String(repeating: "a", count: number * 53 % 400))\r\n"
+        let body = Sample.document("whole")
+        guard connection.send("HTTP/1.1 200 OK\r\n\(fold)\(long)Content-Length: \(body.utf8.count)\r\n\r\n\(body)") else { return }
+      }
+    }
+    let result = try await Program.run(
+      [
+        "-e", Self.script(rows: 2000, width: 32) + "print count(r | where text == \"whole\") count(r | where error.kind == \"connection\")",
+      ],
+      environment: Self.environment(server))
+    #expect(result.status == 3 && result.output.contains("1000 1000"), "\(result.output) \(result.errors.suffix(500))")
+  }
+
+  /// A fold within the headers after answers that are whole, on connections that stay open: it is part of the header before it.
   @Test func aFoldedHeaderAfterAWholeAnswer() async throws {
     let server = try RawServer { connection, _ in
       for fold in 0... {
@@ -90,6 +109,8 @@ import Testing
     """
     set model openai/m
     set concurrency \(width)
+    # What is cut all the time is not to teach the program to send one after the other.
+    set concurrency \(width) for openai/m
     set retries 0
     set stop-after off
     set first-token-timeout 2s
@@ -153,7 +174,11 @@ struct Sample: Sendable {
     }
     let folder = Program.root + "/Tests/ProvidersTests/Cassettes"
     for name in names(folder) {
-      if let bytes = contents("\(folder)/\(name)") { samples.append(Sample(name: name, bytes: bytes, text: nil)) }
+      guard let bytes = contents("\(folder)/\(name)") else { continue }
+      // Whoever is told to come back later waits, and that is tried elsewhere.
+      let text = String(decoding: bytes, as: UTF8.self)
+      if ["429", "503", "529"].contains(where: { text.prefix(14).contains($0) }) || text.contains("rate_limit") { continue }
+      samples.append(Sample(name: name, bytes: bytes, text: nil))
     }
     return samples
   }
