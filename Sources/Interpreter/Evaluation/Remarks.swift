@@ -47,6 +47,9 @@ extension Context {
 
   /// How what has no answer is sent again, where `name` now holds it.
   func tellRetry(_ name: String, _ value: Value) {
+    if case .reply(let row) = value, let failure = row.reply.failure, failure.kind != .cancelled {
+      return session.world.output.note("  `retry \(name)` sends it again")
+    }
     let missing = value.failures
     if missing > 0 { session.world.output.note("  `retry \(name)` sends the \(missing) that \(missing == 1 ? "has" : "have") no answer") }
   }

@@ -41,7 +41,9 @@ extension Invocation {
     words = words.dropLast(2)
     let handle = try job(target)
     guard let launch = handle.launch, !handle.job.isOver else {
-      throw error("\(handle.job.name) is over", at: target.span, help: "`retry NAME --\(try setting(first).name) …` sends what failed")
+      throw error(
+        "\(handle.job.name) is over", at: target.span,
+        help: "`retry \(handle.variable ?? "_") --\(try setting(first).name) …` sends what failed")
     }
     var changes: [Context.Override] = []
     while let word = words.popFirst() {
