@@ -181,6 +181,46 @@ import Threads
     #expect(result.status == 0 && result.output == "true true true 2\n", "\(result)")
   }
 
+  // MARK: the end of a call
+
+  /// A server that leaves the connection open after `[DONE]` holds nobody up: the permit goes on at once.
+  @Test func anOpenConnectionHoldsNoPermit() async throws {
+    let server = try RawServer { connection, _ in
+      guard connection.request() != nil else { return }
+      connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + Self.text("7"))
+      connection.waitForClose()
+    }
+    let result = try await run(
+      server,
+      "set concurrency 2\nset idle-timeout 5s\nlet r = map 1..6 \"row-{it}-end\"\nprint r.text max(r.latency) < 5s max(r.queued) < 5s")
+    #expect(result.status == 0 && result.output == "[\"7\", \"7\", \"7\", \"7\", \"7\", \"7\"] true true\n", "\(result)")
+  }
+
+  /// The end of the transfer comes a little after that of the answer: it is waited for in the background, and the connection is kept.
+  @Test func aConnectionIsKeptAfterTheEnd() async throws {
+    let server = try RawServer { connection, _ in
+      while connection.request() != nil {
+        let body = Self.text("7")
+        connection.send(
+          "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n")
+        poll(nil, 0, 20)
+        guard connection.send("0\r\n\r\n") else { return }
+      }
+    }
+    let result = try await run(
+      server,
+      """
+      set concurrency 1
+      for n in 1..12 {
+        ask "row-{n}-end" | print
+        !sleep 0.1
+      }
+      """)
+    #expect(result.status == 0 && result.output == String(repeating: "7\n", count: 12), "\(result)")
+    #expect(server.connections <= 6, "\(server.connections) connections")
+  }
+
   // MARK: what is not stated
 
   @Test func usageThatNobodyStatesIsSaid() async throws {

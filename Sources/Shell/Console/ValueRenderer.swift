@@ -92,7 +92,7 @@ struct ValueRenderer: Sendable {
   private func reply(_ reply: Reply) -> String {
     if let failure = reply.failure { return "✗ \(failure.description)" }
     guard let wrong = reply.attempt.wrong else { return reply.text }
-    return "! \(wrong.kind.rawValue)\(reply.text.isEmpty ? "" : ": ")\(reply.text)"
+    return "! \(wrong.kind.rawValue): \(reply.text.isEmpty ? wrong.message : reply.text)"
   }
 
   private func input(_ row: ReplyRow) -> String {
