@@ -5,12 +5,6 @@ import Testing
 import Threads
 import Transport
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// Answers cut anywhere, over real sockets: with a length, in chunks, up to the close. (HTTP/2 is spoken from libcurl 8.7 on, and over TLS.)
 @Suite(.serialized) struct FramingTests {
   enum Framing: String, CaseIterable, Sendable { case length, chunked, close }
@@ -48,9 +42,8 @@ import Transport
   @Test(arguments: Framing.allCases, [stream, document])
   func anAnswerOnlyIfItIsTheWholeAnswer(_ framing: Framing, _ body: String) async throws {
     let (bytes, edges) = Self.wire(body, framing)
-    let isLong = getenv("PROMPTSH_LONG") != nil
-    // Every seventh and all within 64 bytes of a frame's edge; in the ordinary lane within 8.
-    let near = isLong ? 64 : 8
+    // Every seventh, and all within 64 bytes of a frame's edge.
+    let near = 64
     let cuts = (0...bytes.count).filter { cut in cut % 7 == 0 || edges.contains { abs($0 - cut) <= near } }
     let position = Atomic(0)
     let server = try RawServer { connection, _ in
