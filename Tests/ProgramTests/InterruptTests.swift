@@ -72,7 +72,8 @@ import Threads
   }
 
   @Test(arguments: [
-    ("!true\nprint status", 0, "0\n"), ("!exit 7\nprint status", 0, "7\n"), ("!kill -9 $$\nprint status", 0, "137\n"),
+    ("print status", 0, "0\n"), ("!true\nprint status", 0, "0\n"), ("!exit 7\nprint status", 0, "7\n"),
+    ("!kill -9 $$\nprint status", 0, "137\n"),
     ("set strict on\n!exit 7\nprint 1", 1, ""), ("set strict on\n!true\nprint status", 0, "0\n"),
     ("def f() {\n!exit 3\nreturn status\n}\nprint f() status", 0, "3 3\n"),
     ("set strict on\nset strict off\n!false\nif status != 0 { exit 9 }", 9, ""),

@@ -50,6 +50,8 @@ extension Context {
       }
       // A function that failed returned no fields: which there would have been, nobody knows.
       if scope.isFailedResult { return .nothing }
+      // As in every shell, before the first `!command`.
+      if name == "status" { return .int(0) }
       throw unknownName(name, at: expression.span)
     case .job(let number):
       if let handle = session.jobs.last(where: { $0.job.number == number }) { return .job(handle) }
