@@ -45,7 +45,7 @@ public enum FailureKind: String, Sendable, CaseIterable {
   public var advice: String {
     switch self {
     case .connection: "is the server running, and its address right? `use URL` sets it"
-    case .tls: "the server's certificate could not be verified; SSL_CERT_FILE names a bundle of your own"
+    case .tls: "the server's certificate could not be verified; SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE name your own"
     case .timeout: "`set timeout`, `set first-token-timeout`, `set idle-timeout` and `set connect-timeout` are the limits"
     case .rateLimited: "a lower `set concurrency`, or more `set retries`"
     case .quota: "the account is out of credit, or `set budget` is; no retry will help"
@@ -86,6 +86,17 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     case firstToken
     /// This machine's own trouble: the server has no part in it.
     case ours
+    /// The proxy's, not the server's.
+    case proxy
+  }
+
+  /// What the user can do about it.
+  public var advice: String {
+    switch detail {
+    case .ours: "that is this machine's, not the server's: nothing was sent"
+    case .proxy: "`http_proxy` and `https_proxy` hold the proxy's address, with the name and password it wants"
+    case .unreachable, .firstToken, nil: kind.advice
+    }
   }
 
   public init(_ kind: FailureKind, _ message: String, status: Int? = nil, retryAfter: Duration? = nil) {

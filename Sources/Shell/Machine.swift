@@ -1,6 +1,12 @@
 import Scheduling
 import Threads
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What the machine lets us have, where that is little.
 enum Machine {
   /// Files, pipes and sockets of our own: outputs, the network thread's, the simulator's, a file that is read and one that is written,
@@ -16,6 +22,28 @@ enum Machine {
     guard let limit = OpenFiles.limit else { return nil }
     let free = limit > few ? limit : OpenFiles.free(atMost: limit)
     return max(1, (free - ownFiles) / (simulated ? 2 : 1))
+  }
+
+  /// The most threads that a program with one of everything has: of tasks 3, of signals 1, of outputs 2, of the network 1, of the simulator
+  /// 1, of keys or the editor 1, of a file that is written 1. libdispatch sleeps for ever where it gets none.
+  static let threads = 10
+
+  /// Whether memory or threads are rationed, so that there may be too few.
+  static var isLimited: Bool {
+    func limit(_ resource: Int32) -> UInt64 {
+      var limit = rlimit()
+      #if canImport(Glibc)
+        return getrlimit(__rlimit_resource_t(UInt32(resource)), &limit) == 0 ? UInt64(limit.rlim_cur) : .max
+      #else
+        return getrlimit(resource, &limit) == 0 ? limit.rlim_cur : .max
+      #endif
+    }
+    #if canImport(Glibc)
+      let (memory, processes) = (Int32(RLIMIT_AS.rawValue), Int32(__RLIMIT_NPROC.rawValue))
+    #else
+      let (memory, processes) = (RLIMIT_AS, RLIMIT_NPROC)
+    #endif
+    return limit(memory) < 1 << 40 || limit(processes) < 1024
   }
 
   static var reason: String { "what fits into \(OpenFiles.limit.map(String.init) ?? "the") open files (`ulimit -n`)" }

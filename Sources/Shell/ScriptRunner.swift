@@ -4,6 +4,12 @@ import Language
 import Scheduling
 import Threads
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 extension ShellSession {
   /// Runs a whole script; returns the exit status, when what it wrote is written. Everything that can be checked is checked before its
   /// first statement runs.
@@ -183,6 +189,8 @@ extension ShellSession {
       try console.flush { hasWaited() }
       return status
     } catch {
+      // Of a terminal that is gone: the signal that says so is on its way, or was for somebody else.
+      if error.isHangUp { return 128 + SIGHUP }
       console.note("error: \(error.description)")
       try? console.flush { hasWaited() }
       return ExitStatus.scriptFailed

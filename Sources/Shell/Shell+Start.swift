@@ -13,7 +13,8 @@ extension Shell {
   public static func begin() -> String? {
     openStandardDescriptors()
     Inherited.capture()
-    return ThreadProbe.hasThreads(4) ? nil : "the system gives no threads (`ulimit -u` and `ulimit -v` say how many, and how much memory)"
+    return ThreadProbe.hasThreads(Machine.isLimited ? Machine.threads : 4)
+      ? nil : "the system gives no threads (`ulimit -u` and `ulimit -v` say how many, and how much memory)"
   }
 
   /// One line; status 1.

@@ -39,10 +39,11 @@ public struct ProgressLine: Sendable {
 
   private var words: String {
     var parts = [total.map { "\(done)/\($0)" } ?? "\(done)"]
+    // A narrow window shows how the line begins.
+    if let state { parts.append(state) }
     parts.append("\(inFlight) in flight of \(limit)\(change.map { " (\($0))" } ?? "")")
     parts.append("\(failed) failed")
     if retried > 0 { parts.append("\(retried) retried\(waiting > 0 ? ", \(waiting) waiting" : "")") }
-    if let state { parts.append(state) }
     if let waitsFor { parts.append(ControlGuard.line(waitsFor)) }
     if !rate.isEmpty { parts.append(rate) }
     parts.append(elapsed)

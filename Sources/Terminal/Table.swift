@@ -14,6 +14,8 @@ public struct Table: Sendable {
 
   public var columns: [Column]
   public var rows: [[String]]
+  /// Columns that it could have, for which it is not asked: named with those for which there is no room.
+  public var omitted: [String] = []
 
   public init(columns: [Column], rows: [[String]]) {
     self.columns = columns
@@ -32,8 +34,9 @@ public struct Table: Sendable {
     }
     if let width { widths = fitted(widths, into: max(10, width)) }
     let lines = ([titles] + cells).map { line($0, widths) }
-    guard let width, widths.count < titles.count else { return lines }
-    let left = titles.dropFirst(widths.count).joined(separator: ", ")
+    let missing = titles.dropFirst(widths.count) + omitted.map(ControlGuard.line)
+    guard let width, !missing.isEmpty else { return lines }
+    let left = missing.joined(separator: ", ")
     return lines + Wrap.rows("… without \(left): `\(wider)` shows every column", width: max(10, width))
   }
 

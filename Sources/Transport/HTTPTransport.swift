@@ -82,10 +82,13 @@ public final class HTTPTransport: TaskExecutor, Sendable {
       }
       CurlLoop(inbox: inbox, driver: driver, settings: settings, executor: self).run()
     }
-    // Whoever asks is answered by the pool's threads instead.
-    if !isThere {
-      Task { Self.refuse(inbox, "the system gives no thread for the network (`ulimit -u`, `ulimit -v`)", executor: self) }
+    if isThere { return }
+    // Whoever asks is answered by tasks instead: each takes what there is and is over, for their threads are few.
+    let answer: @Sendable () -> Void = { [self] in
+      Task { Self.refuseOnce(inbox, "the system gives no thread for the network (`ulimit -u`, `ulimit -v`)", executor: self) }
     }
+    inbox.setWake(answer)
+    answer()
   }
 
   private static func makeDriver(_ settings: TransportSettings) -> (any MultiDriver)? {
@@ -99,22 +102,28 @@ public final class HTTPTransport: TaskExecutor, Sendable {
   private static func refuse(_ inbox: Inbox, _ problem: String, executor: HTTPTransport) {
     let bell = Bell()
     inbox.setWake { bell.ring() }
+    while refuseOnce(inbox, problem, executor: executor) {
+      bell.wait()
+      inbox.awake()
+    }
+  }
+
+  /// Answers whatever has been asked. False where nothing more will be.
+  @discardableResult
+  private static func refuseOnce(_ inbox: Inbox, _ problem: String, executor: HTTPTransport) -> Bool {
     var commands: [Command] = []
-    while true {
+    repeat {
       inbox.take(into: &commands)
       for command in commands {
         switch command {
         case .start(let transfer):
           transfer.continuation?.resume(returning: TransferResult(error: .unavailable(problem), duration: .zero))
         case .job(let job): job.runSynchronously(on: executor.asUnownedTaskExecutor())
-        case .stop: return
+        case .stop: return false
         case .cancel, .resume: break
         }
       }
-      if commands.isEmpty, inbox.fallAsleep() {
-        bell.wait()
-        inbox.awake()
-      }
-    }
+    } while !commands.isEmpty || !inbox.fallAsleep()
+    return true
   }
 }

@@ -23,6 +23,14 @@ import Testing
     #expect(rows.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
   }
 
+  /// What is written to a window that is gone is no error of the script's.
+  @Test func closingTheWindowWhileTextIsPrinted() async throws {
+    let terminal = try PseudoTerminal(Program.path, ["-e", "for i in 1..100000000 { print \"a line\" }"])
+    try await terminal.wait(for: "a line")
+    terminal.hangUp()
+    #expect(try await terminal.end() == 128 + SIGHUP)
+  }
+
   /// The same with rows that are saved in the background of a prompt.
   @Test func closingTheWindowOfAPromptKeepsTheAnswersOfItsJobs() async throws {
     let folder = try Scratch()

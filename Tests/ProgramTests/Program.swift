@@ -66,7 +66,7 @@ enum Program {
     // Nothing of the developer's own settings or keys.
     var variables = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "xterm"]
     for (name, value) in environment { variables[name] = value }
-    if let options = variable("ASAN_OPTIONS") { variables["ASAN_OPTIONS"] = options }
+    for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { if let options = variable(name) { variables[name] = options } }
     var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { (text: String) in strdup(text) } + [nil]
     var envp: [UnsafeMutablePointer<CChar>?] = variables.map { (name, value) in strdup("\(name)=\(value)") } + [nil]
     defer {

@@ -106,6 +106,8 @@ import Threads
       ])
     #expect(result.output.hasPrefix("auth auth\n"), "\(result.output)\(result.errors)")
     #expect(proxy.connections == 1)
+    // The advice is about the proxy, not about a key.
+    #expect(result.errors.contains("`https_proxy` hold") && !result.errors.contains("the key is missing"), "\(result.errors)")
     #expect(!(result.output + result.errors).contains("hunter22"))
   }
 
@@ -135,6 +137,60 @@ import Threads
       environment: ["OPENAI_API_KEY": Self.key, "OPENAI_BASE_URL": "https://api.example/v1", "https_proxy": proxy])
     for text in [result.output, result.errors, folder.read("rows.jsonl") ?? ""] { #expect(!text.contains("hunter22"), "\(text)") }
     #expect(result.output.contains("https_proxy"), "\(result.output)")
+  }
+
+  /// Certificates of one's own, however they are named; the error says where they are taken from.
+  @Test(.enabled(if: access("/usr/bin/openssl", X_OK) == 0)) func certificatesOfOnesOwn() async throws {
+    let folder = try Scratch()
+    mkdir(folder.path + "/v1", 0o700)
+    try folder.write("v1/models", "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"data\":[{\"id\":\"m\"}]}")
+    // The server ends with the shell that reads what it says: it is killed by its number, for the tests' threads block signals.
+    let text = """
+      cd '\(folder.path)' && mkdir certificates empty && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificates/c.pem \
+      -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 && openssl rehash certificates || exit 9
+      openssl s_server -accept 127.0.0.1:0 -cert certificates/c.pem -key key.pem -HTTP >said 2>&1 &
+      trap "kill -9 $!" EXIT
+      until grep -q '^ACCEPT' said; do :; done
+      url="https://127.0.0.1:$(sed -n 's/^ACCEPT 127.0.0.1://p' said)/v1"
+      unset SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE
+      for name in SSL_CERT_FILE=certificates/c.pem CURL_CA_BUNDLE=certificates/c.pem SSL_CERT_DIR=certificates SSL_CERT_DIR=empty NONE=; do
+        echo "== $name"; env "$name" "$0" -e "use $url" 2>&1
+      done
+      """
+    let result = try await Program.run(["-c", text, Program.path], program: "/bin/sh")
+    let parts = result.output.split(separator: "== ")
+    #expect(parts.count == 5, "\(result)")
+    for part in parts.prefix(3) { #expect(part.contains("openai/m at https://"), "\(part)") }
+    #expect(parts[3].contains("certificates are taken from SSL_CERT_DIR=empty"), "\(parts[3])")
+    #expect(parts[4].contains("SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE name other certificates"), "\(parts[4])")
+  }
+
+  /// What NO_PROXY names is asked directly.
+  @Test func namesWithoutAProxy() async throws {
+    let server = try Self.server("200 OK", Self.reply("direct"))
+    let proxy = try Self.server("200 OK", Self.reply("by proxy"))
+    // One that is no loopback's, and leads there.
+    let host = "127.0.0.1.nip.invalid"
+    for (exceptions, isDirect) in [("*.invalid", true), ("\(host):1", false), (".nip.invalid,x", true), ("other", false)] {
+      let result = try await Program.run(
+        ["-e", "ask \"x\" --model openai/m --retries 0 --connect-timeout 2s"],
+        environment: [
+          "OPENAI_API_KEY": Self.key, "OPENAI_BASE_URL": "http://\(host):\(server.port)/v1", "no_proxy": exceptions,
+          "http_proxy": "http://127.0.0.1:\(proxy.port)",
+        ])
+      // A name that nobody knows cannot be asked directly.
+      #expect(result.output == (isDirect ? "" : "by proxy\n"), "\(exceptions): \(result)")
+    }
+  }
+
+  /// A `/`, `#` or `?` that somebody forgot to encode does not bring the password out.
+  @Test(arguments: ["hunter/22", "hunter#22", "hunter?22", "hunter@22"]) func aPasswordThatIsNotEncoded(_ password: String) async throws {
+    let folder = try Scratch()
+    let script = "let r = map 1..2 \"x {it}\" --model openai/m --retries 0\nprint r[0].error\nuse\nsave r \"\(folder.path)/rows.jsonl\""
+    let result = try await Program.run(
+      ["-e", script], environment: ["OPENAI_API_KEY": Self.key, "OPENAI_BASE_URL": "http://user:\(password)@127.0.0.1:1/v1"])
+    for text in [result.output, result.errors, folder.read("rows.jsonl") ?? ""] { #expect(!text.contains("hunter"), "\(text)") }
+    #expect(result.output.contains("http://127.0.0.1:1/v1"))
   }
 
   @Test func aNameThatIsNotASCIIIsReached() async throws {

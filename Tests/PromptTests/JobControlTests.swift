@@ -27,7 +27,8 @@ import Testing
     try await pane.wait(for: "Stopped")
     await pane.enter("bg")
     // `cat` shows what is typed, and then what it read: twice; and ^C is its end.
-    await pane.enter("clear; cat")
+    await pane.enter("clear; echo rea''dy; cat")
+    try await pane.wait("another program in front") { $0.contains("ready") }
     await pane.enter("seen")
     try await pane.wait("the echo and the line") { lines in lines.count { $0 == "seen" } == 2 }
     await pane.press("C-c")

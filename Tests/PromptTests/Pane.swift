@@ -33,7 +33,7 @@ final class Pane: Sendable {
     for (path, text) in files { try write(path, text) }
     var variables = ["HOME": folder, "PSH": Self.program, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PS1": "$ ", "PS2": "> "]
     for (name, value) in environment { variables[name] = value }
-    if let options = getenv("ASAN_OPTIONS") { variables["ASAN_OPTIONS"] = String(cString: options) }
+    for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { if let options = getenv(name) { variables[name] = String(cString: options) } }
     let settings = variables.map { "\($0)='\($1)'" }.joined(separator: " ")
     // TERM is tmux's own, unless a test wants another.
     let term = environment["TERM"] == nil ? "TERM=\"$TERM\"" : ""

@@ -130,6 +130,59 @@ import Testing
     await pane.close()
   }
 
+  /// In a pager everything is there: every row, and of every cell all that it holds, a line a row, so that `less -S` scrolls.
+  @Test func thePagerHasAllOfATable() async throws {
+    let pane = try await shell()
+    await pane.enter("clear; PAGER='cat >whole' $PSH -e '1..60 | where it > 0 | map \"{it}\" --model sim/fast --max-tokens 40 | table'")
+    let whole = try await pane.file("whole")
+    try await pane.wait("the shell") { $0.last == "$" }
+    let lines = whole.split(separator: "\n")
+    #expect(lines.count == 61 && lines.allSatisfy { !$0.contains("…") } && lines.contains { $0.count > 100 })
+    await pane.close()
+  }
+
+  /// What eighty columns have no room for, and rows that are left out, are named with the way to see them.
+  @Test func tablesSayWhatTheyLeaveOut() async throws {
+    let pane = try await Pane(columns: 80)
+    try await pane.prompt()
+    let fields = (1...20).map { "column\($0): \"a value of some length\"" }.joined(separator: ", ")
+    await pane.enter("let wide = [{\(fields)}]")
+    await pane.enter("wide")
+    try await pane.wait("the columns left out") { lines in
+      lines.contains { $0.hasPrefix("… without column") } && lines.joined(separator: " ").contains("`show --wide` shows every column")
+    }
+    await pane.enter("1..60 | where it > 0")
+    try await pane.wait(for: "… without rows 20 to 54: `show --all` shows every row")
+    await pane.press("C-l")
+    await pane.enter("let somework = map 1..400 \"Tell me about {it}\" &")
+    await pane.enter("let moreofit = map 1..400 \"Tell me about {it}\" &")
+    await pane.press("C-l")
+    await pane.enter("jobs")
+    let lines = try await pane.wait("the jobs") { lines in
+      lines.contains { $0.contains("somework  running  ") } && lines.contains { $0.contains("moreofit  running  ") }
+        && lines.contains { $0.hasPrefix("… without ") }
+    }
+    #expect(lines.contains { $0.hasSuffix("eta") && $0.hasPrefix("#  job  name") }, "\(lines)")
+    await pane.close()
+  }
+
+  /// One row whole, as far as its reply holds it.
+  @Test func aRowIsShownWhole() async throws {
+    let pane = try await Pane(columns: 80)
+    try await pane.prompt()
+    await pane.enter("let r = map [{who: \"Ada\"}] \"Tell {it.who}\" --model sim/fast --system \"Be short\" --temperature 0.5")
+    await pane.press("C-l")
+    await pane.enter("show r[0]")
+    let shown = try await pane.wait("the end of the row") { $0.joined(separator: " ").contains("finish stop") }
+    let text = shown.joined(separator: "\n")
+    for part in [
+      "── row 0 · sim/fast", "input.who: Ada", "temperature: 0.5", "── system\nBe short", "── user\nTell Ada", "── reply\n[simulated]",
+      "── 1 try",
+      "queued", "first token", "in all", "tokens",
+    ] { #expect(text.contains(part), "\(part) is not in:\n\(text)") }
+    await pane.close()
+  }
+
   /// The prompt is there first; what is typed waits, and ^C ends what the user's own beginning does, whatever that is.
   @Test(arguments: [
     "ask \"a slow server\"", "for i in 1..100000000 { let a = i }", "let m = map 1..500 \"x {it}\" --max-tokens 500",

@@ -55,6 +55,7 @@ public final class PseudoTerminal: @unchecked Sendable {
     posix_spawn_file_actions_adddup2(&actions, 0, 2)
     var variables = ["PATH": "/usr/bin:/bin", "HOME": folder, "TERM": "xterm", "LANG": "C.UTF-8"]
     for (name, value) in environment { variables[name] = value }
+    for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { if let options = getenv(name) { variables[name] = String(cString: options) } }
     var argv: [UnsafeMutablePointer<CChar>?] =
       (["sh", "-c", "cd \"$0\" && exec \"$@\"", folder, program] + arguments).map { (text: String) in strdup(text) } + [nil]
     var envp: [UnsafeMutablePointer<CChar>?] = variables.map { (name, value) in strdup("\(name)=\(value)") } + [nil]

@@ -140,7 +140,7 @@ struct JobScope: Sendable {
     scope.end()
     // Whoever asked for one thing and did not get it hears why, wherever its value goes; what is shown says so itself.
     if scope.isForeground, !call.isShown, !call.definition.showsItself, let failure = row.reply.failure, failure.kind != .cancelled {
-      scope.session.world.output.note("\(scope.job.name): \(failure.description)\n  = \(failure.kind.advice)")
+      scope.session.world.output.note("\(scope.job.name): \(failure.description)\n  = \(failure.advice)")
     }
     return row
   }

@@ -24,7 +24,7 @@ struct OperationError: Error {
   /// The text of a reply that failed is wanted: there is none.
   init(noAnswer failure: Failure) {
     message = "this reply failed (\(failure.description))"
-    help = "\(failure.kind.advice); `.partial` is what came of it, `get(r, \"text\", \"\")` reads on"
+    help = "\(failure.advice); `.partial` is what came of it, `get(r, \"text\", \"\")` reads on"
     cause = failure.kind
   }
 }

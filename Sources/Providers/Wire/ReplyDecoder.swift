@@ -36,7 +36,9 @@ extension Failure {
       self.init(.connection, words)
       detail = .unreachable
     case .tls(let words): self.init(.tls, words)
-    case .proxyRefused(let words): self.init(.auth, words)
+    case .proxyRefused(let words):
+      self.init(.auth, words)
+      detail = .proxy
     case .timedOut(let deadline, let after):
       self.init(.timeout, "\(deadline.rawValue) timeout after \(after)")
       if deadline == .firstToken { detail = .firstToken }

@@ -10,6 +10,8 @@ import Threads
 /// Where output could not go, in the system's words.
 struct OutputProblem: Error, CustomStringConvertible {
   var description: String
+  /// It was a terminal, and is gone.
+  var isHangUp = false
 }
 
 /// A file descriptor that is written whole or not at all, as far as the system lets us.
@@ -40,13 +42,21 @@ enum Descriptor {
       }
       return 0
     }
-    if failure != 0 { throw OutputProblem(description: "\(name): \(String(cString: strerror(failure)))") }
+    if failure != 0 {
+      throw OutputProblem(
+        description: "\(name): \(String(cString: strerror(failure)))", isHangUp: failure == EIO && isCharacterDevice(descriptor))
+    }
   }
 
   /// Says something outside a session. What comes from outside (a file's name, an argument) is guarded where a person reads it.
   static func say(_ text: String, to descriptor: Int32, named name: String) throws(OutputProblem) {
     let shown = descriptor == 2 || isTerminal(descriptor) ? ControlGuard.clean(text) : text
     try write(Array(shown.utf8), to: descriptor, named: name)
+  }
+
+  private static func isCharacterDevice(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
   }
 
   /// Whether two descriptors are one file, pipe or terminal.

@@ -51,7 +51,7 @@ struct JobSummary {
   private var failures: String {
     progress.failures.sorted { ($1.value.count, $0.key.rawValue) < ($0.value.count, $1.key.rawValue) }.prefix(3).map { kind, failures in
       // What to do about the cancelled is said where they can be sent again.
-      let advice = kind == .cancelled ? "" : "\n    = \(kind.advice)"
+      let advice = kind == .cancelled ? "" : "\n    = \(failures.example.advice)"
       return "\n  \(failures.count) × \(kind.rawValue): \(failures.example.message)\(advice)"
     }.joined()
   }

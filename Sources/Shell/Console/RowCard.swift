@@ -18,7 +18,7 @@ struct RowCard {
       sections.append(section(row.reply.succeeded ? "reply" : "what came of a reply", row.reply.text))
     }
     if let error = row.reply.error {
-      sections.append(section("error", "\(error.description)\n  = \(error.kind.advice)"))
+      sections.append(section("error", "\(error.description)\n  = \(error.advice)"))
     }
     sections.append("── \(tries)")
     return sections.joined(separator: "\n")

@@ -34,7 +34,7 @@ struct ValueRenderer: Sendable {
           ? "cut at max-tokens"
           : row.reply.error.map { error in
             let partial = row.reply.succeeded || row.reply.text.isEmpty ? "" : "; `.partial` is what came of it"
-            return "\(error.description)\n  = \(error.kind.advice)\(partial)"
+            return "\(error.description)\n  = \(error.advice)\(partial)"
           })
     default: Rendered(text: ControlGuard.clean(value.text))
     }
@@ -109,6 +109,7 @@ struct ValueRenderer: Sendable {
     for case .record(let record) in elements {
       for field in record.fields where seen.insert(field.name).inserted { names.append(field.name) }
     }
+    let omitted = only.map { only in names.filter { !only.contains($0) } } ?? []
     if let only { names = only }
     let columns = names.map { name in
       Table.Column(
@@ -126,7 +127,9 @@ struct ValueRenderer: Sendable {
       return [String(place)]
         + names.map { name in record[name].map { if case .nothing = $0 { "" } else { String($0.cell.prefix(2000)) } } ?? "" }
     }
-    return Table(columns: [Table.Column("#", isNumber: true)] + columns, rows: rows)
+    var table = Table(columns: [Table.Column("#", isNumber: true)] + columns, rows: rows)
+    table.omitted = omitted
+    return table
   }
 
   private func lines(_ fields: [(name: String, value: Value)]) -> String {

@@ -117,7 +117,9 @@ private final class SimulatorStarter: Sendable {
       if let task { return task }
       let new = Task { () -> Result<SimulatorServer, Failure> in
         do { return .success(try await SimulatorServer.start(faults: faults)) } catch {
-          return .failure(Failure(.connection, "the simulator could not start: \(error)"))
+          var failure = Failure(.connection, "the simulator could not start: \(error)")
+          failure.detail = .ours
+          return .failure(failure)
         }
       }
       task = new

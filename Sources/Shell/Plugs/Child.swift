@@ -17,6 +17,7 @@ enum Child {
   ///   - input: its standard input; ours unless said.
   /// - Returns: its exit status, as a shell tells it: 128 and the number for a signal.
   static func run(_ text: String, _ words: [String] = [], input: Int32? = nil, handle: Handle = Handle()) throws(FileProblem) -> Int {
+    if handle.isInterrupted { return 128 + Int(SIGINT) }
     let child = try start(text, words, input: input)
     return try handle.end(of: child)
   }
@@ -31,20 +32,27 @@ enum Child {
 
     private let state = Mutex(State())
 
-    /// SIGINT, as ^C sends it; also where it is about to be started.
+    var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+
+    /// SIGINT, as ^C sends it: to the shell and to what it runs. Also where it is about to be started.
     func interrupt() {
       state.withLock { state in
         state.isInterrupted = true
-        if state.child > 0 { kill(state.child, SIGINT) }
+        if state.child > 0 { for process in Child.family(of: state.child) { kill(process, SIGINT) } }
       }
     }
 
     fileprivate func end(of child: pid_t) throws(FileProblem) -> Int {
-      state.withLock { state in
+      let isInterrupted = state.withLock { state in
         state.child = child
-        if state.isInterrupted { kill(child, SIGINT) }
+        return state.isInterrupted
       }
       var information = siginfo_t()
+      // Interrupted while it began: it may not have come to what it runs yet.
+      while isInterrupted, waitid(P_PID, id_t(child), &information, WEXITED | WNOWAIT | WNOHANG) == 0, information.si_signo == 0 {
+        interrupt()
+        _ = poll(nil, 0, 20)
+      }
       while waitid(P_PID, id_t(child), &information, WEXITED | WNOWAIT) < 0 { if errno != EINTR { break } }
       // Only now is its number given back.
       let status = state.withLock { state -> Int32? in
@@ -73,6 +81,17 @@ enum Child {
     try? Descriptor.write(Array(input.utf8), to: ends[1], named: text)
     close(ends[1])
     return try handle.end(of: child)
+  }
+
+  /// A process and those below it. The shell waits for what it runs and ends after it, whatever it is sent itself. (Where the system does
+  /// not tell, the process alone.)
+  private static func family(of process: pid_t) -> [pid_t] {
+    guard let file = fopen("/proc/\(process)/task/\(process)/children", "r") else { return [process] }
+    defer { fclose(file) }
+    var text = [CChar](repeating: 0, count: 4096)
+    let count = fread(&text, 1, text.count - 1, file)
+    let children = String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+    return [process] + children.compactMap { pid_t($0) }.flatMap(family)
   }
 
   private static func start(_ text: String, _ words: [String], input: Int32?) throws(FileProblem) -> pid_t {

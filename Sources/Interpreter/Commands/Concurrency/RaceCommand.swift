@@ -19,7 +19,7 @@ extension CommandDefinition {
           do {
             let value = try await inner.runStructured(statement).value
             if let failure = value.failure {
-              var diagnostic = inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)
+              var diagnostic = inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.advice)
               diagnostic.cause = failure.kind.rawValue
               throw diagnostic
             }

@@ -16,7 +16,7 @@ extension CommandDefinition {
           let value = try await inner.runStructured(statement).value
           // A branch whose reply failed has failed: its siblings are not worth paying for.
           if let failure = inner.failure(of: value, bound: statement) {
-            var diagnostic = inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.kind.advice)
+            var diagnostic = inner.error("this branch failed (\(failure.description))", at: statement.span, help: failure.advice)
             diagnostic.cause = failure.kind.rawValue
             throw diagnostic
           }

@@ -16,7 +16,7 @@ extension CommandDefinition {
       }
     }
     switch await call.world.directory.models(of: id) {
-    case .failure(let failure): throw call.error("\(id): \(failure.description)", help: failure.kind.advice)
+    case .failure(let failure): throw call.error("\(id): \(failure.description)", help: failure.advice)
     case .success(let names):
       call.session.listings.note(id, names)
       for name in names { try await call.world.output.print("\(id)/\(name)", raw: false) }

@@ -69,7 +69,7 @@ extension CommandDefinition {
           ? "`use \(found.address) --key-env VARIABLE` sends the key that the variable holds"
           : "is the key in \(try await call.flagValue("key-env")?.text ?? "") the right one? `--key-env VARIABLE` names another")
     case .failure(let failure) where failure.kind == .connection || failure.kind == .tls || failure.kind == .timeout:
-      throw call.error("\(found.address) cannot be reached: \(failure.message)", at: word.span, help: failure.kind.advice)
+      throw call.error("\(found.address) cannot be reached: \(failure.message)", at: word.span, help: failure.advice)
     case .failure(let failure):
       call.world.output.note(
         "\(found.address) is set for \(id)/…, but does not list its models: \(failure.description): none is chosen\n  = \(choose)")

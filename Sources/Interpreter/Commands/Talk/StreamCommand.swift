@@ -38,7 +38,7 @@ extension Invocation {
       do { try await shown.end() } catch { problem.withLock { $0 = $0 ?? error } }
       if let error = row.reply.error {
         let isStopped = error.kind == .cancelled
-        shown.note(isStopped ? "stopped; `_.partial` keeps the text so far" : "\(error.description)\n  = \(error.kind.advice)")
+        shown.note(isStopped ? "stopped; `_.partial` keeps the text so far" : "\(error.description)\n  = \(error.advice)")
       } else if row.reply.attempt.finish == .length {
         shown.note("cut at max-tokens")
       }
