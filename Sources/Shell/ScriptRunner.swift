@@ -150,8 +150,10 @@ extension ShellSession {
     return (progress.total ?? 2) != 1 && progress.done + progress.inFlight + progress.waiting > 0
   }
 
-  /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too.
+  /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too. A line that only waits for a
+  /// job of the background waits no more.
   func interrupt(_ count: Int, cancel: () -> Void) {
+    if let job = console.foregroundJob, session.endWait(for: job) { return }
     if count == 1, let job = console.foregroundJob, hasAnswers(job) {
       job.stopLaunching()
       let progress = job.progress

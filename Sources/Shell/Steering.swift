@@ -57,7 +57,7 @@ final class Steering: Sendable {
       shell.session.adjustConcurrency(by: scalar == "+" ? step : -step)
     case " " where number.isEmpty:
       guard let job = shell.console.foregroundJob else { return true }
-      shell.session.setPaused(job.progress.state != .paused, job)
+      shell.session.setPaused(job.progress.state != .paused, job, by: .terminal)
     default: return false
     }
     return true

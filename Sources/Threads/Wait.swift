@@ -9,6 +9,7 @@ public final class Wait: Sendable {
 
   public init() {}
 
+  /// Told of what it waits for.
   public func end() {
     let continuation = state.withLock { state -> CheckedContinuation<Void, Never>? in
       defer { state = .over }

@@ -57,14 +57,24 @@ import Testing
     await pane.close()
   }
 
-  /// Whoever waits for a job, by `gather` or by using it, sees how far it is and can end it.
-  @Test(arguments: ["gather", "gather x", "x", "print len(x)"])
+  /// Whoever waits for a job of the background, by `gather` or by using it, sees how far it is; ^C ends the wait, and not the job.
+  @Test(arguments: ["gather", "gather x", "x", "print len(x)", "timeout 90s { gather x }"])
   func waitingCanBeEnded(_ line: String) async throws {
     let pane = try await Pane(columns: 120)
     try await pane.prompt()
     await pane.enter("let x = \(Self.long) &")
     try await pane.wait(for: "⟳1>")
     await pane.enter(line)
+    try await pane.wait("its progress") { $0.last?.contains("in flight of 8") == true }
+    await pane.press("C-c")
+    try await pane.wait(for: "x goes on in the background")
+    try await pane.wait("the prompt, with the job") { $0.last == "psh sim/story ×8 ⟳1>" }
+    // It can be waited for again; brought back, it is ended like any other.
+    await pane.enter("gather")
+    try await pane.wait("its progress") { $0.last?.contains("in flight of 8") == true }
+    await pane.press("C-c")
+    try await pane.wait("the prompt, with the job") { $0.last == "psh sim/story ×8 ⟳1>" }
+    await pane.enter("fg x")
     try await pane.wait("its progress") { $0.last?.contains("in flight of 8") == true }
     await pane.press("C-c", "C-c")
     try await pane.wait(for: "`retry x` sends the 200")

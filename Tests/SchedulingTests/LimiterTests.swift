@@ -43,7 +43,7 @@ import Threads
       case 4, 5: if let permit = held.popLast() { limiter.ended(permit, .unused, now: now) }
       case 6:
         width = 1 + random.below(6)
-        limiter.configure(Limits(width: .fixed(width)), now: now)
+        limiter.configure(Limits(width: .fixed(width)), by: .program, now: now)
       default: if let (id, job) = waiting.first, limiter.cancel(id, of: job) { waiting[id] = nil }
       }
       settle()
@@ -53,7 +53,7 @@ import Threads
       // Work-conserving: nobody waits while there is width.
       #expect(waiting.isEmpty || limiter.inUse >= width)
     }
-    limiter.configure(Limits(width: .fixed(10_000)), now: now)
+    limiter.configure(Limits(width: .fixed(10_000)), by: .program, now: now)
     settle()
     #expect(waiting.isEmpty)
     for permit in held { limiter.ended(permit, .unused, now: now) }
@@ -93,17 +93,17 @@ import Threads
     var limiter = LimiterState(Limits(width: .fixed(10)))
     var own = Limits.Own()
     own.concurrency = 1
-    limiter.set(own, for: 1, now: .zero)
+    limiter.set(own, for: 1, by: .terminal, now: .zero)
     #expect(permit(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)) != nil)
     let capped = try #require(waiter(limiter.acquire(1, lane: Self.a, .fresh, now: .zero)))
     // Others pass by the one that is held back.
     #expect(permit(limiter.acquire(2, lane: Self.a, .fresh, now: .zero)) != nil)
-    limiter.set(.none, for: 1, now: .zero)
+    limiter.set(.none, for: 1, by: .terminal, now: .zero)
     #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [capped])
-    limiter.setPaused(true, 2, reason: "paused", now: .zero)
+    limiter.setPaused(true, 2, reason: nil, by: .terminal, now: .zero)
     let paused = try #require(waiter(limiter.acquire(2, lane: Self.a, .fresh, now: .zero)))
     #expect(limiter.grantWaiting(now: .zero).granted.isEmpty)
-    limiter.setPaused(false, 2, reason: "resumed", now: .zero)
+    limiter.setPaused(false, 2, reason: nil, by: .terminal, now: .zero)
     #expect(limiter.grantWaiting(now: .zero).granted.map(\.0) == [paused])
     #expect(limiter.history.changes.map(\.text) == ["no cap → 1: set for this job", "1 → no cap: set for this job", "paused", "resumed"])
   }

@@ -71,10 +71,15 @@ public final class RawServer: Sendable {
   private let accepted = Mutex(0)
   public var connections: Int { accepted.withLock { $0 } }
 
-  /// - Parameter answer: deals with one connection, whose number (from 1) it is told; the connection is closed when it returns.
-  public init(_ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
+  /// - Parameters:
+  ///   - port: 0 for any that is free; another for a server that comes back.
+  ///   - answer: deals with one connection, whose number (from 1) it is told; the connection is closed when it returns.
+  public init(port: Int = 0, _ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var isReused: Int32 = 1
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &isReused, socklen_t(MemoryLayout<Int32>.size))
     var address = sockaddr_in()
+    address.sin_port = in_port_t(port).bigEndian
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -85,7 +90,7 @@ public final class RawServer: Sendable {
     }
     guard bound else { throw Failed() }
     self.listener = listener
-    port = Int(UInt16(bigEndian: address.sin_port))
+    self.port = Int(UInt16(bigEndian: address.sin_port))
     startThread { [weak self] in
       while case let descriptor = accept(listener, nil, nil), descriptor >= 0 {
         let number =

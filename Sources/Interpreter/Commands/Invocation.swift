@@ -1,5 +1,6 @@
 import Chat
 import Language
+import Scheduling
 
 /// A command as it is being run: what was written, and what comes through `|`.
 struct Invocation: Sendable {
@@ -20,6 +21,11 @@ struct Invocation: Sendable {
 
   func error(_ message: String, at span: Span? = nil, help: String? = nil) -> Diagnostic {
     context.error(message, at: span ?? command.span, help: help)
+  }
+
+  /// Who says what the command does.
+  var author: ChangeAuthor {
+    ChangeAuthor.current ?? .script(name: context.source.name, line: context.source.line(of: span.start) + 1)
   }
 
   // MARK: checks, before anything runs

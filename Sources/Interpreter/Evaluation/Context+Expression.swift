@@ -11,8 +11,10 @@ extension Context {
   }
 
   /// What a job gave; its error, if it ended with one, as this place's error. Who waits for it at the top waits in the foreground: its
-  /// progress is shown, and keys steer and end it.
-  func result(of handle: JobHandle, at span: Span) async throws -> Value {
+  /// progress is shown, and keys steer it. At the prompt ^C ends the wait, and not the job.
+  ///
+  /// - Parameter bringsBack: the job is in the foreground from now on, and ^C ends it like any other there.
+  func result(of handle: JobHandle, at span: Span, bringsBack: Bool = false) async throws -> Value {
     let isShown = job == nil && !handle.job.isOver
     if isShown {
       session.beginForeground(handle)
@@ -25,10 +27,16 @@ extension Context {
       }
     }
     do {
-      return try await handle.value()
+      return try await handle.value(mayBeLetGo: isShown && session.isAttended && !bringsBack)
     } catch let diagnostic as Diagnostic {
       throw diagnostic
+    } catch is JobHandle.LetGo {
+      let name = handle.variable ?? handle.job.number.map { "%\($0)" } ?? handle.job.name
+      session.world.output.note(
+        "\(handle.job.name) goes on in the background\n  = `gather \(name)` waits for it again, `cancel \(name)` ends it")
+      throw CancellationError()
     } catch {
+      if Task.isCancelled { throw CancellationError() }
       throw self.error("\(handle.job.name) was cancelled", at: span)
     }
   }

@@ -40,10 +40,10 @@ extension Context {
   func call(_ messages: [Message], as form: ReplyForm? = nil, observer: CallEngine.Observer? = nil) async -> (reply: Reply, parsed: Value?)
   {
     guard let launch else { return await send(prepared(messages, sent.reading(as: form)), form, observer, revised: nil) }
-    // What `set … for JOB` says while the call waits for leave holds for it already.
-    let version = Mutex(launch.version)
+    // What `set … for JOB` says while the call waits for leave holds for it already, if it is the first of its row.
+    let version = Mutex(row?.outermost.version(of: launch.id) ?? launch.version)
     return await send(prepared(messages, sent.reading(as: form)), form, observer) {
-      let now = launch.version
+      let now = row?.outermost.pin(launch.version, of: launch.id) ?? launch.version
       guard
         version.withLock({
           if $0 == now {

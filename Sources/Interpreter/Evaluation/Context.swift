@@ -57,7 +57,7 @@ struct Context: Sendable {
   var settings: Settings { sent.settings }
 
   /// The same, as a reply keeps them.
-  var sent: AnswerSettings { (resolved ?? ResolvedSettings(self)).settings(session) }
+  var sent: AnswerSettings { (resolved ?? ResolvedSettings(self)).settings(session, for: row) }
 
   /// This context for rows: they keep to what the statement was when it began.
   var launched: Context {

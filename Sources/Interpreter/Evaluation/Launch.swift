@@ -17,9 +17,8 @@ final class Launch: Sendable {
   private struct State {
     /// Frozen copies by the scope they are of. A copy keeps its scope alive, so its address is not given to another.
     var scopes: [ObjectIdentifier: Scope] = [:]
-    /// What `set … for JOB` changed, in order.
-    var changes: [Context.Override] = []
-    var version = 0
+    /// What `set … for JOB` had changed in all, after each of them.
+    var changes: [[Context.Override]] = [[]]
     /// Settings that a sweep of it tries several values of.
     var axes: Set<String> = []
     var merged: (version: Int, settings: Settings)?
@@ -54,7 +53,7 @@ final class Launch: Sendable {
   // MARK: settings
 
   /// Changes with every `set … for JOB`.
-  var version: Int { state.withLock { $0.version } }
+  var version: Int { state.withLock { $0.changes.count - 1 } }
 
   /// What was fixed at the launch, with what is live as it stands now.
   func settings(_ session: Session) -> Settings {
@@ -67,17 +66,18 @@ final class Launch: Sendable {
     return merged
   }
 
-  /// What `set … for JOB` has changed so far, the later over the earlier.
-  var changes: [Context.Override] { state.withLock { $0.changes } }
+  /// What `set … for JOB` had changed by then, the later over the earlier.
+  func changes(at version: Int) -> [Context.Override] { state.withLock { $0.changes[min(version, $0.changes.count - 1)] } }
 
   /// An answer setting of the rows that are not sent yet.
   func change(_ settings: [Context.Override]) {
     state.withLock { state in
+      var all = state.changes[state.changes.count - 1]
       for change in settings {
-        state.changes.removeAll { $0.setting.name == change.setting.name }
-        state.changes.append(change)
+        all.removeAll { $0.setting.name == change.setting.name }
+        all.append(change)
       }
-      state.version += 1
+      state.changes.append(all)
     }
   }
 

@@ -50,7 +50,7 @@ extension Context {
     if case .reply(let row) = value, let failure = row.reply.failure, failure.kind != .cancelled {
       return session.world.output.note("  `retry \(name)` sends it again")
     }
-    let missing = value.failures
+    let missing = value.retried
     if missing > 0 { session.world.output.note("  `retry \(name)` sends the \(missing) that \(missing == 1 ? "has" : "have") no answer") }
   }
 

@@ -56,8 +56,8 @@ public final class Scope: Sendable {
     if !fixed.isEmpty, let value = fixed[name] { return value }
     if let value = variables.withLock({ $0[name] }) { return value }
     if let value = parent?.lookup(name) { return value }
-    // What is no reply has not failed: `each xs f | where not failed` holds for whatever `f` returns.
-    return row != nil && name == "failed" ? .bool(false) : nil
+    // What is no reply, nor a list with one in it, has not failed: `each xs f | where not failed` holds for whatever `f` returns.
+    return name == "failed" ? row.map { .bool($0.it.rowFailure != nil) } : nil
   }
 
   /// Whether another row of the list has a field of this name.

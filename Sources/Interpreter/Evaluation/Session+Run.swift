@@ -1,4 +1,5 @@
 import Language
+import Scheduling
 
 extension Session {
   /// What is wrong with a text, as far as that can be known without running it: syntax, names, commands, flags, settings.
@@ -29,7 +30,13 @@ extension Session {
   }
 
   /// Runs a line of the prompt: background work goes on when the line is done.
-  public func runLine(_ program: Program) async -> Result<Void, any Error> {
+  ///
+  /// - Parameter author: whose line it is.
+  public func runLine(_ program: Program, by author: ChangeAuthor = .terminal) async -> Result<Void, any Error> {
+    await ChangeAuthor.$current.withValue(author) { await run(line: program) }
+  }
+
+  private func run(line program: Program) async -> Result<Void, any Error> {
     var context = rootContext
     context.source = program.source
     context.showsValues = true

@@ -56,7 +56,7 @@ public final class Session: Sendable {
     initialModel = settings.model
     vocabulary = CommandRegistry.vocabulary
     callbacks = CallbackHub(output: world.output)
-    world.engine.limiter.limits = settings.limits
+    world.engine.limiter.set(settings.limits, by: .program)
     globals.set("args", .list(arguments.map(Value.text)))
   }
 
@@ -64,20 +64,20 @@ public final class Session: Sendable {
   var settingsVersion: Int { state.withLock { $0.version } }
 
   /// Changes a setting; a limit acts on running jobs at once.
-  func change(_ body: (inout Settings) -> Void) {
+  func change(by author: ChangeAuthor, _ body: (inout Settings) -> Void) {
     let limits = state.withLock { state in
       body(&state.settings)
       state.version += 1
       return state.settings.limits
     }
     world.tails.wanted = settings.tails
-    if world.engine.limiter.limits != limits { world.engine.limiter.limits = limits }
+    if world.engine.limiter.limits != limits { world.engine.limiter.set(limits, by: author) }
   }
 
   /// Moves the width by so many, for a key. One that finds itself is fixed then, from where it stands.
   public func adjustConcurrency(by step: Int) {
     let job = state.withLock { $0.foreground.last?.job ?? $0.jobs.last { !$0.job.isOver }?.job }
-    change { settings in
+    change(by: .terminal) { settings in
       var width = 8
       if case .fixed(let fixed) = settings.limits.width {
         width = fixed
@@ -121,6 +121,11 @@ public final class Session: Sendable {
   func beginForeground(_ handle: JobHandle) { state.withLock { $0.foreground.append(handle) } }
   func endForeground(_ handle: JobHandle) { state.withLock { state in state.foreground.removeAll { $0 === handle } } }
 
+  /// Ends the wait of a line for a job of the background, which goes on. False where nobody waits for it so.
+  public func endWait(for job: Job) -> Bool {
+    state.withLock { $0.foreground.last { $0.job === job } }?.letGo() ?? false
+  }
+
   /// Lets go of what runs in the foreground, at the prompt: it goes on in the background, and its variable holds the job until the
   /// line that started it is done.
   ///
@@ -141,9 +146,9 @@ public final class Session: Sendable {
     return handle.job
   }
 
-  public func setPaused(_ paused: Bool, _ job: Job, reason: String? = nil) {
+  public func setPaused(_ paused: Bool, _ job: Job, reason: String? = nil, by author: ChangeAuthor) {
     job.setPaused(paused)
-    world.engine.limiter.setPaused(paused, job, reason: reason ?? (paused ? "paused" : "resumed"))
+    world.engine.limiter.setPaused(paused, job, reason: reason, by: author)
   }
 
   /// Whether ^C has ended what the script was doing: what `save` writes after it is not what was meant.
@@ -164,7 +169,7 @@ public final class Session: Sendable {
   func brake(_ job: Job, _ reason: String) {
     guard !job.isOver, job.progress.state == .running else { return }
     if isAttended {
-      setPaused(true, job, reason: "paused: \(reason)")
+      setPaused(true, job, reason: reason, by: .program)
       world.output.note(
         "\(job.name) is paused: \(reason)\n  = \(job.number == nil ? "Space goes on, ^C ends it" : "`resume \(job.name)` goes on, `cancel \(job.name)` ends it")"
       )

@@ -69,5 +69,8 @@ final class Attempted: Sendable {
     outer?.add(call)
   }
 
+  /// Itself, where it holds any.
+  var ifAny: Attempted? { calls.withLock { $0.isEmpty } ? nil : self }
+
   func forget(_ unanswered: Unanswered) { for call in calls.withLock({ $0 }) { unanswered.remove(call) } }
 }

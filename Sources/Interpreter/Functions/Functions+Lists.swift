@@ -30,11 +30,11 @@ extension Functions {
       return values[0].field(name) ?? fallback
     },
     make("failed(rows)", "the rows that have no answer", 1...1) { (values) throws(OperationError) in
-      .list(try list(values[0], "failed").filter { $0.failure != nil })
+      .list(try list(values[0], "failed").filter { $0.rowFailure != nil })
     },
     make("errors(rows)", "how often each kind of failure happened, with an example", 1...1) { (values) throws(OperationError) in
       var kinds: [(kind: String, count: Int, example: String)] = []
-      for failure in try list(values[0], "errors").compactMap(\.failure) {
+      for failure in try list(values[0], "errors").compactMap(\.rowFailure) {
         if let index = kinds.firstIndex(where: { $0.kind == failure.kind.rawValue }) {
           kinds[index].count += 1
         } else {

@@ -50,9 +50,29 @@ struct AddStage: RowStage {
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     if case .reply = row.value { try checkName(context) }
-    let value = try await tally.value(for: row.value, at: row.index) { try await context.inRow(row).rowValue(body) }
-    let column = column.text
+    var inner = context.inRow(row)
+    let attempted = callsModels ? Attempted(within: context.attempted) : nil
+    if let attempted { inner.attempted = attempted }
+    var value = Value.nothing
     var made = row
+    let outcome = try await tally.outcome(for: row.value, at: row.index) { [inner] in
+      do { return try await inner.rowValue(body) } catch let problem as Diagnostic where problem.cause != nil && attempted?.ifAny != nil {
+        // No mistake in the rule: its own call failed.
+        made.lost = attempted
+        tally.failedCall()
+        return .nothing
+      }
+    }
+    switch outcome {
+    case .value(let worked):
+      // A call of its own that failed leaves the column nothing, and the row what it was.
+      value = worked.failure == nil || !callsModels ? worked : .nothing
+      if worked.failure != nil, made.lost == nil { made.lost = attempted?.ifAny }
+    case .broken: made.lost = attempted?.ifAny
+    case .unanswered: break
+    }
+    made.lacksColumn = made.lost != nil
+    let column = column.text
     switch row.value {
     case .reply(let reply): made.value = .reply(reply.adding((column, value)))
     case .record(var record):
@@ -84,8 +104,7 @@ struct SelectStage: RowStage {
     for ((name, expression), tally) in zip(columns, tallies) {
       record[name] = try await tally.value(for: row.value, at: row.index) { try await inner.value(expression) }
     }
-    record.failure = row.value.failure
-    return [Row(index: row.index, value: .record(record), variant: row.variant)]
+    return [Row(index: row.index, value: Value.record(record).failing(with: row.value), variant: row.variant)]
   }
 }
 
@@ -99,12 +118,16 @@ struct EachStage: RowStage {
     if row.value.failure != nil { return [row] }
     var context = context
     context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
+    let attempted = Attempted(within: context.attempted)
+    context.attempted = attempted
     do {
       let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
       // A chain's last reply is the row's; the item it was made for comes along.
-      return [Row(index: row.index, value: value.keepingFields(of: row).failing(with: nil), variant: row.variant)]
+      var made = Row(index: row.index, value: value.keepingFields(of: row).failing(), variant: row.variant)
+      if made.value.failure != nil { made.lost = attempted.ifAny }
+      return [made]
     } catch let diagnostic as Diagnostic {
-      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)))]
+      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)), lost: attempted.ifAny)]
     }
   }
 

@@ -99,7 +99,7 @@ struct JobScope: Sendable {
       return job.skipped()
     }
     let replies = values.compactMap { value -> ReplyRow? in if case .reply(let reply) = value { reply } else { nil } }
-    let failure = values.lazy.compactMap(\.failure).first
+    let failure = values.lazy.compactMap(\.rowFailure).first
     if failure?.kind == .notSent { return }
     if !hasSent { job.launched() }
     for reply in replies where !reply.reply.succeeded { session.unanswered.add(reply.reply, isFinal: isTop) }

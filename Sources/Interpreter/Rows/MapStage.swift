@@ -21,6 +21,10 @@ struct MapStage: RowStage {
 
   var callsModels: Bool { true }
 
+  var hasSeveralLanes: Bool { sweep.axes.contains("model") }
+
+  func lane(of row: Row, _ context: Context) -> ModelName { resolved[row.variant].settings(context.session).settings.model }
+
   /// Filling holes with names and fields is glue; anything that may compute or call runs on the global pool.
   var isLight: Bool {
     form == nil
@@ -66,8 +70,8 @@ struct MapStage: RowStage {
   }
 
   /// Sends what was prepared for the row just as it was, with what the retry itself says over it.
-  func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] {
-    if old.reply.messages.isEmpty { return try await apply(row, context) }
+  func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row] {
+    guard let old, !old.reply.messages.isEmpty else { return try await apply(row, context) }
     let (reply, parsed) = await self.context(for: row, context).call(again: old.reply.call)
     return [made(of: row, reply, parsed)]
   }

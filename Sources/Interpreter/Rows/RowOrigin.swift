@@ -17,8 +17,8 @@ final class RowProgram: Sendable {
   }
 
   /// Takes a row that failed at a stage through it once more, and through those behind it.
-  func again(_ origin: RowOrigin, _ old: ReplyRow, _ context: Context) async throws -> [Row] {
-    let made = try await stages[origin.stage].again(origin.row, old, context)
+  func again(_ origin: RowOrigin, _ context: Context) async throws -> [Row] {
+    let made = try await stages[origin.stage].again(origin.row, origin.old, context)
     return try await goOn(behind: origin.stage, origin.row, made, context)
   }
 
@@ -45,15 +45,30 @@ final class RowProgram: Sendable {
   }
 }
 
-/// How a row that failed is made again: the stage that failed it, and the row as it came there.
+/// How a row that failed is made again: the stage that failed it, the row as it came there, and what it gave.
 final class RowOrigin: Sendable {
   let program: RowProgram
   let stage: Int
   let row: Row
+  /// Nil where the stage failed with a call of its own for a column.
+  let old: ReplyRow?
+  /// The calls that failed at it, where they are not the row itself.
+  let calls: Attempted?
 
-  init(_ program: RowProgram, stage: Int, row: Row) {
-    (self.program, self.stage, self.row) = (program, stage, row)
+  init(_ program: RowProgram, stage: Int, row: Row, old: ReplyRow? = nil, calls: Attempted? = nil) {
+    (self.program, self.stage, self.row, self.old, self.calls) = (program, stage, row, old, calls)
   }
+
+  /// Another try takes its place: what came of this one does not count any more.
+  func forget(_ unanswered: Unanswered) {
+    if let old { unanswered.remove(old.reply.call) }
+    calls?.forget(unanswered)
+  }
+}
+
+extension Value {
+  /// Whether there is no answer, or one that is not as asked.
+  fileprivate var isWrong: Bool { if case .reply(let row) = self { row.reply.error != nil } else { failure != nil } }
 }
 
 extension Row {
@@ -65,11 +80,19 @@ extension Row {
     return copy
   }
 
-  /// A row that a stage failed remembers where.
+  /// A row that a stage failed, or whose column it could not make, remembers where.
   fileprivate func keepingOrigin(of row: Row, at stage: Int, _ program: RowProgram) -> Row {
-    guard case .reply(let reply) = value, reply.reply.error != nil, reply.origin == nil else { return self }
+    guard lost != nil || value.isWrong else { return self }
     var copy = self
-    copy.value = .reply(reply.with(origin: RowOrigin(program, stage: stage, row: row)))
+    (copy.lost, copy.lacksColumn) = (nil, false)
+    // Made again from the first such stage on, it goes through those behind it too.
+    if lacksColumn, value.lacking == nil {
+      copy.value = value.with(lacking: RowOrigin(program, stage: stage, row: row, calls: lost))
+    } else if value.isWrong, value.origin == nil {
+      var old: ReplyRow?
+      if case .reply(let reply) = value { old = reply }
+      copy.value = copy.value.with(origin: RowOrigin(program, stage: stage, row: row, old: old, calls: lacksColumn ? nil : lost))
+    }
     return copy
   }
 }

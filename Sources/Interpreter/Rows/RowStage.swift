@@ -1,3 +1,5 @@
+import Chat
+
 /// A row on its way through a pipeline.
 struct Row: Sendable {
   /// Its place in the order of the result. A stage that makes `n` rows of each multiplies it by `n`.
@@ -5,6 +7,10 @@ struct Row: Sendable {
   var value: Value
   /// Which of a sweep's combinations it is for.
   var variant = 0
+  /// The calls that failed for it at the last stage, where they are not the row itself.
+  var lost: Attempted?
+  /// Whether they were for a column.
+  var lacksColumn = false
 }
 
 /// A step that each row takes by itself, whatever the others do: no barrier.
@@ -17,6 +23,10 @@ protocol RowStage: Sendable {
   var width: Int { get }
   /// Whether rows may go lost in it, so that how many come out cannot be told.
   var mayDrop: Bool { get }
+  /// Whether its calls go to several models, and it is known of each row to which.
+  var hasSeveralLanes: Bool { get }
+  /// The model that a row's call goes to. For stages with several lanes only.
+  func lane(of row: Row, _ context: Context) -> ModelName
   /// What can be known to be wrong before the first row runs, given the items that are there already.
   func check(_ visible: [Value], _ context: Context) async throws
   /// None where the row is dropped.
@@ -26,7 +36,9 @@ protocol RowStage: Sendable {
   /// - Throws: what is wrong with the stage itself, where that shows only now.
   func finish(_ context: Context) throws
   /// The same for a row that failed here before, and is tried once more.
-  func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row]
+  ///
+  /// - Parameter old: what it gave then; nil where a call of its own for a column failed.
+  func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row]
   /// What stands in the result for a row that was never begun, so that `retry` can send it.
   func unsent(_ row: Row, _ context: Context) async -> Row?
 }
@@ -36,8 +48,10 @@ extension RowStage {
   var isLight: Bool { false }
   var width: Int { 1 }
   var mayDrop: Bool { false }
+  var hasSeveralLanes: Bool { false }
+  func lane(of row: Row, _ context: Context) -> ModelName { context.settings.model }
   func check(_ visible: [Value], _ context: Context) async throws {}
   func finish(_ context: Context) throws {}
-  func again(_ row: Row, _ old: ReplyRow, _ context: Context) async throws -> [Row] { try await apply(row, context) }
+  func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row] { try await apply(row, context) }
   func unsent(_ row: Row, _ context: Context) async -> Row? { nil }
 }

@@ -151,9 +151,10 @@ struct RowStream: Sendable {
     begun(scope.job)
     scope.begin(partial: partial)
     defer { scope.end() }
+    let launch = RowLaunch(self, from: first, scope, window, keepsUnsent: keepsUnsent, finished, isCut)
     // The work is a task of its own, so that a key or `cancel` can end it and what finished is still taken.
     let work = Task<(any Error)?, Never>(executorPreference: stages.allSatisfy(\.isLight) ? context.session.world.executor : nil) {
-      await launch(from: first, scope, window, keepsUnsent: keepsUnsent, finished, isCut)
+      await launch.run()
     }
     scope.onCancel { work.cancel() }
     let error = await withTaskCancellationHandler {
@@ -176,117 +177,4 @@ struct RowStream: Sendable {
 
   /// Launches per item: what stages before and at the first model stage make of it, if that is known.
   var expansion: Int { stages.prefix { !$0.callsModels }.reduce(1) { $0 * $1.width } }
-
-  /// Makes a task for every row, as soon as one may begin; returns the first error that ended the run.
-  private func launch(
-    from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool, _ finished: @escaping @Sendable ([Row], Int) -> Void,
-    _ isCut: @escaping @Sendable () -> Void
-  ) async -> (any Error)? {
-    let limiter = context.session.world.engine.limiter
-    let failure = FirstError()
-    let before = RowProgram(Array(stages[..<first]), context)
-    let after = RowProgram(Array(stages[first...]), context)
-    let executor = stages.allSatisfy(\.isLight) ? context.session.world.executor : nil
-    let rowsBegun = RowGroup(scope.job, within: context.row)
-    await withDiscardingTaskGroup { group in
-      var (number, place) = (0, 0)
-      var unbegun: [Row] = []
-      // What the stages before the first model made of an item, in reverse.
-      var pending: [Row] = []
-      do {
-        rows: while scope.mayLaunch, !Task.isCancelled, failure.error == nil {
-          // A place first, and the item then: whoever makes the items is asked for no more than is wanted.
-          let wanted = await window?.admit()
-          if window != nil, wanted == nil { break }
-          while pending.isEmpty {
-            source.want(wanted ?? .max)
-            guard !Task.isCancelled, scope.mayLaunch, let item = try await source.next() else {
-              window?.giveBack()
-              break rows
-            }
-            pending = try await before.apply(from: 0, Row(index: number, value: item), context).reversed()
-            number += 1
-            scope.leftOut(expansion - pending.count)
-          }
-          let row = pending.removeLast()
-          guard let begun = await limiter.begin(rowsBegun) else {
-            unbegun.append(row)
-            window?.giveBack()
-            continue
-          }
-          let own = place
-          place += 1
-          group.addTask(executorPreference: executor) {
-            var context = context
-            (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
-            var done: [Row] = []
-            do {
-              done = try await after.apply(from: 0, row, context)
-            } catch {
-              if !(error is CancellationError) { failure.note(error) }
-            }
-            limiter.end(begun)
-            done = done.map { $0.with(chain: begun.calls) }
-            scope.ended(done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil && !begun.hasSent)
-            finished(done, own)
-          }
-        }
-        unbegun += pending.reversed()
-        if failure.error == nil, !keepsUnsent, !scope.mayLaunch || Task.isCancelled, try await isUnfinished(unbegun) {
-          isCut()
-          if !scope.mayLaunch { scope.unsentUnkept() }
-        }
-        if keepsUnsent, failure.error == nil, !scope.mayLaunch || Task.isCancelled {
-          // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
-          await withTaskExecutorPreference(globalConcurrentExecutor) { [unbegun, number, place] in
-            await keepUnsent(unbegun, before, after, number, place, window) { (rows: [Row], place: Int) in
-              scope.unsent(rows)
-              finished(rows, place)
-            }
-          }
-        }
-      } catch {
-        failure.note(error)
-      }
-    }
-    return failure.error
-  }
-}
-
-extension RowStream {
-  /// More than this is not kept: nobody retries by hand what was never begun.
-  private static let maximumUnsent = 100_000
-
-  /// Whether a run that stopped had rows left. A file is not read on for it: it may be a pipe that nobody writes to.
-  fileprivate func isUnfinished(_ unbegun: [Row]) async throws -> Bool {
-    if !unbegun.isEmpty || source.count == nil { return true }
-    return try await source.next() != nil
-  }
-
-  /// A run that was stopped keeps a row for every prompt it did not send: `retry` finds them there.
-  fileprivate func keepUnsent(
-    _ unbegun: [Row], _ before: RowProgram, _ after: RowProgram, _ number: Int, _ place: Int, _ window: RowWindow?,
-    _ finished: @escaping @Sendable ([Row], Int) -> Void
-  ) async {
-    var (number, place) = (number, place)
-    var rows = unbegun
-    let most = min(Self.maximumUnsent, window?.left ?? .max)
-    while rows.count < most, let item = try? await source.next() {
-      rows += (try? await before.apply(from: 0, Row(index: number, value: item), context)) ?? []
-      number += 1
-    }
-    for row in rows {
-      guard let unsent = await after.unsent(row, context) else { continue }
-      if let window, !window.admitUnsent() { return }
-      finished([unsent], place)
-      place += 1
-    }
-  }
-}
-
-/// The first of the errors that many tasks may meet.
-private final class FirstError: Sendable {
-  private let first = Mutex<(any Error)?>(nil)
-  var error: (any Error)? { first.withLock { $0 } }
-  func note(_ error: any Error) { first.withLock { $0 = $0 ?? error } }
 }

@@ -59,8 +59,11 @@ final class RowWindow: Sendable {
     }
   }
 
-  /// No row took the place that was given last.
-  func giveBack() { state.withLock { $0.admitted -= 1 } }
+  /// No row is made of a place that was given.
+  func giveBack() {
+    state.withLock { $0.admitted -= 1 }
+    letWriterOn()
+  }
 
   /// A place for a row that is not begun at all; false where none is wanted.
   func admitUnsent() -> Bool {

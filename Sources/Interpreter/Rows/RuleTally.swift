@@ -60,6 +60,9 @@ final class RuleTally: Sendable {
     }
   }
 
+  /// A call that it made itself failed, and with it the rule.
+  func failedCall() { state.withLock { $0.failedCalls += 1 } }
+
   /// Says what was left out, at the end.
   ///
   /// - Parameters:

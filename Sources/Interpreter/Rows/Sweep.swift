@@ -32,7 +32,7 @@ struct Sweep: Sendable {
     var shape = prompts.count > 1 ? ["\(prompts.count) prompts"] : []
     for (setting, values) in flags {
       let isAxis = values.count > 1
-      if isAxis { shape.append("\(values.count) \(setting.name == "model" ? "models" : setting.name + "s")") }
+      if isAxis { shape.append("\(values.count) \(setting.name)\(setting.name.hasSuffix("s") ? "" : "s")") }
       variants = variants.flatMap { variant in
         values.map { value in
           var variant = variant

@@ -1,5 +1,6 @@
 import Chat
 import Language
+import Scheduling
 import Threads
 
 /// The settings that a call was sent with. All replies of a stage share one.
@@ -71,12 +72,14 @@ final class ResolvedSettings: Sendable {
     begun = context.begun
   }
 
-  func settings(_ session: Session) -> AnswerSettings {
-    let (version, changed) = (session.settingsVersion, launch?.version ?? 0)
+  /// - Parameter row: whose call it is: a row that has begun keeps to what its first call was sent with.
+  func settings(_ session: Session, for row: BegunRow? = nil) -> AnswerSettings {
+    let changed = launch.map { row?.outermost.version(of: $0.id) ?? $0.version } ?? 0
+    let version = session.settingsVersion
     if let known = cached.withLock({ $0 }), known.session == version, known.launch == changed { return known.settings }
     var settings = (launch ?? begun)?.settings(session) ?? session.settings
     for override in overrides.prefix(launchedOverrides) { override.setting.put(&settings, override.value) }
-    let changes = launch?.changes ?? []
+    let changes = launch?.changes(at: changed) ?? []
     for change in changes { change.setting.put(&settings, change.value) }
     for override in overrides.dropFirst(launchedOverrides) + retried { override.setting.put(&settings, override.value) }
     let worked = AnswerSettings(

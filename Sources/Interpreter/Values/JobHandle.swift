@@ -10,7 +10,7 @@ public final class JobHandle: Sendable {
 
   private struct State {
     var result: Result<Value, any Error>?
-    var waiters: [Wait] = []
+    var waiters: [(wait: Wait, mayBeLetGo: Bool)] = []
     var launch: Launch?
     /// What has finished so far, for `peek`.
     var partial: (@Sendable (_ inOrder: Bool) -> [Value])?
@@ -31,8 +31,22 @@ public final class JobHandle: Sendable {
       defer { state.waiters = [] }
       return state.waiters
     }
-    for waiter in waiters { waiter.end() }
+    for waiter in waiters { waiter.wait.end() }
   }
+
+  /// Ends the waits of those who may be let go; the job goes on. False where nobody waits so.
+  func letGo() -> Bool {
+    let waiters = state.withLock { state in
+      let waiters = state.waiters.filter(\.mayBeLetGo)
+      state.waiters.removeAll(where: \.mayBeLetGo)
+      return waiters
+    }
+    for waiter in waiters { waiter.wait.end() }
+    return !waiters.isEmpty
+  }
+
+  /// Whoever waited was let go before the end.
+  struct LetGo: Error {}
 
   func setPartial(_ partial: @escaping @Sendable (_ inOrder: Bool) -> [Value]) {
     state.withLock { if $0.result == nil { $0.partial = partial } }
@@ -40,22 +54,24 @@ public final class JobHandle: Sendable {
 
   /// What the work gave, waiting for its end.
   ///
-  /// - Throws: what it threw. Cancelling the waiting task ends the wait with a `CancellationError`; the job goes on.
-  func value() async throws -> Value {
+  /// - Parameter mayBeLetGo: whether `letGo` ends the wait.
+  /// - Throws: what it threw; `LetGo`. Cancelling the waiting task ends the wait with a `CancellationError`; the job goes on.
+  func value(mayBeLetGo: Bool = false) async throws -> Value {
     let wait = Wait()
     let isWaiting = state.withLock { state in
       if state.result != nil { return false }
-      state.waiters.append(wait)
+      state.waiters.append((wait, mayBeLetGo))
       return true
     }
     if isWaiting {
       do { try await wait.value() } catch {
-        state.withLock { state in state.waiters.removeAll { $0 === wait } }
+        state.withLock { state in state.waiters.removeAll { $0.wait === wait } }
         // What came at the same moment counts.
         if finished == nil { throw error }
       }
     }
-    return try finished?.get() ?? .nothing
+    guard let finished else { throw LetGo() }
+    return try finished.get()
   }
 
   /// What its statement was when it began.

@@ -40,12 +40,54 @@ extension Value {
     }
   }
 
-  /// A row that was made of another, or by a function for it: it has failed where that one had, or a reply within it.
-  func failing(with failure: Failure?) -> Value {
-    guard let failure = failure ?? inner else { return self }
+  /// The same for a row, which may be a list that a function gave: one with a failed reply in it has failed.
+  var rowFailure: Failure? {
+    if case .list(let values) = self { return values.lazy.compactMap(\.failure).first }
+    return failure
+  }
+
+  /// A row that was made of another, which had failed or lacks a column, or by a function for it: it has failed where that one had, or a
+  /// reply within it.
+  func failing(with row: Value? = nil) -> Value {
+    guard case .record(var record) = self else { return self }
+    record.failure = row?.failure ?? inner
+    (record.origin, record.lacking) = (row?.origin, row?.lacking)
+    return .record(record)
+  }
+
+  /// How the row is made again, where something is wrong with it.
+  var origin: RowOrigin? {
     switch self {
+    case .reply(let row): row.origin
+    case .record(let record): record.origin
+    default: nil
+    }
+  }
+
+  /// How a column of it is made again whose own call failed.
+  var lacking: RowOrigin? {
+    switch self {
+    case .reply(let row): row.lacking
+    case .record(let record): record.lacking
+    default: nil
+    }
+  }
+
+  func with(origin: RowOrigin?) -> Value {
+    switch self {
+    case .reply(let row): return .reply(row.with(origin: origin))
     case .record(var record):
-      record.failure = failure
+      record.origin = origin
+      return .record(record)
+    default: return self
+    }
+  }
+
+  func with(lacking: RowOrigin?) -> Value {
+    switch self {
+    case .reply(let row): return .reply(row.with(lacking: lacking))
+    case .record(var record):
+      record.lacking = lacking
       return .record(record)
     default: return self
     }
@@ -68,7 +110,10 @@ extension Value {
   }
 
   /// How many of its elements are replies that failed.
-  var failures: Int { elements?.count { $0.failure != nil } ?? 0 }
+  var failures: Int { elements?.count { $0.rowFailure != nil } ?? 0 }
+
+  /// How many of its elements `retry` makes again.
+  var retried: Int { elements?.count { $0.isMadeAgain(wrong: false) && $0.canBeMadeAgain } ?? 0 }
 
   /// What the fields of a reply that may be nothing hold: their fields are nothing then (`r.error.kind` of a good row).
   static let fieldsOfNothing: Set<String> = ["kind", "message", "status", "input", "output"]

@@ -76,6 +76,9 @@ public struct Record: Sendable {
   public var fields: [(name: String, value: Value)]
   /// Why the row that it was made of has no answer.
   var failure: Failure?
+  /// How that row is made again, and how a column of it whose own call failed.
+  var origin: RowOrigin?
+  var lacking: RowOrigin?
 
   public init(_ fields: [(name: String, value: Value)] = []) {
     self.fields = fields
@@ -104,6 +107,8 @@ public final class ReplyRow: Sendable {
   public let parsed: Value?
   /// How it is made again, where something is wrong with it.
   let origin: RowOrigin?
+  /// How a column is made again whose own call failed.
+  let lacking: RowOrigin?
   /// What all calls of its chain took; nil where there was one.
   let chain: CallTally?
 
@@ -115,16 +120,16 @@ public final class ReplyRow: Sendable {
 
   init(
     _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)], parsed: Value?, origin: RowOrigin?,
-    chain: CallTally? = nil
+    lacking: RowOrigin? = nil, chain: CallTally? = nil
   ) {
     (self.reply, self.index, self.item, self.columns, self.parsed, self.origin) = (reply, index, item, columns, parsed, origin)
-    self.chain = chain
+    (self.lacking, self.chain) = (lacking, chain)
   }
 
   func adding(_ column: (name: String, value: Value)) -> ReplyRow {
     ReplyRow(
       reply, index: index, item: item, columns: columns.filter { $0.name != column.name } + [column], parsed: parsed, origin: origin,
-      chain: chain)
+      lacking: lacking, chain: chain)
   }
 
   /// With columns more, which come over those that it has.
@@ -132,22 +137,26 @@ public final class ReplyRow: Sendable {
     let names = Set(more.map(\.name))
     return ReplyRow(
       reply, index: index, item: item, columns: columns.filter { !names.contains($0.name) } + more, parsed: parsed, origin: origin,
-      chain: chain)
+      lacking: lacking, chain: chain)
   }
 
   /// The same reply as another row.
   func with(index: Int, item: Value) -> ReplyRow {
-    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, chain: chain)
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, lacking: lacking, chain: chain)
   }
 
   /// What its chain took, where that is more than its own call.
   func with(chain: CallTally) -> ReplyRow {
     guard chain.calls > 1 || chain.calls == 1 && reply.attempts == 0 else { return self }
-    return ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, chain: chain)
+    return ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, lacking: lacking, chain: chain)
+  }
+
+  func with(lacking: RowOrigin?) -> ReplyRow {
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, lacking: lacking, chain: chain)
   }
 
   func with(origin: RowOrigin?) -> ReplyRow {
-    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, chain: chain)
+    ReplyRow(reply, index: index, item: item, columns: columns, parsed: parsed, origin: origin, lacking: lacking, chain: chain)
   }
 }
 

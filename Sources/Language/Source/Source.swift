@@ -22,7 +22,7 @@ public final class Source: Sendable {
   }
 
   /// The line of a byte offset, counted from 0.
-  func line(of offset: Int) -> Int {
+  public func line(of offset: Int) -> Int {
     var (low, high) = (0, lineStarts.count)
     while high - low > 1 {
       let middle = (low + high) / 2

@@ -44,7 +44,10 @@ public struct CallEngine: Sendable {
     if let known = answered(prepared) {
       reply = known
     } else {
-      reply = await live(prepared, in: job, policy, hedge, row, observer, revised, budgetSpent)
+      var brought = Attempt()
+      var tried = await live(prepared, in: job, policy, hedge, row, observer, revised, budgetSpent, &brought)
+      if tried.failure != nil { tried.attempt.keep(brought) }
+      reply = tried
       job.spent(reply)
     }
     for ledger in ledgers { ledger.ended(reply.call, reply) }
@@ -64,7 +67,7 @@ public struct CallEngine: Sendable {
 
   private func live(
     _ prepared: PreparedCall, in job: Job, _ policy: RetryPolicy, _ hedge: Int?, _ row: BegunRow?, _ observer: Observer?,
-    _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?
+    _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?, _ brought: inout Attempt
   ) async -> Reply {
     var call = prepared
     var reply = Reply(call: call, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0, queued: .zero)
@@ -107,10 +110,12 @@ public struct CallEngine: Sendable {
       } else {
         reply.attempt = await send(call, permit, policy, observer, reply.attempts)
       }
-      guard let failure = reply.failure, !Task.isCancelled else { return reply }
+      guard let failure = reply.failure else { return reply }
+      brought.keep(reply.attempt, overOwn: true)
+      if Task.isCancelled { return reply }
       last = failure
-      // Nothing was sent, and its lane lets it go when the server is back: no try is used up.
-      if failure.detail == .unreachable, policy.retries > 0, limiter.waitsForServer(of: permit) {
+      // Nothing was done for it, and its lane lets it go when the server is back: no try is used up.
+      if failure.isOfServerAway(forLook: permit.looksForServer), policy.retries > 0, limiter.waitsForServer(of: permit) {
         job.willRetry()
         job.retries()
         observer?.willRetry?(failure, reply.attempts, .zero)
@@ -187,6 +192,22 @@ public struct CallEngine: Sendable {
     }
     limiter.release(permit, CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy))
     return attempt
+  }
+}
+
+extension Attempt {
+  /// What an earlier try had brought stays, where a later one brought nothing.
+  fileprivate mutating func keep(_ other: Attempt, overOwn: Bool = false) {
+    guard overOwn ? !other.text.isEmpty || !other.reasoning.isEmpty : text.isEmpty && reasoning.isEmpty else { return }
+    (text, reasoning) = (other.text, other.reasoning)
+  }
+}
+
+extension Failure {
+  /// Whether it says that the server is not there: nobody could connect; or, of a call that looks whether one that was down is back, that
+  /// it still loads its model, or that the gateway before it has nothing behind it.
+  func isOfServerAway(forLook isLook: Bool) -> Bool {
+    detail == .unreachable || isLook && [502, 503, 504].contains(status)
   }
 }
 

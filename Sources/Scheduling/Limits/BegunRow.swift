@@ -8,6 +8,8 @@ public final class RowGroup: Sendable {
   let parent: BegunRow?
   /// Written under the limiter's lock only.
   let underWay = Atomic(0)
+  /// It begins no more. Written under the limiter's lock only.
+  let isStopped = Atomic(false)
 
   public init(_ job: Job, within parent: BegunRow?) {
     (self.job, self.parent) = (job, parent)
@@ -18,13 +20,17 @@ public final class RowGroup: Sendable {
 /// job may begin: that bounds rows that wait, and lets those go on that only compute.
 public final class BegunRow: Sendable {
   let group: RowGroup
+  /// The number of the lane that its first call will ask for, where that is known: it counts there alone.
+  let lane: Int?
   /// Whether it still counts. Written under the limiter's lock only.
   let counts = Atomic(true)
   private let sent = Atomic(false)
   private let tally = Mutex(CallTally())
+  private let pinned = Mutex<(launch: Int, version: Int)?>(nil)
 
-  init(_ group: RowGroup) {
+  init(_ group: RowGroup, lane: Int? = nil) {
     self.group = group
+    self.lane = lane
   }
 
   /// Whether a call was sent for it.
@@ -43,6 +49,24 @@ public final class BegunRow: Sendable {
     while let next = row {
       next.tally.withLock { $0.add(reply) }
       row = next.group.parent
+    }
+  }
+
+  /// The row at the top: this one, or that of the pipeline around.
+  public var outermost: BegunRow {
+    var row = self
+    while let next = row.group.parent { row = next }
+    return row
+  }
+
+  /// The version of a launch's settings that all calls of the row have: those of its first call.
+  public func version(of launch: Int) -> Int? { pinned.withLock { $0?.launch == launch ? $0?.version : nil } }
+
+  /// Its first call goes out with this version; returns that which it keeps to.
+  public func pin(_ version: Int, of launch: Int) -> Int {
+    pinned.withLock { pinned in
+      if pinned == nil { pinned = (launch, version) }
+      return pinned?.launch == launch ? pinned?.version ?? version : version
     }
   }
 

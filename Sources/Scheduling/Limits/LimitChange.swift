@@ -62,7 +62,9 @@ public struct LimitChange: Sendable, Equatable {
     case answers(name: String, from: String, to: String)
     /// What shapes a running job's answers, set by the user: `temperature 0.2` from that row on.
     case answersOfJob(String, fromRow: Int)
-    case paused(String)
+    /// The job sends nothing; and why, where it was not just somebody's wish.
+    case paused(String?)
+    case resumed
     /// No more than the machine carries, and why: `200 → 20: what fits into 64 open files`.
     case machine(wanted: String, most: Int, String)
     /// So many clean replies while the limit was in use.
@@ -93,9 +95,10 @@ public struct LimitChange: Sendable, Equatable {
   public var at: Duration
   public var place: Place
   public var what: What
+  public var by: ChangeAuthor
 
-  public init(at: Duration, _ place: Place, _ what: What) {
-    (self.at, self.place, self.what) = (at, place, what)
+  public init(at: Duration, _ place: Place, _ what: What, by: ChangeAuthor) {
+    (self.at, self.place, self.what, self.by) = (at, place, what, by)
   }
 
   /// The job that it concerns alone; nil for all.
@@ -124,7 +127,8 @@ public struct LimitChange: Sendable, Equatable {
       return "\(setting == "concurrency" ? "" : setting + " ")\(from) → \(to): set\(whose)"
     case .answers(let setting, let from, let to): return "\(setting) \(from) → \(to): set, for what is launched from now on"
     case .answersOfJob(let settings, let row): return "\(settings) from row \(row) on"
-    case .paused(let reason): return reason
+    case .paused(let reason): return "paused\(reason.map { ": \($0)" } ?? "")"
+    case .resumed: return "resumed"
     case .machine(let wanted, let most, let reason): return "\(wanted) \(most): \(reason)"
     case .grew(let from, let to, let replies): return "\(from) → \(to): \(replies) clean replies while the limit was in use"
     case .refused(let from, let to, let sign): return "\(from) → \(to): \(sign.text(name))"

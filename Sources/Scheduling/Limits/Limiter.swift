@@ -112,10 +112,12 @@ public final class Limiter: Sendable {
   }
 
   /// Waits until a row more of a pipeline may begin; nil where the task is cancelled or the job begins nothing new.
-  public func begin(_ group: RowGroup) async -> BegunRow? {
+  ///
+  /// - Parameter model: whom its first call will ask for, where that is known: rows for others do not count then.
+  public func begin(_ group: RowGroup, for model: ModelName? = nil) async -> BegunRow? {
     if Task.isCancelled { return nil }
     let waiter: LimiterState.WaiterID
-    switch guarded.withLock({ $0.isClosed ? .stopped : $0.state.begin(group) }) {
+    switch guarded.withLock({ $0.isClosed ? .stopped : $0.state.begin(group, for: model) }) {
     case .begun(let row): return row
     case .stopped: return nil
     case .queued(let id): waiter = id
@@ -133,6 +135,11 @@ public final class Limiter: Sendable {
     } onCancel: {
       withdraw(waiter, of: group.job)
     }
+  }
+
+  /// The same for a row that may begin now; nil where it would have to wait.
+  public func beginNow(_ group: RowGroup, for model: ModelName) -> BegunRow? {
+    guarded.withLock { $0.isClosed ? nil : $0.state.beginNow(group, for: model) }
   }
 
   /// A row is over.
@@ -184,6 +191,14 @@ public final class Limiter: Sendable {
     }
   }
 
+  /// A pipeline begins no more rows from now on, whatever those do that have begun.
+  public func stop(_ group: RowGroup) {
+    let resumptions = guarded.withLock { guarded in
+      guarded.state.stop(group).compactMap { self.resumption(of: $0, as: .withdrawn, &guarded) }
+    }
+    for resumption in resumptions { resumption.perform() }
+  }
+
   private func withdraw(_ waiter: LimiterState.WaiterID, of job: Job) {
     let resumption = guarded.withLock { guarded -> Resumption? in
       guard guarded.state.cancel(waiter, of: job.id) else { return nil }
@@ -194,20 +209,22 @@ public final class Limiter: Sendable {
 
   // MARK: live changes
 
-  /// What the user has set. A raised limit launches at once; a lowered one lets the surplus finish.
-  public var limits: Limits {
-    get { guarded.withLock { $0.state.limits } }
-    set { change { $0.configure(newValue, now: $1) } }
-  }
+  /// What the user has set.
+  public var limits: Limits { guarded.withLock { $0.state.limits } }
+
+  /// A raised limit launches at once; a lowered one lets the surplus finish.
+  public func set(_ limits: Limits, by author: ChangeAuthor) { change { $0.configure(limits, by: author, now: $1) } }
 
   /// What is set for one job alone, under the session's.
-  public func set(_ own: Limits.Own, for job: Job) { change { $0.set(own, for: job.id, now: $1) } }
+  public func set(_ own: Limits.Own, for job: Job, by author: ChangeAuthor) {
+    change { $0.set(own, for: job.id, by: author, now: $1) }
+  }
 
   public func own(of job: Job) -> Limits.Own { guarded.withLock { $0.state.own(of: job.id) } }
 
-  /// - Parameter reason: for the history.
-  public func setPaused(_ paused: Bool, _ job: Job, reason: String) {
-    change { $0.setPaused(paused, job.id, reason: reason, now: $1) }
+  /// - Parameter reason: why it is paused, where that is not just somebody's wish.
+  public func setPaused(_ paused: Bool, _ job: Job, reason: String?, by author: ChangeAuthor) {
+    change { $0.setPaused(paused, job.id, reason: reason, by: author, now: $1) }
   }
 
   /// What the machine carries at once, whatever is set.
@@ -257,9 +274,9 @@ public final class Limiter: Sendable {
   public var history: [LimitChange] { guarded.withLock { $0.state.history.changes } }
 
   /// Writes down a change of something else, for `why`.
-  public func note(_ what: LimitChange.What, of job: Job? = nil) {
+  public func note(_ what: LimitChange.What, of job: Job? = nil, by author: ChangeAuthor) {
     let now = time.now
-    guarded.withLock { $0.state.note(LimitChange(at: now, job.map { .job($0.id) } ?? .session, what)) }
+    guarded.withLock { $0.state.note(LimitChange(at: now, job.map { .job($0.id) } ?? .session, what, by: author)) }
   }
 
   // MARK: resuming

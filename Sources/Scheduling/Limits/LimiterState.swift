@@ -38,6 +38,12 @@ struct LimiterState: Sendable {
     var continuing = Deque<Waiter>()
     /// Whether its head waits for its lane, not for the width: when last looked at.
     var isShut = false
+    /// The job's permits for this lane, and when it last got one: the lane with the fewest comes first, so that a slow model does not
+    /// sit on the whole width.
+    var inUse = 0
+    var lastGrant = 0
+    /// Rows that have begun for this lane and have had no permit yet.
+    var unsent = 0
     var head: Waiter? { continuing.first ?? fresh.first }
     var count: Int { fresh.count + continuing.count }
     mutating func pop() { if continuing.popFirst() == nil { fresh.removeFirst() } }
@@ -65,18 +71,19 @@ struct LimiterState: Sendable {
     var lastGrant = 0
     /// The most tokens of a reply so far.
     var largestOutput = LimiterState.firstOutput
-    /// Rows that have begun and have had no permit yet.
+    /// Rows that have begun and have had no permit yet, of which it is not known what lane they will ask for.
     var unsent = 0
-    /// Pipelines that wait to begin a row, those within a row first.
-    var beginning = Deque<(id: WaiterID, group: RowGroup)>()
+    /// Pipelines that wait to begin a row, those within a row first; and for which lane, where that is known.
+    var beginning = Deque<(id: WaiterID, group: RowGroup, lane: Int?)>()
 
     var inUse: Int { floor.inUse }
     var mayTake: Bool { !isPaused && !floor.isFull }
     var isIdle: Bool {
-      inUse == 0 && floor.own == .none && !isPaused && unsent == 0 && beginning.isEmpty && lines.values.allSatisfy { $0.head == nil }
+      inUse == 0 && floor.own == .none && !isPaused && unsent == 0 && beginning.isEmpty
+        && lines.values.allSatisfy { $0.head == nil && $0.unsent == 0 }
     }
     /// Rows that wait before a shut lane: they keep nobody else from beginning.
-    var shutOut: Int { lines.values.reduce(0) { $0 + ($1.isShut ? $1.count : 0) } }
+    var shutOut: Int { lines.values.reduce(0) { $0 + ($1.isShut ? max(0, $1.count - $1.unsent) : 0) } }
   }
 
   /// What a reply is reckoned at until one has come, where `max-tokens` does not say.
@@ -116,9 +123,10 @@ struct LimiterState: Sendable {
   private mutating func noteMachine(_ now: Duration) {
     switch limits.width {
     case .fixed(let wanted) where wanted > mostStreams:
-      history.note(LimitChange(at: now, .session, .machine(wanted: "\(wanted) →", most: mostStreams, machine)))
+      history.note(LimitChange(at: now, .session, .machine(wanted: "\(wanted) →", most: mostStreams, machine), by: .program))
     case .adaptive(let range) where range.upperBound > mostStreams:
-      history.note(LimitChange(at: now, .session, .machine(wanted: "\(limits.width.words), at most", most: mostStreams, machine)))
+      history.note(
+        LimitChange(at: now, .session, .machine(wanted: "\(limits.width.words), at most", most: mostStreams, machine), by: .program))
     default: break
     }
   }
@@ -213,16 +221,34 @@ struct LimiterState: Sendable {
     case stopped
   }
 
-  mutating func begin(_ group: RowGroup) -> Beginning {
+  /// A row for a model, if one may begin now.
+  mutating func beginNow(_ group: RowGroup, for model: ModelName) -> BegunRow? {
+    if group.isStopped.load(ordering: .relaxed) || group.parent == nil && jobs[group.job.id]?.isStopped ?? false { return nil }
+    let lane = number(of: model)
+    return mayBegin(group, lane) ? admit(group, lane) : nil
+  }
+
+  /// - Parameter model: whom its first call will ask for, where that is known.
+  mutating func begin(_ group: RowGroup, for model: ModelName? = nil) -> Beginning {
+    if group.isStopped.load(ordering: .relaxed) { return .stopped }
     if group.parent == nil, jobs[group.job.id]?.isStopped ?? false { return .stopped }
-    if mayBegin(group) { return .begun(admit(group)) }
+    let lane = model.map { number(of: $0) }
+    if mayBegin(group, lane) { return .begun(admit(group, lane)) }
     nextWaiter += 1
     if group.parent == nil {
-      jobs[group.job.id, default: Queue()].beginning.append((nextWaiter, group))
+      jobs[group.job.id, default: Queue()].beginning.append((nextWaiter, group, lane))
     } else {
-      jobs[group.job.id, default: Queue()].beginning.prepend((nextWaiter, group))
+      jobs[group.job.id, default: Queue()].beginning.prepend((nextWaiter, group, lane))
     }
     return .queued(nextWaiter)
+  }
+
+  /// A pipeline begins no more rows: those who wait for that.
+  mutating func stop(_ group: RowGroup) -> [WaiterID] {
+    group.isStopped.store(true, ordering: .relaxed)
+    let withdrawn = jobs[group.job.id]?.beginning.filter { $0.group === group }.map(\.id) ?? []
+    jobs[group.job.id]?.beginning.removeAll { $0.group === group }
+    return withdrawn
   }
 
   /// A row is over, or will send nothing more.
@@ -261,25 +287,39 @@ struct LimiterState: Sendable {
   }
 
   /// A row begins where a permit is free. A pipeline with no row under way may always begin one: the rows around it wait for it.
-  private func mayBegin(_ group: RowGroup) -> Bool {
+  private func mayBegin(_ group: RowGroup, _ lane: Int?) -> Bool {
     guard let queue = jobs[group.job.id] else { return true }
     if queue.isPaused { return false }
     if group.underWay.load(ordering: .relaxed) == 0 { return true }
     let free = max(0, min(width - inUse, limit(of: group.job.id) - queue.inUse))
-    return queue.unsent - min(queue.shutOut, Self.mostShutOut) < Self.ahead + free
+    guard let lane else { return queue.unsent - min(queue.shutOut, Self.mostShutOut) < Self.ahead + free }
+    // One row stands before each lane; the others are not even rendered, but for those that can go at once.
+    let line = queue.lines[lane] ?? Line()
+    if line.unsent < 1 { return true }
+    if line.isShut { return false }
+    let room = min(free, max(0, (lanes[lane].limit ?? .max) - lanes[lane].inUse))
+    return line.unsent < room && queue.unsent + queue.lines.values.reduce(0) { $0 + $1.unsent } < free
   }
 
-  private mutating func admit(_ group: RowGroup) -> BegunRow {
+  private mutating func admit(_ group: RowGroup, _ lane: Int?) -> BegunRow {
     group.underWay.wrappingAdd(1, ordering: .relaxed)
-    jobs[group.job.id, default: Queue()].unsent += 1
-    return BegunRow(group)
+    if let lane {
+      jobs[group.job.id, default: Queue()].lines[lane, default: Line()].unsent += 1
+    } else {
+      jobs[group.job.id, default: Queue()].unsent += 1
+    }
+    return BegunRow(group, lane: lane)
   }
 
   /// It, and the rows around it, count no more.
   private mutating func uncount(_ row: BegunRow) {
     var next: BegunRow? = row
     while let row = next, row.counts.exchange(false, ordering: .relaxed) {
-      jobs[row.group.job.id]?.unsent -= 1
+      if let lane = row.lane {
+        jobs[row.group.job.id]?.lines[lane]?.unsent -= 1
+      } else {
+        jobs[row.group.job.id]?.unsent -= 1
+      }
       next = row.group.parent
     }
   }
@@ -287,9 +327,13 @@ struct LimiterState: Sendable {
   // MARK: what a call tells
 
   mutating func ended(_ permit: Permit, _ outcome: CallOutcome, now: Duration) {
+    var outcome = outcome
+    // A server that comes back answers 502 or 503 until its model is there.
+    if permit.looksForServer, outcome.isAway { outcome.verdict = .unreachable }
     inUse -= 1
     budget.settle(permit.isBudgeted ? permit.tokens : 0, used: outcome.tokens ?? 0)
     jobs[permit.job]?.floor.ended(permit.jobEntry, used: outcome.tokens)
+    jobs[permit.job]?.lines[permit.lane]?.inUse -= 1
     if let used = outcome.tokens {
       // The first answer shows what replies are like; until then each is reckoned long.
       let output = max(1, used - permit.input)
@@ -298,60 +342,64 @@ struct LimiterState: Sendable {
     }
     let provider = lanes[permit.lane].provider
     for change in lanes[permit.lane].ended(permit, outcome, now: now) {
-      history.note(LimitChange(at: now, .model(permit.model), change))
+      history.note(LimitChange(at: now, .model(permit.model), change, by: .program))
     }
     if let change = providers[provider].ended(permit, outcome, downWait: limits.downWait, now: now) {
       if change == .down { for lane in lanes.indices where lanes[lane].provider == provider { lanes[lane].serverWentDown(now: now) } }
-      history.note(LimitChange(at: now, .provider(providers[provider].name), change))
+      history.note(LimitChange(at: now, .provider(providers[provider].name), change, by: .program))
     }
     if jobs.count > 32 { jobs = jobs.filter { !$0.value.isIdle } }
   }
 
   // MARK: live changes
 
-  mutating func configure(_ new: Limits, now: Duration) {
+  mutating func configure(_ new: Limits, by author: ChangeAuthor, now: Duration) {
     let old = limits
     if old == new { return }
     limits = new
     budget.limit = new.tokenBudget
     for lane in lanes.indices { lanes[lane].configure(new, now: now) }
     for provider in providers.indices { providers[provider].configure(new) }
-    note("concurrency", old.width.words, new.width.words, .session, now)
-    noteRates(old.unnamed, new.unnamed, .session, now)
-    note("token budget", words(old.tokenBudget), words(new.tokenBudget), .session, now)
+    note("concurrency", old.width.words, new.width.words, .session, author, now)
+    noteRates(old.unnamed, new.unnamed, .session, author, now)
+    note("token budget", words(old.tokenBudget), words(new.tokenBudget), .session, author, now)
     for name in Set(old.places.keys).union(new.places.keys).sorted() {
       let place = ModelName(name).map(LimitChange.Place.model) ?? .provider(name)
-      noteRates(old.places[name] ?? .none, new.places[name] ?? .none, place, now)
+      noteRates(old.places[name] ?? .none, new.places[name] ?? .none, place, author, now)
     }
     if old.width != new.width { noteMachine(now) }
   }
 
-  private mutating func note(_ name: String, _ from: String, _ to: String, _ place: LimitChange.Place, _ now: Duration) {
-    if from != to { history.note(LimitChange(at: now, place, .set(name: name, from: from, to: to))) }
+  private mutating func note(
+    _ name: String, _ from: String, _ to: String, _ place: LimitChange.Place, _ author: ChangeAuthor, _ now: Duration
+  ) {
+    if from != to { history.note(LimitChange(at: now, place, .set(name: name, from: from, to: to), by: author)) }
   }
 
-  private mutating func noteRates(_ old: Limits.Own, _ new: Limits.Own, _ place: LimitChange.Place, _ now: Duration) {
+  private mutating func noteRates(
+    _ old: Limits.Own, _ new: Limits.Own, _ place: LimitChange.Place, _ author: ChangeAuthor, _ now: Duration
+  ) {
     let none = if case .job = place { "no cap" } else { "off" }
-    note("concurrency", old.concurrency.map(String.init) ?? none, new.concurrency.map(String.init) ?? none, place, now)
-    note("rps", words(old.requestsPerSecond), words(new.requestsPerSecond), place, now)
-    note("rpm", words(old.requestsPerMinute), words(new.requestsPerMinute), place, now)
-    note("tpm", words(old.tokensPerMinute), words(new.tokensPerMinute), place, now)
+    note("concurrency", old.concurrency.map(String.init) ?? none, new.concurrency.map(String.init) ?? none, place, author, now)
+    note("rps", words(old.requestsPerSecond), words(new.requestsPerSecond), place, author, now)
+    note("rpm", words(old.requestsPerMinute), words(new.requestsPerMinute), place, author, now)
+    note("tpm", words(old.tokensPerMinute), words(new.tokensPerMinute), place, author, now)
   }
 
   private func words(_ limit: Int?) -> String { limit.map(String.init) ?? "off" }
 
-  mutating func set(_ own: Limits.Own, for job: JobID, now: Duration) {
+  mutating func set(_ own: Limits.Own, for job: JobID, by author: ChangeAuthor, now: Duration) {
     let before = jobs[job]?.floor.own ?? .none
     jobs[job, default: Queue()].floor.configure(own)
-    noteRates(before, own, .job(job), now)
+    noteRates(before, own, .job(job), author, now)
   }
 
   func own(of job: JobID) -> Limits.Own { jobs[job]?.floor.own ?? .none }
 
-  mutating func setPaused(_ paused: Bool, _ job: JobID, reason: String, now: Duration) {
+  mutating func setPaused(_ paused: Bool, _ job: JobID, reason: String?, by author: ChangeAuthor, now: Duration) {
     guard jobs[job]?.isPaused ?? false != paused else { return }
     jobs[job, default: Queue()].isPaused = paused
-    history.note(LimitChange(at: now, .job(job), .paused(reason)))
+    history.note(LimitChange(at: now, .job(job), paused ? .paused(reason) : .resumed, by: author))
   }
 
   mutating func note(_ change: LimitChange) { history.note(change) }
@@ -476,6 +524,8 @@ struct LimiterState: Sendable {
       jobs[job]?.largestOutput = max(before == Self.firstOutput ? 0 : before, output)
     }
     jobs[job]?.lines[lane, default: Line()].isShut = false
+    jobs[job]?.lines[lane]?.inUse += 1
+    jobs[job]?.lines[lane]?.lastGrant = grants
     if let row = waiter.row { uncount(row) }
     return Permit(
       job: job, lane: lane, model: lanes[lane].model, granted: now, tokens: amount, input: waiter.amount.input, jobEntry: jobEntry,
@@ -483,13 +533,16 @@ struct LimiterState: Sendable {
       looksForServer: providers[provider].outage.took(), isBudgeted: limits.tokenBudget != nil)
   }
 
+  /// Who comes first: the job with the fewest permits, in turn; of its lanes the one with the fewest, in turn.
+  private typealias Order = (jobInUse: Int, jobGrant: Int, laneInUse: Int, laneGrant: Int)
+
   /// Grants whatever can be granted now.
   mutating func grantWaiting(now: Duration) -> Effects {
     var effects = Effects()
     dismissShutOut(&effects, now)
     while inUse < width {
       effects.opening = nil
-      var next: (job: JobID, lane: Int, queue: Queue)?
+      var next: (job: JobID, lane: Int, order: Order)?
       var isSpent = false
       // Jobs are few: a look at each is cheaper than keeping them sorted.
       search: for (job, queue) in jobs where queue.mayTake {
@@ -510,19 +563,20 @@ struct LimiterState: Sendable {
             continue
           case .at: break
           }
-          if let best = next?.queue, (best.inUse, best.lastGrant) <= (queue.inUse, queue.lastGrant) { continue }
-          next = (job, lane, queue)
+          let order = (queue.inUse, queue.lastGrant, line.inUse, line.lastGrant)
+          if let best = next?.order, best <= order { continue }
+          next = (job, lane, order)
         }
       }
       if isSpent { continue }
-      guard let (job, lane, queue) = next, let head = queue.lines[lane]?.head else { break }
+      guard let (job, lane, _) = next, let head = jobs[job]?.lines[lane]?.head else { break }
       jobs[job]?.lines[lane]?.pop()
       effects.granted.append((head.id, grant(job, lane, head, now)))
     }
     for (job, queue) in jobs where !queue.beginning.isEmpty {
-      for (id, group) in queue.beginning where mayBegin(group) {
+      for (id, group, lane) in queue.beginning where mayBegin(group, lane) {
         jobs[job]?.beginning.removeAll { $0.id == id }
-        effects.begun.append((id, admit(group)))
+        effects.begun.append((id, admit(group, lane)))
       }
     }
     return effects

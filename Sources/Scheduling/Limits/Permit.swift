@@ -59,6 +59,8 @@ public struct CallOutcome: Sendable {
   var mayRetry = true
   /// Whether a status line came.
   var heardStatus = false
+  /// Whether it says, of a call that looks for a server that is down, that it is not there yet.
+  var isAway = false
 
   /// - Parameters:
   ///   - prompt: the tokens of its prompt, as they were reckoned.
@@ -78,6 +80,7 @@ public struct CallOutcome: Sendable {
     }
     words = failure.status.map(String.init) ?? failure.kind.rawValue
     heardStatus = failure.status != nil || attempt.ttft != nil
+    isAway = failure.isOfServerAway(forLook: true)
     switch failure.kind {
     case .rateLimited, .overloaded: verdict = .refused(asked: failure.retryAfter)
     case .timeout: verdict = failure.detail == .firstToken ? .queued : .troubled

@@ -10,7 +10,7 @@ extension CommandDefinition {
     let handles = call.command.arguments.isEmpty ? paused.map { [$0] } ?? [] : named
     guard !handles.isEmpty else { throw call.error("no job is paused", help: "`jobs` lists them") }
     for handle in handles where !call.isOver(handle, "there is nothing to go on with") {
-      call.session.setPaused(false, handle.job)
+      call.session.setPaused(false, handle.job, by: call.author)
     }
     return .value(.nothing)
   }

@@ -7,7 +7,7 @@ extension CommandDefinition {
     steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\ncancel facts"]
   ) { call in
     for handle in try await call.jobs() where !call.isOver(handle, "there is nothing to cancel") {
-      call.session.setPaused(false, handle.job)
+      call.session.setPaused(false, handle.job, by: call.author)
       handle.job.cancel()
     }
     return .value(.nothing)

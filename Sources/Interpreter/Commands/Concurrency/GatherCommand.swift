@@ -9,8 +9,13 @@ extension CommandDefinition {
     if call.command.arguments.isEmpty {
       // Every one is waited for, whatever becomes of the others.
       var first: (any Error)?
-      for handle in call.context.children.takeAll() {
-        do { _ = try await call.wait(for: handle, at: call.span) } catch { first = first ?? error }
+      let handles = call.context.children.takeAll()
+      for (index, handle) in handles.enumerated() {
+        do { _ = try await call.wait(for: handle, at: call.span) } catch is CancellationError {
+          // Who gives up waiting may wait again.
+          for left in handles[index...] { call.context.children.add(left) }
+          throw CancellationError()
+        } catch { first = first ?? error }
       }
       if let first { throw first }
       return .value(.nothing)
@@ -35,8 +40,8 @@ extension CommandDefinition {
 
 extension Invocation {
   /// Waits for a job; from then on its variable holds what it gave.
-  func wait(for handle: JobHandle, at span: Span) async throws -> Value {
-    let result = try await context.result(of: handle, at: span)
+  func wait(for handle: JobHandle, at span: Span, bringsBack: Bool = false) async throws -> Value {
+    let result = try await context.result(of: handle, at: span, bringsBack: bringsBack)
     if let variable = handle.variable, case .job(let held)? = context.scope.lookup(variable), held === handle {
       context.scope.set(variable, result)
     }

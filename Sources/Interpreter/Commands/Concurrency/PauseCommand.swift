@@ -8,7 +8,7 @@ extension CommandDefinition {
   ) { call in
     for handle in try await call.jobs() where !call.isOver(handle, "there is nothing to pause") {
       if handle.job.progress.state == .paused { call.world.output.note("`\(handle.job.name)` is paused already") }
-      call.session.setPaused(true, handle.job)
+      call.session.setPaused(true, handle.job, by: call.author)
     }
     return .value(.nothing)
   }

@@ -7,7 +7,7 @@ extension CommandDefinition {
   ) { call in
     for handle in try await call.jobs() where !call.isOver(handle, "there is nothing to go on with") {
       if handle.job.progress.state == .running { call.world.output.note("`\(handle.job.name)` is not paused") }
-      call.session.setPaused(false, handle.job)
+      call.session.setPaused(false, handle.job, by: call.author)
     }
     return .value(.nothing)
   }

@@ -31,8 +31,15 @@ extension CommandDefinition {
     let again = failed.filter { rows[$0].canBeMadeAgain }
     if again.count < failed.count {
       let first = failed.first { !rows[$0].canBeMadeAgain } ?? 0
-      let missing = "row \(first) of `\(name)` does not say what was sent: it has no `messages`"
-      if again.isEmpty { throw call.error(missing, at: argument.span, help: "`save` to .jsonl or .json keeps them") }
+      let missing =
+        rows[first].isReply
+        ? "row \(first) of `\(name)` does not say what was sent: it has no `messages`"
+        : "row \(first) of `\(name)` was made of a row that failed, and does not say how"
+      if again.isEmpty {
+        throw call.error(
+          missing, at: argument.span,
+          help: rows[first].isReply ? "`save` to .jsonl or .json keeps them" : "`retry` makes the rows again that it was made of")
+      }
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
     }
     var context = call.context
@@ -47,7 +54,7 @@ extension CommandDefinition {
     for (index, row) in rows.enumerated() {
       mended += made[index] ?? [row]
       // The new one has its own say of whether it has an answer.
-      if made[index] != nil, case .reply(let old) = row { call.session.unanswered.remove(old.reply.call) }
+      if made[index] != nil { row.forgetFailure(call.session.unanswered) }
     }
     call.context.scope.set(name, isSingle && mended.count == 1 ? mended[0] : .list(mended))
     return .value(.nothing)
@@ -56,14 +63,27 @@ extension CommandDefinition {
 
 extension Value {
   /// A reply without an answer, or with `--wrong` one that is not as asked.
-  fileprivate func isMadeAgain(wrong: Bool) -> Bool {
-    guard case .reply(let row) = self else { return false }
-    return !row.reply.succeeded || wrong && row.reply.attempt.wrong != nil
+  ///
+  /// Or a row with a column whose own call failed.
+  func isMadeAgain(wrong: Bool) -> Bool {
+    if rowFailure != nil || lacking != nil { return true }
+    guard wrong, case .reply(let row) = self else { return false }
+    return row.reply.attempt.wrong != nil
   }
 
-  fileprivate var canBeMadeAgain: Bool {
+  var canBeMadeAgain: Bool {
+    if origin != nil || lacking != nil { return true }
     guard case .reply(let row) = self else { return false }
-    return row.origin != nil || !row.reply.messages.isEmpty
+    return !row.reply.messages.isEmpty
+  }
+
+  fileprivate var isReply: Bool { if case .reply = self { true } else { false } }
+
+  /// Another try takes its place, and has its own say of whether there is an answer.
+  fileprivate func forgetFailure(_ unanswered: Unanswered) {
+    origin?.forget(unanswered)
+    lacking?.forget(unanswered)
+    if case .reply(let row) = self { unanswered.remove(row.reply.call) }
   }
 }
 
@@ -74,8 +94,11 @@ private struct RetryStage: RowStage {
   var isLight: Bool { false }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    guard case .reply(let old) = row.value else { return [row] }
-    guard let origin = old.origin else {
+    let isAnswered: Bool
+    if case .reply(let old) = row.value { isAnswered = old.reply.error == nil } else { isAnswered = row.value.failure == nil }
+    // A row that is answered lacks a column: it is made again from there on.
+    guard let origin = isAnswered ? row.value.lacking ?? row.value.origin : row.value.origin ?? row.value.lacking else {
+      guard case .reply(let old) = row.value else { return [row] }
       let (reply, parsed) = await context.call(again: old.reply.call)
       return [
         Row(
@@ -86,7 +109,7 @@ private struct RetryStage: RowStage {
     var inner = origin.program.context
     (inner.jobScope, inner.row, inner.tracker, inner.board) = (context.jobScope, context.row, nil, nil)
     inner.retried = context.retried
-    return try await origin.program.again(origin, old, inner).map { made in
+    return try await origin.program.again(origin, inner).map { made in
       var made = made
       made.index = row.index
       return made

@@ -18,7 +18,8 @@ extension CommandDefinition {
     let now = call.world.engine.time.now
     var lines = changes.map { change in
       let name = change.job.flatMap { id in call.session.reachableJobs.first { $0.job.id == id }?.job.name }
-      return "\(call.world.system.clock(now - change.at)) \(name.map { "\($0): " } ?? "")\(change.text)"
+      return
+        "\(call.world.system.clock(now - change.at)) \(name.map { "\($0): " } ?? "")\(change.text)\(change.by.words.map { " (\($0))" } ?? "")"
     }
     if changes.isEmpty { call.world.output.note("nothing has moved a limit") }
     if let job { lines += call.session.account(of: job) } else { lines += call.session.laneLines }

@@ -68,7 +68,7 @@ final class RowSink: Sendable {
       let bytes = try state.writer.row(value.row(state.writer.format))
       state.pending += bytes
       state.rowEnds.append(state.pending.count)
-      state.isAnswered.append(value.failure == nil)
+      state.isAnswered.append(value.rowFailure == nil)
       if case .reply(let row) = value { state.replies.add(row) }
       return state.pending.count > Self.room
     }

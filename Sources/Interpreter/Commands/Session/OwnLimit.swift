@@ -102,8 +102,8 @@ extension Invocation {
     var own = own(of: place)
     own[setting.name] = number
     switch place {
-    case .job(let handle): world.engine.limiter.set(own, for: handle.job)
-    case .named(let name): session.change { $0.limits.places[name] = own == .none ? nil : own }
+    case .job(let handle): world.engine.limiter.set(own, for: handle.job, by: author)
+    case .named(let name): session.change(by: author) { $0.limits.places[name] = own == .none ? nil : own }
     }
   }
 }

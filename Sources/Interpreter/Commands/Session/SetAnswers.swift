@@ -14,11 +14,11 @@ extension Invocation {
   /// Changes a setting of the session, and says what it does not change.
   func change(_ setting: SettingDefinition, to value: Value) {
     let before = setting.shown(session.settings).text
-    session.change { setting.put(&$0, value) }
+    session.change(by: author) { setting.put(&$0, value) }
     let after = setting.shown(session.settings).text
     if before == after { return }
     // What the limiter is told, it writes down itself.
-    if setting.shapesAnswers { world.engine.limiter.note(.answers(name: setting.name, from: before, to: after)) }
+    if setting.shapesAnswers { world.engine.limiter.note(.answers(name: setting.name, from: before, to: after), by: author) }
     noteRunning(setting)
   }
 
@@ -66,8 +66,8 @@ extension Invocation {
     launch.change(changes)
     let what = changes.map { "\($0.setting.name) \($0.setting.shown($0.value))" }.joined(separator: ", ")
     let change = LimitChange.What.answersOfJob(what, fromRow: handle.job.progress.launched)
-    world.engine.limiter.note(change, of: handle.job)
-    world.output.note("\(handle.job.name): \(LimitChange(at: .zero, .session, change).text)")
+    world.engine.limiter.note(change, of: handle.job, by: author)
+    world.output.note("\(handle.job.name): \(LimitChange(at: .zero, .session, change, by: author).text)")
     return true
   }
 }

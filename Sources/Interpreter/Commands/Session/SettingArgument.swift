@@ -43,7 +43,7 @@ extension Invocation {
   func chooseModel(_ name: String, at span: Span) throws {
     do { try checkModelName(name, at: span) } catch {
       if let wanted = ModelName(name), wanted.provider != "sim", session.settings.model.provider == "sim" {
-        session.change { $0.model = .none(at: wanted.provider) }
+        session.change(by: author) { $0.model = .none(at: wanted.provider) }
       }
       throw error
     }

@@ -50,7 +50,7 @@ extension CommandDefinition {
     let before = call.session.settings.model
     call.session.listings.forget(id)
     // Until a model of this server is known, nothing goes anywhere: what was chosen is another server's.
-    call.session.change { $0.model = .none(at: id) }
+    call.session.change(by: call.author) { $0.model = .none(at: id) }
     let choose = "`set model \(id)/NAME` chooses one"
     switch found.models {
     case .success(let names):
@@ -60,7 +60,7 @@ extension CommandDefinition {
         break
       }
       let isKept = before.provider == id && names.contains(before.name)
-      call.session.change { $0.model = isKept ? before : ModelName(provider: id, name: first) }
+      call.session.change(by: call.author) { $0.model = isKept ? before : ModelName(provider: id, name: first) }
       call.world.output.note("\(call.session.settings.model) at \(found.address) (\(names.count) \(names.count == 1 ? "model" : "models"))")
     case .failure(let failure) where failure.kind == .auth || failure.status == 401 || failure.status == 403:
       throw call.error(

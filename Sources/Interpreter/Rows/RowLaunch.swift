@@ -1,0 +1,204 @@
+import Chat
+import Scheduling
+import Threads
+
+/// One run of a stream's rows: begins them in order, each as a task of its own as soon as it may, and keeps those that a stop left
+/// unbegun.
+///
+/// Where the rows go to several models, those of each wait apart (`ParkedRows`): a server that refuses, or is slow, holds up only its own.
+final class RowLaunch: Sendable {
+  private let stream: RowStream
+  private let scope: JobScope
+  private let window: RowWindow?
+  private let keepsUnsent: Bool
+  /// Takes each row's rows with its place, as soon as they are done, from any thread.
+  private let finished: @Sendable ([Row], Int) -> Void
+  /// Told where rows were left of which nothing is kept.
+  private let isCut: @Sendable () -> Void
+  private let before: RowProgram
+  private let after: RowProgram
+  private let rows: RowGroup
+  private let executor: (any TaskExecutor)?
+  private let failure = Mutex<(any Error)?>(nil)
+  /// With its place, where it had been given one.
+  private let unbegun = Mutex<[(row: Row, place: Int?)]>([])
+
+  private var context: Context { stream.context }
+  private var limiter: Limiter { context.session.world.engine.limiter }
+
+  init(
+    _ stream: RowStream, from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool,
+    _ finished: @escaping @Sendable ([Row], Int) -> Void, _ isCut: @escaping @Sendable () -> Void
+  ) {
+    self.isCut = isCut
+    (self.stream, self.scope, self.window, self.keepsUnsent, self.finished) = (stream, scope, window, keepsUnsent, finished)
+    before = RowProgram(Array(stream.stages[..<first]), stream.context)
+    after = RowProgram(Array(stream.stages[first...]), stream.context)
+    rows = RowGroup(scope.job, within: stream.context.row)
+    executor = stream.stages.allSatisfy(\.isLight) ? stream.context.session.world.executor : nil
+  }
+
+  /// Returns the first error that ended the run.
+  func run() async -> (any Error)? {
+    await withDiscardingTaskGroup { group in
+      var (number, place) = (0, 0)
+      do {
+        (number, place) = try await begin(&group)
+      } catch {
+        note(error)
+      }
+      let left = unbegun.withLock { $0 }
+      guard error == nil else { return }
+      do {
+        if !keepsUnsent, !scope.mayLaunch || Task.isCancelled, try await isUnfinished(left.map(\.row)) {
+          isCut()
+          if !scope.mayLaunch { scope.unsentUnkept() }
+        }
+        if keepsUnsent, !scope.mayLaunch || Task.isCancelled {
+          // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
+          await withTaskExecutorPreference(globalConcurrentExecutor) { [number, place] in await keepUnsent(left, number, place) }
+        }
+      } catch {
+        note(error)
+      }
+    }
+    return error
+  }
+
+  private var error: (any Error)? { failure.withLock { $0 } }
+
+  private func note(_ error: any Error) {
+    failure.withLock { $0 = $0 ?? error }
+    limiter.stop(rows)
+  }
+
+  private var goesOn: Bool { scope.mayLaunch && !Task.isCancelled && error == nil }
+
+  /// Begins the rows; returns how many items were read, and places given, when no more are to begin.
+  private func begin(_ group: inout DiscardingTaskGroup) async throws -> (items: Int, places: Int) {
+    var (number, place) = (0, 0)
+    // What the stages before the first model made of an item, in reverse.
+    var pending: [Row] = []
+    guard let first = after.stages.first, first.hasSeveralLanes else {
+      while goesOn, let row = try await next(&pending, &number) {
+        guard let begun = await limiter.begin(rows) else {
+          leave(row, nil)
+          continue
+        }
+        start(row, place, begun, in: &group)
+        place += 1
+      }
+      leave(pending)
+      return (number, place)
+    }
+    return try await withThrowingDiscardingTaskGroup { lines in
+      var parked: [ModelName: ParkedRows] = [:]
+      defer { for line in parked.values { line.end() } }
+      while goesOn, let row = try await next(&pending, &number) {
+        let model = first.lane(of: row, context)
+        let line = parked[model]
+        // In the order of the rows as long as none of its lane waits, so that each lane has its share of the width from the start.
+        if line?.isEmpty ?? true, let begun = limiter.beginNow(rows, for: model) {
+          start(row, place, begun, in: &group)
+        } else if let line {
+          line.put(row, place)
+        } else {
+          let line = ParkedRows()
+          parked[model] = line
+          line.put(row, place)
+          lines.addTask { await self.begin(line, for: model) }
+        }
+        place += 1
+      }
+      leave(pending)
+      return (number, place)
+    }
+  }
+
+  /// Begins the rows of one lane.
+  private func begin(_ line: ParkedRows, for model: ModelName) async {
+    await withDiscardingTaskGroup { group in
+      while let (row, place) = await line.next() {
+        if goesOn, let begun = await limiter.begin(rows, for: model) {
+          start(row, place, begun, in: &group)
+        } else {
+          leave(row, place)
+        }
+        line.settled()
+      }
+    }
+  }
+
+  /// The next row in the order of the items, its place in the window taken; nil where there is none, or none is wanted.
+  private func next(_ pending: inout [Row], _ number: inout Int) async throws -> Row? {
+    // A place first, and the item then: whoever makes the items is asked for no more than is wanted.
+    let wanted = await window?.admit()
+    if window != nil, wanted == nil { return nil }
+    while pending.isEmpty {
+      stream.source.want(wanted ?? .max)
+      guard goesOn, let item = try await stream.source.next() else {
+        window?.giveBack()
+        return nil
+      }
+      pending = try await before.apply(from: 0, Row(index: number, value: item), context).reversed()
+      number += 1
+      scope.leftOut(stream.expansion - pending.count)
+    }
+    return pending.removeLast()
+  }
+
+  private func start(_ row: Row, _ place: Int, _ begun: BegunRow, in group: inout DiscardingTaskGroup) {
+    group.addTask(executorPreference: executor) { [self] in
+      var context = context
+      (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
+      var done: [Row] = []
+      do {
+        done = try await after.apply(from: 0, row, context)
+      } catch {
+        if !(error is CancellationError) { note(error) }
+      }
+      limiter.end(begun)
+      done = done.map { $0.with(chain: begun.calls) }
+      scope.ended(
+        done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil && !begun.hasSent)
+      finished(done, place)
+    }
+  }
+
+  // MARK: what is not begun
+
+  /// More than this is not kept: nobody retries by hand what was never begun.
+  private static let maximumUnsent = 100_000
+
+  /// A row gives the place back that it took in the window; the one that it has in the order stays its own.
+  private func leave(_ row: Row, _ place: Int?) {
+    unbegun.withLock { $0.append((row, place)) }
+    window?.giveBack()
+  }
+
+  private func leave(_ pending: [Row]) { unbegun.withLock { $0 += pending.reversed().map { ($0, nil) } } }
+
+  /// Whether a run that stopped had rows left. A file is not read on for it: it may be a pipe that nobody writes to.
+  private func isUnfinished(_ left: [Row]) async throws -> Bool {
+    if !left.isEmpty || stream.source.count == nil { return true }
+    return try await stream.source.next() != nil
+  }
+
+  /// A run that was stopped keeps a row for every prompt it did not send: `retry` finds them there.
+  private func keepUnsent(_ left: [(row: Row, place: Int?)], _ number: Int, _ place: Int) async {
+    var (number, place) = (number, place)
+    var left = left.filter { $0.place != nil }.sorted { $0.place ?? 0 < $1.place ?? 0 } + left.filter { $0.place == nil }
+    let most = min(Self.maximumUnsent, window?.left ?? .max)
+    while left.count < most, let item = try? await stream.source.next() {
+      left += ((try? await before.apply(from: 0, Row(index: number, value: item), context)) ?? []).map { ($0, nil) }
+      number += 1
+    }
+    for (row, own) in left {
+      guard let unsent = await after.unsent(row, context) else { continue }
+      if let window, !window.admitUnsent() { return }
+      scope.unsent([unsent])
+      finished([unsent], own ?? place)
+      if own == nil { place += 1 }
+    }
+  }
+}
