@@ -19,7 +19,7 @@ import Testing
     #expect(outcome.failed == 0)
     #expect(outcome.sent <= 40 + 64 + 12 && outcome.time < .seconds(60), "\(outcome.sent) sent in \(outcome.time)")
     #expect(outcome.changes.contains { if case .looksAlone = $0.what { true } else { false } })
-    #expect(outcome.changes.contains { if case .narrowed(_, let to) = $0.what { to == 1 } else { false } })
+    #expect(outcome.changes.contains { if case .narrowed(_, let to, _) = $0.what { to == 1 } else { false } })
   }
 
   /// It bears eight: it is found again from one on.

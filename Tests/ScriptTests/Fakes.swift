@@ -234,7 +234,8 @@ struct TestBench {
   ) {
     self.files = MemoryFiles(files)
     let time = StillTime()
-    let engine = CallEngine(limiter: Limiter(time: time), client: model, time: time, routes: routes, ledgers: ledgers, random: { 0.5 })
+    let engine = CallEngine(
+      limiter: Limiter(time: time), client: model, time: time, routes: CallRoutes(routes, ledgers: ledgers), random: { 0.5 })
     let world = World(engine: engine, output: output, files: self.files, directory: AnyModel(), system: NoSystem())
     session = Session(world: world, settings: Settings(model: ModelName(provider: "sim", name: "fast")), arguments: arguments)
   }

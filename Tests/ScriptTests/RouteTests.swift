@@ -1,10 +1,16 @@
 import Chat
-import Interpreter
 import Scheduling
 import Testing
 import Threads
 
+@testable import Interpreter
 @testable import Shell
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// Answers every second call from memory, and writes down what it hears.
 private final class Memory: CallRoute, CallLedger {
@@ -29,7 +35,7 @@ private final class Memory: CallRoute, CallLedger {
 
 /// A route in front of the live one needs no change in the rows or the limits.
 @Suite struct RouteTests {
-  @Test(arguments: [(1, 200), (64, 100_000)])
+  @Test(arguments: [(1, 200), (64, 30_000)])
   func everySecondCallIsAnsweredFromMemory(_ width: Int, _ count: Int) async {
     let memory = Memory()
     let bench = TestBench(routes: [memory], ledgers: [memory])
@@ -52,5 +58,57 @@ private final class Memory: CallRoute, CallLedger {
     let failed = await bench.run("let r = map 1..1000 \"say {it}\" | take 10\nprint len(r)")
     #expect(failed == nil, "\(failed?.formatted() ?? "")")
     #expect(bench.output.lines == ["10"] && memory.ended == 10 && bench.model.calls == 5)
+  }
+
+  /// The session says which route is asked first, and may say so at any moment; a call's settings say whether a route is asked at all.
+  @Test func theSessionSetsTheOrder() async {
+    let (one, two) = (Always("one"), Always("two", most: 0.5))
+    let bench = TestBench(routes: [one, two])
+    let routes = bench.session.world.engine.routes
+    _ = await bench.run("print (ask \"say x\" --temperature 0.2).text")
+    routes.order = [two, one]
+    _ = await bench.run("print (ask \"say x\" --temperature 0.2).text (ask \"say x\" --temperature 0.9).text")
+    routes.order = [two]
+    _ = await bench.run("print (ask \"say x\" --temperature 0.2).text (ask \"say x\" --temperature 0.9).text")
+    routes.order = []
+    _ = await bench.run("print (ask \"say x\").text")
+    #expect(bench.output.lines == ["one", "two one", "two x", "x"])
+    #expect(bench.model.calls == 2)
+  }
+
+  /// Rows that all come from memory, a great many: no deep stack, and no more memory than a window of them (`PROMPTSH_LONG=1`: 10⁶).
+  @Test func aGreatManyInConstantMemory() async throws {
+    let count = getenv("PROMPTSH_LONG") != nil ? 1_000_000 : 20_000
+    let bench = TestBench(routes: [Always("kept")])
+    _ = await bench.run("map 1..5000 \"say {it}\" | count")
+    let before = try #require(Self.residentBytes)
+    let failed = await bench.run("map 1..\(count) \"say {it} \(String(repeating: "x", count: 1000))\" | count")
+    #expect(failed == nil && bench.output.lines.last == "\(count)" && bench.model.calls == 0)
+    // Each row holds a kilobyte and more; other tests run meanwhile.
+    if getenv("PROMPTSH_LONG") != nil { #expect(try #require(Self.residentBytes) - before < 200 << 20) }
+  }
+
+  private static var residentBytes: Int? {
+    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    guard fgets(&line, 256, file) != nil else { return nil }
+    let words = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).split(separator: " ")
+    return words.count > 1 ? Int(words[1]).map { $0 * sysconf(Int32(_SC_PAGESIZE)) } : nil
+  }
+}
+
+/// Has an answer for every call that is not warmer than so much.
+private final class Always: CallRoute {
+  private let text: String
+  private let most: Double
+  init(_ text: String, most: Double = 2) { (self.text, self.most) = (text, most) }
+  func allows(_ settings: (any CallSettings)?) -> Bool {
+    ((settings as? AnswerSettings)?.settings.sampling.temperature ?? 0) <= most
+  }
+  func answer(_ call: PreparedCall) -> Attempt? {
+    var attempt = Attempt()
+    (attempt.text, attempt.finish) = (text, .stop)
+    return attempt
   }
 }

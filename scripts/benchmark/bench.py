@@ -23,7 +23,7 @@ parser.add_argument("--program", required=True)
 parser.add_argument("--work", required=True, help="folder with the C programs and the venv")
 parser.add_argument("--runs", type=int, default=5)
 parser.add_argument("--quick", action="store_true", help="a tenth of the work, for trying the benchmark itself")
-parser.add_argument("--only", default="map,streams,width,start,memory,keys,ends,raise,limits")
+parser.add_argument("--only", default="map,streams,width,order,start,memory,keys,ends,raise,limits,storm")
 options = parser.parse_args()
 here = os.path.dirname(os.path.abspath(__file__))
 python = os.path.join(options.work, "venv/bin/python")
@@ -188,6 +188,32 @@ def bench_width() -> None:
         rows.append([width, f"{statistics.median(times):.3f}", f"{ideal:.3f}", f"{(statistics.median(times) / ideal - 1) * 100:+.1f} %"])
     process.kill()
     table("200 prompts of 50 ms", ["width", "seconds", "ideal", "over"], rows)
+
+
+def bench_order() -> None:
+    """Rows in order into a file against rows into a variable, where one answer in a hundred is twenty times slower."""
+    process, base = serve()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for width in (8, 64, 256, 1024):
+            # About the same time each: three seconds and more.
+            delay, count = {8: (5, 4000), 64: (25, 8000), 256: (50, 16_000), 1024: (200, 16_000)}[width]
+            url = f"{base}/tail/{delay}/v1"
+            seconds: dict[str, list[float]] = {"variable": [], "file": []}
+            for _ in range(options.runs):
+                for name, end in (("variable", ""), ("file", f' | save "{folder}/out.jsonl"')):
+                    line = f'map 1..{count // scale} "x {{it}}" --model openai/m --streaming off{end}'
+                    line = line if end else f"let r = {line}"
+                    out = psh(f"use {url}\nset concurrency {width}\nlet start = now()\n{line}\nprint seconds(now() - start)", pinned=False)[3]
+                    seconds[name].append(float(out.split()[-1]))
+            variable, file = (statistics.median(seconds[name]) for name in ("variable", "file"))
+            rows.append([width, f"{count // scale:,}", f"{variable:.2f}", f"{file:.2f}", f"{file / variable:.3f}"])
+        urllib.request.urlopen(base + "/most").read()
+        psh(f'use {base}/tail/1000/v1\nset concurrency 5000\nmap 1..20000 "x {{it}}" --model openai/m --streaming off | save "{folder}/out.jsonl"', pinned=False)
+        most = int(urllib.request.urlopen(base + "/most").read())
+    process.kill()
+    table("In order into a file against into a variable, 1 % of the answers 20 times slower", ["width", "rows", "variable s", "file s", "×"], rows)
+    print(f"\nCalls at once at `set concurrency 5000`, 20,000 rows into a file: {most:,}")
 
 
 def bench_start() -> None:
@@ -374,6 +400,29 @@ def bench_limits() -> None:
           ["client", "rows answered", "requests sent", "sent per row answered", "seconds", "× ideal"], rows)
 
 
+def bench_storm() -> None:
+    """A bucket of 200 a second that always asks for 300 ms, and a window of 50 in each second."""
+    process, base = serve()
+    rows = []
+    for name, path, count, ideal in (("bucket, 200 a second", "bucket/200/20/300", 1500, 7.4), ("window, 50 in each second", "window/50/1000", 500, 9.0)):
+        for width in (1, 8, 64, 256, "auto"):
+            samples = []
+            for _ in range(options.runs):
+                urllib.request.urlopen(base + "/refused").read()
+                # A window begins with the run.
+                time.sleep(1 - time.monotonic() % 1)
+                out = psh(f'use {base}/{path}/v1\nset concurrency {width}\nlet start = now()\nlet r = map 1..{count} "x {{it}}" --model openai/m --streaming off\n'
+                          "print seconds(now() - start) len(failed(r))", pinned=False)[3].split()
+                refused = int(urllib.request.urlopen(base + "/refused").read())
+                first = 8 if width == "auto" else width
+                samples.append((float(out[-2]), int(out[-1]), max(0, refused - first) / count))
+            seconds, failed, refused = medians(samples)
+            rows.append([name, width, f"{seconds:.1f} s", f"{seconds / ideal:.2f}", f"{failed:.0f}", f"{refused:.3f}"])
+    process.kill()
+    table("A storm (200 rows a second at best; 50)", ["server", "width", "time", "× ideal", "rows failed", "refused a row besides the first burst"], rows)
+
+
+
 print(f"{os.cpu_count()} cores; client on core 0, server on core 1; medians of {options.runs} runs, programs interleaved")
 for name in options.only.split(","):
-    {"map": bench_map, "streams": bench_streams, "width": bench_width, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "ends": bench_ends, "raise": bench_raise, "limits": bench_limits}[name]()
+    {"map": bench_map, "streams": bench_streams, "width": bench_width, "order": bench_order, "start": bench_start, "memory": bench_memory, "keys": bench_keys, "ends": bench_ends, "raise": bench_raise, "limits": bench_limits, "storm": bench_storm}[name]()

@@ -3,6 +3,11 @@
 // POST /v1/chat/completions              one document, or one event stream at once, as `"stream":true` asks
 // POST /paced/N/GAP_MS/v1/chat/…         a stream of N chunks, one every GAP_MS; "created" and the content are the send time in µs (CLOCK_MONOTONIC)
 // POST /delay/MS/v1/chat/…               one document after MS
+// POST /tail/MS/v1/chat/…                likewise, but every hundredth after twenty times as long
+// GET  /most                             how many of those two waited at once, at most, since this was last asked
+// POST /bucket/RATE/BURST/MS/v1/chat/…   a document at once from a bucket of RATE a second; else 429 that asks for MS, whatever is left
+// POST /window/COUNT/MS/v1/chat/…        COUNT documents in each window of MS; else 429 that asks for its rest
+// GET  /refused                          how many were, since this was last asked; both begin anew
 // GET  /cpu                              the server's CPU seconds so far
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,6 +35,10 @@ typedef struct {
 static Connection *connections[MAXFD];
 // Connections with something to send later, in a binary heap by time.
 static int heap[MAXFD], heap_count;
+static int waiting, most_waiting, tail_count;
+static int refused;
+static double tokens = -1;
+static long long tokens_at, window_number = -1, window_used;
 
 static long long now_us(void) {
   struct timespec t;
@@ -83,14 +92,48 @@ static void prepare(void) {
   flood_length = sprintf(flood, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s", n, body);
 }
 
+static void refuse(int fd, int milliseconds) {
+  static const char body[] = "{\"error\":{\"message\":\"slow down\"}}";
+  char reply[256];
+  refused++;
+  put(fd, reply, sprintf(reply, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nretry-after-ms: %d\r\nContent-Length: %zu\r\n\r\n%s", milliseconds, sizeof body - 1, body));
+}
+
+static void number(int fd, int value) {
+  char text[32], reply[128];
+  int k = sprintf(text, "%d", value);
+  put(fd, reply, sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", k, text));
+}
+
 static void answer(int fd, Connection *c) {
-  int n = 0, gap = 0;
+  int n = 0, gap = 0, rest = 0;
   if (!strncmp(c->buffer, "GET /cpu", 8)) {
     struct rusage u;
     getrusage(RUSAGE_SELF, &u);
     char text[128], reply[256];
     int k = sprintf(text, "%.3f", u.ru_utime.tv_sec + u.ru_stime.tv_sec + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
     put(fd, reply, sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", k, text));
+  } else if (!strncmp(c->buffer, "GET /most", 9)) {
+    number(fd, most_waiting);
+    most_waiting = waiting;
+  } else if (!strncmp(c->buffer, "GET /refused", 12)) {
+    number(fd, refused);
+    refused = 0;
+    tokens = window_number = -1;
+  } else if (sscanf(c->buffer, "POST /bucket/%d/%d/%d/", &n, &gap, &rest) == 3) {
+    long long now = now_us();
+    tokens = tokens < 0 ? gap : tokens + (now - tokens_at) / 1e6 * n;
+    if (tokens > gap) tokens = gap;
+    tokens_at = now;
+    if (tokens < 1) { refuse(fd, rest); return; }
+    tokens--;
+    put(fd, whole, whole_length);
+  } else if (sscanf(c->buffer, "POST /window/%d/%d/", &n, &gap) == 2) {
+    long long now = now_us(), current = now / (gap * 1000LL);
+    if (current != window_number) { window_number = current; window_used = 0; }
+    if (window_used >= n) { refuse(fd, 1 + ((current + 1) * gap * 1000LL - now) / 1000); return; }
+    window_used++;
+    put(fd, whole, whole_length);
   } else if (sscanf(c->buffer, "POST /paced/%d/%d/", &n, &gap) == 2) {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     put(fd, head, sizeof head - 1);
@@ -99,10 +142,12 @@ static void answer(int fd, Connection *c) {
     c->keepalive_stream = 1;
     c->due = now_us() + c->gap_us;
     push(fd);
-  } else if (sscanf(c->buffer, "POST /delay/%d/", &gap) == 1) {
+  } else if (sscanf(c->buffer, "POST /delay/%d/", &gap) == 1 || sscanf(c->buffer, "POST /tail/%d/", &gap) == 1) {
     c->left = 1;
     c->keepalive_stream = 0;
-    c->due = now_us() + gap * 1000;
+    int slow = c->buffer[6] == 't' && ++tail_count % 100 == 50;
+    c->due = now_us() + gap * 1000 * (slow ? 20 : 1);
+    if (++waiting > most_waiting) most_waiting = waiting;
     push(fd);
   } else if (strstr(c->buffer, "\"stream\":true")) {
     put(fd, flood, flood_length);
@@ -115,6 +160,7 @@ static void tick(int fd) {
   Connection *c = connections[fd];
   if (!c->keepalive_stream) {
     c->left = 0;
+    waiting--;
     put(fd, whole, whole_length);
     return;
   }
@@ -135,7 +181,11 @@ static void tick(int fd) {
 
 static void drop(int fd) {
   for (int i = 0; i < heap_count; i++)
-    if (heap[i] == fd) { pop_at(i); break; }
+    if (heap[i] == fd) {
+      if (!connections[fd]->keepalive_stream) waiting--;
+      pop_at(i);
+      break;
+    }
   free(connections[fd]);
   connections[fd] = NULL;
   close(fd);

@@ -7,14 +7,14 @@ public struct CallEngine: Sendable {
   public let client: any ModelClient
   public let time: any Timekeeper
   private let random: @Sendable () -> Double
-  private let routes: [any CallRoute]
-  private let ledgers: [any CallLedger]
+  /// How calls are answered before they are sent, and who hears of them.
+  public let routes: CallRoutes
 
   public init(
-    limiter: Limiter, client: any ModelClient, time: any Timekeeper, routes: [any CallRoute] = [], ledgers: [any CallLedger] = [],
+    limiter: Limiter, client: any ModelClient, time: any Timekeeper, routes: CallRoutes = CallRoutes(),
     random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
-    (self.routes, self.ledgers) = (routes, ledgers)
+    self.routes = routes
     self.limiter = limiter
     self.client = client
     self.time = time
@@ -50,19 +50,15 @@ public struct CallEngine: Sendable {
       reply = tried
       job.spent(reply)
     }
-    for ledger in ledgers { ledger.ended(reply.call, reply) }
+    for ledger in routes.ledgers { ledger.ended(reply.call, reply) }
     return reply
   }
 
-  /// By the first route that has the answer.
   private func answered(_ call: PreparedCall) -> Reply? {
-    for route in routes {
-      guard let attempt = route.answer(call) else { continue }
-      var reply = Reply(call: call, attempt: attempt, attempts: 0, queued: .zero)
-      reply.isFromMemory = true
-      return reply
-    }
-    return nil
+    guard let attempt = routes.answer(call) else { return nil }
+    var reply = Reply(call: call, attempt: attempt, attempts: 0, queued: .zero)
+    reply.isFromMemory = true
+    return reply
   }
 
   private func live(
@@ -179,7 +175,7 @@ public struct CallEngine: Sendable {
   private func send(
     _ call: PreparedCall, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int
   ) async -> Attempt {
-    for ledger in ledgers { ledger.sending(call, attempt: number) }
+    for ledger in routes.ledgers { ledger.sending(call, attempt: number) }
     let sent = time.now
     let attempt: Attempt
     if let watch = observer?.watch {

@@ -7,8 +7,8 @@ public enum Verdict: Sendable, Equatable {
   case shut(LaneShut)
   /// This program itself: processor time for each second of the clock.
   case ownCPU(Double)
-  /// The limit of calls at once: the session's or the job's.
-  case width(Int)
+  /// The limit of calls at once that was set: for the session, or for a job, a provider or a model of this name.
+  case width(Int, of: String?)
   /// A model bears no more calls at once, as far as it was tried.
   case full(ModelName, limit: Int)
   /// So few rows are left that they do not fill the limit.
@@ -27,7 +27,11 @@ public enum Verdict: Sendable, Equatable {
     case .paused: ("it is paused", "resume \(name)")
     case .shut(let lane): (shut(lane), Verdict.line(for: lane))
     case .ownCPU(let share): ("this program itself: \(Int((share * 100).rounded())) % of a processor", nil)
-    case .width(let limit): ("the limit of \(limit) at once is in use", "set concurrency \(limit * 2)")
+    case .width(let limit, let whose):
+      (
+        "the limit of \(limit) at once\(whose.map { " of \($0)" } ?? "") is in use",
+        "set concurrency \(limit * 2)\(whose.map { " for \($0)" } ?? "")"
+      )
     case .full(let model, let limit): ("\(model) bears \(limit) at once, as far as it was tried", nil)
     case .tail(let rows, let limit): ("the last \(rows) rows are under way; they do not fill the limit of \(limit)", "set hedge p95")
     case .slowSource: ("its rows come slower than they are answered", nil)
@@ -60,10 +64,17 @@ extension Limiter {
     if let total = progress.total, total - progress.done <= limit, progress.inFlight == total - progress.done {
       return .tail(rows: total - progress.done, limit: limit)
     }
-    if let full = lanes.first(where: { $0.waiting > 0 && $0.inUse >= $0.limit ?? .max }) {
-      return .full(full.model, limit: full.limit ?? 0)
+    if let own = own(of: job).concurrency, progress.inFlight >= own { return .width(own, of: job.name) }
+    let waiting = lanes.filter { $0.waiting > 0 }
+    if let full = waiting.first(where: { $0.inUse >= $0.limit ?? .max }), let limit = full.limit {
+      return full.own.concurrency == limit ? .width(limit, of: full.model.description) : .full(full.model, limit: limit)
     }
-    if lanes.contains(where: { $0.waiting > 0 }) || progress.inFlight >= limit { return .width(limit) }
+    for lane in waiting {
+      let provider = lane.model.provider
+      let inUse = self.lanes().reduce(0) { $0 + ($1.model.provider == provider ? $1.inUse : 0) }
+      if let own = lane.ofProvider.concurrency, inUse >= own { return .width(own, of: provider) }
+    }
+    if !waiting.isEmpty || progress.inFlight >= limit { return .width(limit, of: nil) }
     return .slowSource
   }
 }

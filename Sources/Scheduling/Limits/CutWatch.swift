@@ -12,7 +12,8 @@ struct CutWatch: Sendable {
 
   enum Change: Equatable {
     case looksAlone(from: Int, cut: Int, of: Int)
-    case narrowed(from: Int, to: Int)
+    /// `isSure`: one call had gone alone, and was answered.
+    case narrowed(from: Int, to: Int, isSure: Bool)
     case widthIsNotWhy(restored: Int)
   }
 
@@ -61,7 +62,7 @@ struct CutWatch: Sendable {
     guard mayWait else {
       let width = max(1, Int(Double(inUse) * share))
       restart(now)
-      return .narrowed(from: inUse, to: width)
+      return .narrowed(from: inUse, to: width, isSure: false)
     }
     state = .waiting(width: inUse)
     return .looksAlone(from: inUse, cut: cut, of: of)
@@ -71,7 +72,7 @@ struct CutWatch: Sendable {
     if isLook, case .looking(let width) = state {
       let narrow = max(1, Int(Double(width) * share))
       restart(now)
-      return .narrowed(from: width, to: narrow)
+      return .narrowed(from: width, to: narrow, isSure: true)
     }
     if began >= since { note(false) }
     return nil

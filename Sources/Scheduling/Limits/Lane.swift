@@ -88,7 +88,8 @@ struct Lane: Sendable {
     }
     if pace.isLooking { return LaneShut(name: model.description, until: nil, reason: .refused(status: lastRefusal)) }
     let until = pace.opens(now: now)
-    return pace.rate.flatMap { until > now ? LaneShut(name: model.description, until: until, reason: .learnedRate($0)) : nil }
+    guard until > now else { return nil }
+    return LaneShut(name: model.description, until: until, reason: pace.rate.map { .learnedRate($0) } ?? .refused(status: lastRefusal))
   }
 
   // MARK: told
@@ -150,7 +151,7 @@ struct Lane: Sendable {
       if permit.taken.looksForPace { pace.lookLost(now: now) }
       if inUse > 1, let (from, to) = adaptive?.cut(under: permit.taken.look, now: now) {
         cuts.restart(now)
-        changes.append(.narrowed(from: from, to: to))
+        changes.append(.narrowed(from: from, to: to, isSure: true))
         break
       }
       let change = cuts.cut(
@@ -201,10 +202,10 @@ struct Lane: Sendable {
     switch change {
     case .looksAlone(let from, let cut, let of): return [.looksAlone(from: from, cut: cut, of: of)]
     case .widthIsNotWhy(let width): return [.widthIsNotWhy(restored: width)]
-    case .narrowed(let from, let to):
+    case .narrowed(let from, let to, let isSure):
       narrowIfFixed(from: from, now)
       adaptive?.narrow(to: to, now: now)
-      return [.narrowed(from: from, to: adaptive?.limit ?? to)]
+      return [.narrowed(from: from, to: adaptive?.limit ?? to, isSure: isSure)]
     }
   }
 

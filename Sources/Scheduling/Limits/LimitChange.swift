@@ -78,8 +78,8 @@ public struct LimitChange: Sendable, Equatable {
     case growthPaused(at: Int, for: Duration, Sign)
     /// Streams broke off while calls ran side by side: one call goes alone to see.
     case looksAlone(from: Int, cut: Int, of: Int)
-    /// Alone it was answered: so many at once from now on.
-    case narrowed(from: Int, to: Int)
+    /// So many at once from now on, for the server cuts streams that run side by side. `isSure`: alone a call was answered.
+    case narrowed(from: Int, to: Int, isSure: Bool)
     /// Alone it broke off as well: the width is not why.
     case widthIsNotWhy(restored: Int)
     /// First-token time-outs while others were answered: a queue.
@@ -139,9 +139,9 @@ public struct LimitChange: Sendable, Equatable {
     case .growthPaused(let limit, let wait, let sign): return "stays at \(limit) for \(wait.words): \(sign.text(name))"
     case .looksAlone(let from, let cut, let of):
       return "\(from) → 1: \(cut) of the last \(of) answers of \(name) broke off side by side; one call looks alone"
-    case .narrowed(let from, let to):
+    case .narrowed(let from, let to, let isSure):
       return
-        "\(from) → \(to): alone it was answered, side by side \(name) cuts its streams; `set concurrency \(to) for \(name)` says so for good"
+        "\(from) → \(to): \(isSure ? "alone it was answered, " : "")side by side \(name) cuts its streams; `set concurrency \(to) for \(name)` says so for good"
     case .widthIsNotWhy(let limit): return "1 → \(limit): alone it broke off as well; \(name) cuts its streams whatever their number"
     case .queued(let from, let to, let answered, let within):
       return

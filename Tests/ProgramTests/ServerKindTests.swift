@@ -1,0 +1,181 @@
+import TestSupport
+import Testing
+import Threads
+
+/// Five kinds of server as they are in the world, and the program before them: each row is answered, and `why` says what was learned.
+@Suite struct ServerKindTests {
+  private static func pause(milliseconds: Int) { _ = Bell().wait(milliseconds: milliseconds) }
+
+  private func run(_ script: String, _ server: ChatServer) async throws -> Program.Result {
+    try await Program.run(["-e", "set model openai/m\n\(script)"], environment: server.environment)
+  }
+
+  /// A token bucket: 200 a second, 20 at once, the same `retry-after` whatever is left.
+  @Test(arguments: ["8", "256", "auto"])
+  func aStorm(_ width: String) async throws {
+    let bucket = Mutex((left: 20.0, at: ContinuousClock.now, refused: 0))
+    let server = try ChatServer { call in
+      let isTaken = bucket.withLock { bucket in
+        let now = ContinuousClock.now
+        let passed = bucket.at.duration(to: now)
+        bucket.left = min(20, bucket.left + (Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18) * 200)
+        bucket.at = now
+        guard bucket.left >= 1 else {
+          bucket.refused += 1
+          return false
+        }
+        bucket.left -= 1
+        return true
+      }
+      if isTaken { call.answer("yes") } else { call.refuse(429, headers: "retry-after-ms: 300\r\n") }
+      return true
+    }
+    let begun = ContinuousClock.now
+    let result = try await run("set concurrency \(width)\nlet r = map 1..400 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
+    #expect(result.status == 0 && result.output.hasPrefix("400 0\n"), "\(result.errors)")
+    // What it can do at best is 1.9 s.
+    #expect(begun.duration(to: .now) < .seconds(10))
+    // The first burst, which nobody could know of, left out.
+    let refused = bucket.withLock { $0.refused } - (Int(width) ?? 8)
+    #expect(refused <= 120, "\(refused)")
+    #expect(result.output.contains("a second: 429 from openai/m"), "\(result.output)")
+  }
+
+  /// llama-cpp-python cuts the stream that runs when another request comes.
+  @Test(arguments: ["8", "auto"])
+  func aServerThatCutsItsStreams(_ width: String) async throws {
+    let last = Mutex(0)
+    let server = try ChatServer { call in
+      last.withLock { $0 = call.number }
+      call.beginStream()
+      for _ in 0..<4 {
+        call.piece("word ")
+        Self.pause(milliseconds: 20)
+        if last.withLock({ $0 != call.number }) { return false }
+      }
+      call.endStream()
+      return false
+    }
+    let result = try await run("set concurrency \(width)\nlet r = map 1..12 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
+    #expect(result.status == 0 && result.output.hasPrefix("12 0\n"), "\(result.errors)")
+    #expect(server.calls <= 60, "\(server.calls)")
+    #expect(result.output.contains("broke off side by side") || result.output.contains("cuts its streams"), "\(result.output)")
+    #expect(result.output.contains("`set concurrency 1 for openai/m` says so for good"), "\(result.output)")
+  }
+
+  /// With no retries the width is narrowed, and nobody waits for anybody.
+  @Test func cutsWithoutRetries() async throws {
+    let last = Mutex(0)
+    let server = try ChatServer { call in
+      last.withLock { $0 = call.number }
+      call.beginStream()
+      for _ in 0..<6 {
+        call.piece("word ")
+        Self.pause(milliseconds: 30)
+        if last.withLock({ $0 != call.number }) { return false }
+      }
+      call.endStream()
+      return false
+    }
+    let result = try await run("set retries 0\nset stop-after off\nlet r = map 1..24 \"{it}\"\nprint len(failed(r)) errors(r)\nwhy", server)
+    #expect(result.status == 3 && server.calls == 24, "\(result.errors)")
+    #expect(!result.output.contains("one call looks alone") && result.output.contains("cuts its streams"), "\(result.output)")
+  }
+
+  /// `transformers serve` answers one after the other, whoever still waits; with `tells` those that wait hear of it.
+  @Test(arguments: [false, true])
+  func aQueueIsNoFault(_ tells: Bool) async throws {
+    let tickets = Mutex((given: 0, served: 0))
+    let server = try ChatServer { call in
+      let own = tickets.withLock { tickets in
+        defer { tickets.given += 1 }
+        return tickets.given
+      }
+      if tells { call.beginStream() }
+      for turn in 0..<6000 where tickets.withLock({ $0.served < own }) {
+        if tells, turn % 10 == 9 { call.connection.send(": in a queue\n\n") }
+        Self.pause(milliseconds: 10)
+      }
+      Self.pause(milliseconds: 50)
+      tickets.withLock { $0.served += 1 }
+      if !tells { call.beginStream() }
+      call.piece("yes")
+      call.endStream()
+      return false
+    }
+    let result = try await run(
+      "set concurrency 32\nset first-token-timeout 700ms\nlet r = map 1..36 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
+    #expect(result.status == 0 && result.output.hasPrefix("36 0\n"), "\(result.errors) \(result.output)")
+    if tells {
+      #expect(server.calls == 36)
+    } else {
+      #expect(server.calls <= 36 + 40, "\(server.calls)")
+      #expect(result.output.contains("openai/m has a queue"), "\(result.output)")
+    }
+  }
+
+  /// A server that goes away in the middle of its answers and comes back, loading its model at first.
+  @Test func aServerThatRestarts() async throws {
+    let died = AsyncStream<Void>.makeStream()
+    let port = Mutex(0)
+    @Sendable func first(_ call: ChatServer.Call) -> Bool {
+      if call.number <= 4 {
+        call.answer("yes")
+        return true
+      }
+      call.beginStream()
+      call.piece("half")
+      died.continuation.yield()
+      return false
+    }
+    var server: ChatServer? = try ChatServer(first)
+    let environment = server?.environment ?? [:]
+    port.withLock { $0 = server?.port ?? 0 }
+    async let running = Program.run(
+      ["-e", "set model openai/m\nset concurrency 4\nlet r = map 1..12 \"{it}\"\nprint len(r) len(failed(r)) r[11].text\nwhy"],
+      environment: environment)
+    for await _ in died.stream { break }
+    server = nil
+    try await Task.sleep(for: .milliseconds(1500))
+    let again = try ChatServer(port: port.withLock { $0 }) { call in
+      if call.number <= 2 { call.refuse(503) } else { call.answer("back") }
+      return true
+    }
+    let result = try await running
+    #expect(result.status == 0 && result.output.hasPrefix("12 0 back\n"), "\(result.errors) \(result.output)")
+    #expect(result.output.contains("openai is down") && result.output.contains("openai is back after"), "\(result.output)")
+    #expect(again.calls <= 12 + 4)
+  }
+
+  /// It does not come back: what an earlier try had brought stays in `.partial`.
+  @Test func aServerThatStaysAway() async throws {
+    let died = AsyncStream<Void>.makeStream()
+    var server: ChatServer? = try ChatServer { call in
+      if call.prompt == "a" {
+        call.answer("yes")
+        return true
+      }
+      call.beginStream()
+      call.piece("half")
+      // Whoever reads it has it before the connection ends.
+      Self.pause(milliseconds: 100)
+      died.continuation.yield()
+      return false
+    }
+    let environment = server?.environment ?? [:]
+    let script = """
+      set model openai/m
+      set concurrency 1
+      set down-wait 1s
+      let a = ask "a"
+      let r = map ["b"] "{it}"
+      print r[0].partial r[0].error.kind
+      """
+    async let running = Program.run(["-e", script], environment: environment)
+    for await _ in died.stream { break }
+    _ = server
+    server = nil
+    let result = try await running
+    #expect(result.status == 3 && result.output == "half connection\n", "\(result.errors) \(result.output)")
+  }
+}

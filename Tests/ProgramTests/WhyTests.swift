@@ -1,0 +1,88 @@
+import TestSupport
+import Testing
+import Threads
+
+/// `why JOB`: where the time went, what holds the job back now, and the line to type.
+@Suite struct WhyTests {
+  typealias Case = (name: String, setup: String, says: String)
+
+  /// The server answers nothing for as long as somebody waits, but for what a setup asks of it.
+  static let cases: [Case] = [
+    ("paused", "let r = map 1..20 \"hang\" &\npause r", "now: it is paused; `resume r`"),
+    ("width", "let r = map 1..20 \"hang\" &", "now: the limit of 8 at once is in use; `set concurrency 16`"),
+    (
+      "width of the job", "let r = map 1..20 \"hang\" &\nset concurrency 2 for r",
+      "now: the limit of 2 at once of r is in use; `set concurrency 4 for r`"
+    ),
+    (
+      "width of a model", "set concurrency 3 for openai/m\nlet r = map 1..20 \"hang\" &",
+      "now: the limit of 3 at once of openai/m is in use; `set concurrency 6 for openai/m`"
+    ),
+    (
+      "width of a provider", "set concurrency 3 for openai\nlet r = map 1..20 \"hang\" &",
+      "now: the limit of 3 at once of openai is in use; `set concurrency 6 for openai`"
+    ),
+    ("a rate of ours", "set rpm 20\nlet r = map 1..20 \"quick\" &", "now: openai: rpm 20 until "),
+    ("a rate of the model", "set rpm 20 for openai/m\nlet r = map 1..20 \"quick\" &", "`set rpm 40 for openai/m`"),
+    ("stated", "let r = map 1..20 \"stated\" &", "now: openai/m: 0 requests left until "),
+    ("refused", "let r = map 1..20 \"refuse\" &", "now: openai/m: 429"),
+    ("tail", "let r = map 1..3 \"hang\" &", "now: the last 3 rows are under way; they do not fill the limit of 8; `set hedge p95`"),
+    ("over", "let r = map 1..3 \"quick\" &\ngather r", "now: it is over"),
+  ]
+
+  @Test(arguments: cases) func whatHoldsItBack(_ line: Case) async throws {
+    let server = try Self.server()
+    let script = """
+      set model openai/m
+      \(line.setup)
+      try { timeout 400ms { gather r } } catch e { log e.message }
+      why r
+      cancel r
+      """
+    let result = try await Program.run(["-e", script], environment: server.environment)
+    #expect(result.output.contains(line.says), "\(result.output) \(result.errors)")
+  }
+
+  /// Rows that come slower than they are answered.
+  @Test func aSlowSource() async throws {
+    let server = try Self.server()
+    let script = """
+      set model openai/m
+      let r = load - | map "quick {it}" &
+      try { timeout 300ms { gather r } } catch e { log e.message }
+      why r
+      cancel r
+      """
+    let result = try await Program.run(
+      ["-c", "(echo one; sleep 2) | \(Program.path) -e '\(script)'"], environment: server.environment, program: "/bin/bash")
+    #expect(result.output.contains("now: its rows come slower than they are answered"), "\(result.output) \(result.errors)")
+  }
+
+  /// The parts of the time are told, and what the last stretches gave.
+  @Test func whereTheTimeWent() async throws {
+    let server = try Self.server()
+    let result = try await Program.run(
+      ["-e", "set model openai/m\nset concurrency 4\nlet r = map 1..40 \"quick\" &\ngather r\nwhy r"], environment: server.environment)
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.contains { $0.hasPrefix("40 calls; each on average: waiting for a place ") && $0.contains("between tries 0ms (0 %)") })
+    #expect(lines.contains { $0.contains(" openai/m at 4: ") && $0.contains(" rows/s, ") && $0.contains(" tokens/s") }, "\(result.output)")
+  }
+
+  private static func server() throws -> ChatServer {
+    try ChatServer { call in
+      switch call.prompt {
+      case "hang":
+        call.connection.waitForClose()
+        return false
+      case "refuse": call.refuse(429, headers: "retry-after: 30\r\n")
+      case "stated":
+        let body = Sample.document("yes")
+        call.connection.send(
+          "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\nx-ratelimit-limit-requests: 100\r\n"
+            + "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 60s\r\n\r\n\(body)")
+      default: call.answer("yes")
+      }
+      return true
+    }
+  }
+}
