@@ -35,7 +35,7 @@ import Threads
     let script = """
       set model openai/m
       \(line.setup)
-      try { timeout 400ms { gather r } } catch e { log e.message }
+      try { timeout 1500ms { gather r } } catch e { log e.message }
       why r
       cancel r
       """
@@ -49,12 +49,12 @@ import Threads
     let script = """
       set model openai/m
       let r = load - | map "quick {it}" &
-      try { timeout 300ms { gather r } } catch e { log e.message }
+      try { timeout 1s { gather r } } catch e { log e.message }
       why r
       cancel r
       """
     let result = try await Program.run(
-      ["-c", "(echo one; sleep 2) | \(Program.path) -e '\(script)'"], environment: server.environment, program: "/bin/bash")
+      ["-c", "(echo one; sleep 4) | \(Program.path) -e '\(script)'"], environment: server.environment, program: "/bin/bash")
     #expect(result.output.contains("now: its rows come slower than they are answered"), "\(result.output) \(result.errors)")
   }
 
@@ -65,7 +65,7 @@ import Threads
       ["-e", "set model openai/m\nset concurrency 4\nlet r = map 1..40 \"quick\" &\ngather r\nwhy r"], environment: server.environment)
     let lines = result.output.split(separator: "\n")
     #expect(lines.contains { $0.hasPrefix("40 calls; each on average: waiting for a place ") && $0.contains("between tries 0ms (0 %)") })
-    #expect(lines.contains { $0.contains(" openai/m at 4: ") && $0.contains(" rows/s, ") && $0.contains(" tokens/s") }, "\(result.output)")
+    #expect(lines.contains { $0.contains(" openai/m at ") && $0.contains(" rows/s, ") && $0.contains(" tokens/s") }, "\(result.output)")
   }
 
   private static func server() throws -> ChatServer {

@@ -95,6 +95,15 @@ import Testing
     #expect(outcome.changes.contains { if case .notPaidFor = $0.what { true } else { false } })
   }
 
+  /// The first calls take three times as long, for they open connections: what they say of the first width is not believed.
+  @Test(arguments: [0.0, 0.5, 0.9], 0..<8)
+  func openingConnectionsSaysNothing(_ chance: Double, _ seed: Int) {
+    var server = QueueServer(places: 8, service: .milliseconds(100), chance: chance, seed: seed)
+    server.opening = .milliseconds(200)
+    let outcome = run(Limits.adaptive, server, rows: 500)
+    #expect(outcome.failed == 0 && outcome.most < 24, "\(outcome.most) at once")
+  }
+
   /// Refused above 200: no slower than before growth had to be paid for (20.6 s).
   @Test func growthThatIsPaidForIsNotHeldUp() {
     let outcome = run(.adaptive(1...400), CrowdServer(most: 200), rows: 3000)
@@ -108,5 +117,35 @@ import Testing
     #expect(outcome.failed == 0 && outcome.most >= 128, "\(outcome.most) at once")
     // 200 places are kept busy: 10 s. Noise lengthens the looks.
     #expect(outcome.time < .seconds(chance > 0.5 ? 18 : 16), "\(outcome.time)")
+  }
+
+  // MARK: the table of docs/reliability.md
+
+  @Test func theTableIsTrue() throws {
+    func row(
+      _ server: String, _ width: Limits.Width, _ before: String, _ made: any SimulatedServer, _ rows: Int
+    ) -> String {
+      let outcome = run(width, made, rows: rows)
+      let time = (outcome.time.seconds * 10).rounded() / 10
+      return
+        "| \(server) | \(width.words) | \(before) | \(time) s, \(outcome.failed) failed, \(outcome.sent) sent, at most \(outcome.most) at once |"
+    }
+    let full = QueueServer(places: 8, service: .milliseconds(500))
+    let lines = [
+      "| server (rows, ideal) | concurrency | before, on the real one | now |",
+      "|---|---|---|---|",
+      row(
+        "cuts its stream when another request comes (40 of 1 s, 40 s)", .fixed(8), "llama-cpp-python: 36 of 40 failed after 175 tries",
+        CuttingServer(service: .seconds(1)), 40),
+      row("the same", Limits.adaptive, "never narrowed", CuttingServer(service: .seconds(1)), 40),
+      row(
+        "answers one at a time, given up on after 60 s (60 of 3 s, 180 s)", .fixed(32),
+        "transformers serve: 65 requests for 36 answers", QueueServer(places: 1, service: .seconds(3), gives: .seconds(60)), 60),
+      row(
+        "restarts for a minute (200 of 2 s, 110 s)", .fixed(8), "vLLM: 12 of 12 failed after 9 s",
+        AwayServer(away: .seconds(3)..<(.seconds(63)), service: .seconds(2)), 200),
+      row("full at 8 (2,000 of 0.5 s, 125 s)", Limits.adaptive, "vLLM: 8 → 128, ttft 0.1 → 1.9 s, 5 % more tokens a second", full, 2000),
+    ]
+    try Document.check("servers", "\n\n\(lines.joined(separator: "\n"))\n\n")
   }
 }

@@ -258,6 +258,10 @@ struct QueueServer: SimulatedServer {
   let service: Duration
   var chance = 0.0
   var gives: Duration?
+  /// What a call takes besides, where it is one more than there ever were at once.
+  var opening: Duration = .zero
+  private var ends: [Duration] = []
+  private var most = 0
   private var free: [Duration]
   private var random: Seeded
 
@@ -269,7 +273,10 @@ struct QueueServer: SimulatedServer {
 
   mutating func takes(_ call: Int, at now: Duration) -> [(call: Int, at: Duration, Attempt)] {
     let place = free.indices.min { free[$0] < free[$1] } ?? 0
-    let start = max(now, free[place])
+    ends.removeAll { $0 <= now }
+    let isOpening = ends.count == most
+    if isOpening { most += 1 }
+    let start = max(isOpening ? now + opening : now, free[place])
     if let gives, start - now > gives {
       var late = Attempt.no(.timeout)
       late.failure?.detail = .firstToken
@@ -277,6 +284,7 @@ struct QueueServer: SimulatedServer {
     }
     let factor = 1 + chance * (Double(random.below(2001)) / 1000 - 1)
     free[place] = start + service * factor
+    ends.append(free[place])
     let first = start + service * factor / 10
     return [(call, free[place], .answer(free[place] - now, ttft: first - now))]
   }

@@ -32,6 +32,10 @@ import Testing
     ),
     (#"let r = 1..100 | skip 10 | map "say {it}" | where number(text) % 5 == 0 | take 2 ; print r.text"#, 10, #"["15", "20"]"#),
     (#"let r = map 1..4 "say {it}" --samples 3 | take 5 ; print r.sample"#, 5, "[0, 1, 2, 0, 1]"),
+    (
+      #"let r = map 1..50 "say {it}" --model ["sim/fast", "sim/story"] | take 5 ; print r.text r[3].model"#, 5,
+      #"["1", "1", "2", "2", "3"] sim/story"#
+    ),
     (#"let r = map 1..50 "say {it}" | take 0 ; print len(r)"#, 0, "0"),
     (#"let r = [[1, 2], [], [3, 4], [5]] | flatten | map "say {index}:{it}" | take 3 ; print r.text"#, 3, #"["0:1", "1:2", "2:3"]"#),
     (#"def f(x) = [x, x] ; let r = each 1..50 f | flatten | take 3 ; print r"#, 0, "[1, 1, 2]"),

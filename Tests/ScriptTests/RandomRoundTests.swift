@@ -17,7 +17,7 @@ import Threads
 /// happens in the middle: the line is cancelled, its job is ended, stopped, paused, widened. Whatever it is: it ends, in order, with
 /// nothing kept. `PROMPTSH_LONG=1` plays 10⁵ of them.
 @Suite struct RandomRoundTests {
-  static let rounds = getenv("PROMPTSH_LONG") != nil ? 100_000 : 80
+  static let rounds = getenv("PROMPTSH_LONG") != nil ? 100_000 : 30
 
   @Test func everythingEndsInOrderWithNothingKept() async {
     var (whole, cut) = (0, 0)

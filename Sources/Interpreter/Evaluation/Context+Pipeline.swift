@@ -24,6 +24,17 @@ extension Context {
   func raw(_ pipeline: Pipeline, named: String? = nil, isShown: Bool = false) async throws -> Value {
     // Names, flags and settings of every stage are checked before the first runs: nothing may be sent for a line with a typo.
     for case .command(let command) in pipeline.stages { try check(command) }
+    guard pipeline.stages.count > 1 else { return try await flowed(pipeline, named: named, isShown: isShown) }
+    var inner = self
+    let paid = PaidRows()
+    inner.paid = paid
+    do { return try await inner.flowed(pipeline, named: named, isShown: isShown) } catch {
+      inner.keepPaid(paid.rows, named, error)
+      throw error
+    }
+  }
+
+  private func flowed(_ pipeline: Pipeline, named: String?, isShown: Bool) async throws -> Value {
     var flow = Flow.start
     for stage in pipeline.stages {
       switch stage {

@@ -35,6 +35,8 @@ struct Context: Sendable {
   var remarks: Remarks?
   /// What the rows have among them that go through the stages here; nil outside of rows.
   var rowFields: RowFields?
+  /// Where a pipeline's rows are kept that were paid for, until it has ended.
+  var paid: PaidRows?
   /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.
   var showsValues = false
   /// Whether this is the block of an `on`.

@@ -6,6 +6,7 @@ struct FilterStage: RowStage {
   let condition: Expression
   private let tally = RuleTally()
   var mayDrop: Bool { true }
+  var held: [Value] { tally.held }
 
   init(condition: Expression) {
     self.condition = condition
@@ -88,6 +89,7 @@ struct AddStage: RowStage {
 struct SelectStage: RowStage {
   let columns: [(name: String, value: Expression)]
   private let tallies: [RuleTally]
+  var held: [Value] { tallies.lazy.map(\.held).first { !$0.isEmpty } ?? [] }
 
   init(columns: [(name: String, value: Expression)]) {
     self.columns = columns

@@ -31,6 +31,8 @@ protocol RowStage: Sendable {
   func check(_ visible: [Value], _ context: Context) async throws
   /// None where the row is dropped.
   func apply(_ row: Row, _ context: Context) async throws -> [Row]
+  /// The rows that came to it, where it breaks on all of them.
+  var held: [Value] { get }
   /// All rows are through: says what was left out.
   ///
   /// - Throws: what is wrong with the stage itself, where that shows only now.
@@ -48,6 +50,7 @@ extension RowStage {
   var isLight: Bool { false }
   var width: Int { 1 }
   var mayDrop: Bool { false }
+  var held: [Value] { [] }
   var hasSeveralLanes: Bool { false }
   func lane(of row: Row, _ context: Context) -> ModelName { context.settings.model }
   func check(_ visible: [Value], _ context: Context) async throws {}

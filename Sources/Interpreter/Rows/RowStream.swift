@@ -42,17 +42,17 @@ struct RowStream: Sendable {
   /// All rows as a list, in order. A cancelled run gives what had finished.
   func collect(named: String?) async throws -> [Value] {
     try await check()
-    if tail.isEmpty { return try await collected(named: named).map(\.value) }
+    if tail.isEmpty { return paid(try await collected(named: named).map(\.value)) }
     let taken = Mutex<[Value]>([])
     let cursor = RowCursor(self, named: named, keepsUnsent: true) { taken.withLock { $0 } }
     do {
       while let values = try await cursor.nextOnes() { taken.withLock { $0 += values } }
     } catch {
       await cursor.close()
-      keep(taken.withLock { $0 }, error)
+      keep(taken.withLock { $0 }, named, error)
       throw error
     }
-    return taken.withLock { $0 }
+    return paid(taken.withLock { $0 })
   }
 
   /// The same, each with its place. For streams without ordered steps.
@@ -77,23 +77,32 @@ struct RowStream: Sendable {
       } partial: { isPrefix in
         let all = byPlace()
         let known = isPrefix ? all[..<(zip(all.indices, all).first { $0 != $1.place }?.0 ?? all.endIndex)] : all[...]
-        return known.flatMap(\.rows).map(\.value)
+        let rows = known.flatMap(\.rows).map(\.value)
+        return rows.isEmpty ? held : rows
       }
       await source.close()
       try finish()
     } catch {
       await source.close()
-      keep(inOrder().map(\.value), error)
+      keep(inOrder().map(\.value), named, error)
       throw error
     }
     return inOrder()
   }
 
-  /// What came of the rows was paid for, whatever is wrong with a rule behind them.
-  private func keep(_ values: [Value], _ error: any Error) {
-    guard firstModelStage != nil, context.depth == 0, !values.isEmpty, !(error is CancellationError) else { return }
-    context.session.globals.set("_", .list(values))
+  /// What came of the rows was paid for, whatever is wrong with a rule among the stages.
+  private func keep(_ values: [Value], _ named: String?, _ error: any Error) {
+    if firstModelStage != nil { context.keepPaid(held.isEmpty ? values : held, named, error) }
   }
+
+  /// The same for whoever takes the rows and may fail with them.
+  private func paid(_ values: [Value]) -> [Value] {
+    if firstModelStage != nil { context.paid?.set(values) }
+    return values
+  }
+
+  /// The rows that came to a stage which breaks on all of them.
+  private var held: [Value] { stages.lazy.map(\.held).first { !$0.isEmpty } ?? [] }
 
   /// Hands every row to `body`, in order, holding only a window of them in memory.
   ///

@@ -19,10 +19,16 @@ final class RuleTally: Sendable {
     /// That of the first row it broke on, in their order.
     var firstProblem: Diagnostic?
     fileprivate var problemAt = Int.max
+    fileprivate var held: [(index: Int, row: Value)] = []
   }
 
   private let state = Mutex(Counts())
   var counts: Counts { state.withLock { $0 } }
+
+  /// The rows that it broke on, in order, as long as it has broken on all: what was paid for is not lost with a mistake in a rule.
+  var held: [Value] { state.withLock { $0.held.sorted { $0.index < $1.index }.map(\.row) } }
+  /// More than this is not held: a rule that breaks on so many is told of in the end all the same.
+  private static let mostHeld = 100_000
 
   /// What became of it on one row.
   enum Outcome: Sendable {
@@ -44,6 +50,7 @@ final class RuleTally: Sendable {
       let value = try await body()
       state.withLock { counts in
         counts.judged += 1
+        if !counts.held.isEmpty { counts.held = [] }
         if value.failure != nil { counts.failedCalls += 1 }
       }
       return .value(value)
@@ -54,6 +61,7 @@ final class RuleTally: Sendable {
           return .unanswered
         }
         counts.broken += 1
+        if counts.judged == 0, counts.held.count < Self.mostHeld { counts.held.append((index, row)) }
         if index < counts.problemAt { (counts.firstProblem, counts.problemAt) = (problem, index) }
         return .broken
       }

@@ -260,8 +260,3 @@ extension CallEngine {
     return await send(call, permit, policy, observer, 1)
   }
 }
-
-extension PreparedCall {
-  /// Whose leave it needs.
-  var lane: String { request.model.provider }
-}

@@ -49,7 +49,7 @@ struct AdaptiveLimit: Sendable {
   init(_ range: ClosedRange<Int>, limit: Int? = nil, now: Duration = .zero) {
     self.range = range
     self.limit = min(max(limit ?? Self.start, range.lowerBound), range.upperBound)
-    look = LimitLook(limit: self.limit, since: now, number: 0)
+    look = LimitLook(limit: self.limit, since: now, number: 0, isFirst: true)
   }
 
   mutating func setRange(_ range: ClosedRange<Int>, now: Duration) {

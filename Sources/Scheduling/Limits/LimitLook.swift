@@ -9,6 +9,12 @@ struct LimitLook: Sendable {
   /// Its own among the looks of one limit: a call belongs to the look under which it began.
   let number: Int
   private let since: Duration
+  /// Nothing was sent before it: its first calls open connections, and a server may have to wake up for them.
+  private var isFirst: Bool
+  /// Calls that began before are left out.
+  private var from: Duration = .zero
+  /// What opening a connection may cost is no great part of calls that take longer.
+  private static let long: Duration = .milliseconds(800)
   /// Answers of calls that began under it.
   private(set) var answers = 0
   private var tokens = 0
@@ -19,8 +25,8 @@ struct LimitLook: Sendable {
   private var running = 0
   private var starts = 0.0
 
-  init(limit: Int, since: Duration, number: Int) {
-    (self.limit, self.since, self.number) = (limit, since, number)
+  init(limit: Int, since: Duration, number: Int, isFirst: Bool = false) {
+    (self.limit, self.since, self.number, self.isFirst) = (limit, since, number, isFirst)
   }
 
   mutating func took(now: Duration) {
@@ -35,7 +41,14 @@ struct LimitLook: Sendable {
     guard number == self.number else { return }
     running -= 1
     starts -= (began - since).seconds
-    guard let answer else { return }
+    guard let answer, began >= from else { return }
+    if isFirst {
+      isFirst = false
+      if now - began < Self.long {
+        from = now
+        return
+      }
+    }
     let span = (now - began).seconds
     answers += 1
     tokens += answer.tokens

@@ -1,0 +1,22 @@
+import Threads
+
+/// The rows that a pipeline's models made, for the case that a stage behind them fails: what was paid for is not lost with a mistake.
+final class PaidRows: Sendable {
+  private let state = Mutex<[Value]>([])
+  var rows: [Value] { state.withLock { $0 } }
+  func set(_ rows: [Value]) { state.withLock { $0 = rows } }
+}
+
+extension Context {
+  /// Rows that were paid for are in `_`, and under the job's name: in its variable, or for `peek` where it runs in the background.
+  func keepPaid(_ rows: [Value], _ named: String?, _ error: any Error) {
+    guard depth == 0, !rows.isEmpty, !(error is CancellationError) else { return }
+    session.globals.set("_", .list(rows))
+    if let handle = tracker?.handle {
+      handle.setPartial { _ in rows }
+    } else if let named {
+      session.globals.set(named, .list(rows))
+    }
+    tell("\(RuleTally.rows(rows.count)) that came before it \(rows.count == 1 ? "is" : "are") kept in `_`")
+  }
+}
