@@ -32,7 +32,7 @@ let package = Package(
       "Shell",
       knows: [
         "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator",
-        "Formats", "Language", "Chat", "JSON", "Secrets", "Threads", "TextWidth", "CStart",
+        "Formats", "Control", "Language", "Chat", "JSON", "Secrets", "Threads", "TextWidth", "CStart",
       ]),
     room("Interpreter", knows: ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets", "Threads"]),
     room("Language", knows: ["TextWidth"]),
@@ -56,6 +56,7 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
+    room("Control", knows: ["JSON", "Threads"]),
     room("Formats", knows: ["JSON"]),
     room("Chat", knows: ["Secrets", "Threads"]),
     room("Secrets", knows: ["Threads"]),
@@ -66,6 +67,7 @@ let package = Package(
     .target(name: "CEdit", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
     .target(name: "TestSupport", dependencies: ["Threads"], path: "Tests/Support", swiftSettings: strict),
     tests("JSONTests", of: ["JSON"]),
+    tests("ControlTests", of: ["Control", "JSON", "Threads"]),
     tests("FormatsTests", of: ["Formats", "JSON"]),
     tests("LanguageTests", of: ["Language"]),
     tests("PatternsTests", of: ["Patterns"]),
@@ -75,7 +77,7 @@ let package = Package(
     tests("TransportTests", of: ["Transport", "Providers", "Simulator", "Chat", "Secrets", "TestSupport", "Threads"]),
     tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor", "TestSupport", "Threads"]),
     tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats", "Threads"]),
-    tests("ProgramTests", of: ["Simulator", "Threads", "TestSupport"]),
+    tests("ProgramTests", of: ["Control", "JSON", "Simulator", "Threads", "TestSupport"]),
     .testTarget(
       name: "ReliabilityTests", dependencies: ["Providers", "Transport", "Scheduling", "Chat", "JSON", "TestSupport", "Threads"],
       exclude: ["Streams"], swiftSettings: strict),

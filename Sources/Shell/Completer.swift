@@ -65,7 +65,7 @@ struct Completer: Sendable {
   private func values(of setting: SettingDefinition, _ word: String) -> [Completion] {
     let off = Completion("off")
     switch setting.kind {
-    case .onOff: return [Completion("on"), off]
+    case .onOff, .place: return [Completion("on"), off]
     case .width:
       return [Completion("auto", note: "finds it for each provider; `auto 4..200` within a range")]
         + ["4", "8", "16", "64"].map { Completion($0) }

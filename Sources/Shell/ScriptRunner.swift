@@ -78,6 +78,7 @@ extension ShellSession {
       // Whoever reads our output may have stopped reading.
       let start = ContinuousClock.now
       try? console.flush { start.duration(to: .now) > .milliseconds(300) }
+      host.close()
       rescueTerminal()
       exitNow(128 + number)
     }
@@ -185,6 +186,7 @@ extension ShellSession {
   /// Waits for whoever reads what was written; ^C ends that too. After a ^C a reader who has stopped is not waited for.
   func finished(_ status: Int32) -> Int32 {
     signals.onInterrupt { exitNow(ExitStatus.interrupted) }
+    host.close()
     let start = ContinuousClock.now
     func hasWaited() -> Bool { status == ExitStatus.interrupted && start.duration(to: .now) > .milliseconds(300) }
     do throws(OutputProblem) {

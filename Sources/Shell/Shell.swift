@@ -29,9 +29,12 @@ public enum Shell {
     var faults: Faults
     /// The model to start with, where one was given.
     var model: ModelName?
+    /// Where the session can be reached, where that was given.
+    var control: ControlPlace?
 
-    public init(faults: Faults, model: ModelName?) {
-      (self.faults, self.model) = (faults, model)
+    /// - Parameter control: `on`, `off` or a path.
+    public init(faults: Faults, model: ModelName?, control: String? = nil) {
+      (self.faults, self.model, self.control) = (faults, model, control.map(ControlPlace.init))
     }
   }
 
@@ -169,6 +172,9 @@ public enum Shell {
       }
     }
   }
+
+  /// Steers another session of the user's.
+  public static func attach(_ target: String?, lines: [String], why: String?) -> Int32 { Attach.run(target, lines: lines, why: why) }
 
   public static func prompt(_ options: Options) -> Int32 {
     raiseDescriptorLimit()

@@ -12,6 +12,7 @@ public final class ShellSession: Sendable {
   public let session: Session
   let console: Console
   let signals = Signals()
+  let host: ControlHost
   /// The signal that ends the program; 0 for none.
   let terminating = Atomic<Int32>(0)
   let isEnding = Atomic(false)
@@ -36,7 +37,8 @@ public final class ShellSession: Sendable {
     transport = HTTPTransport(settings: settings)
     let registry = Registry(environment: HostSystem.variable)
     let backend = Backend(registry: registry, transport: transport, faults: options.faults)
-    let initial = Settings(model: options.model ?? ShellSession.firstModel(registry))
+    var initial = Settings(model: options.model ?? ShellSession.firstModel(registry))
+    if let control = options.control { initial.control = control }
     let (time, tails) = (SystemTimekeeper(), Tails())
     let limiter = Limiter(initial.limits, time: time)
     if let most = Machine.mostStreams(simulated: initial.model.provider == "sim") {
@@ -46,11 +48,13 @@ public final class ShellSession: Sendable {
     let term = HostSystem.variable("TERM") ?? ""
     console = Console(limiter: limiter, tails: tails, time: time, isDumb: term.isEmpty || term == "dumb")
     let engine = CallEngine(limiter: limiter, client: backend, time: time)
+    host = ControlHost(console: console)
     let world = World(
       engine: engine, output: console, files: StandardFiles(console: console), directory: backend,
-      system: HostSystem(console: console, history: history),
+      system: HostSystem(console: console, history: history), remote: host,
       tails: tails, executor: transport)
     session = Session(world: world, settings: initial, arguments: arguments)
+    host.serve(session)
     console.hook { [session] hooks in
       hooks.hasColour = { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
     }

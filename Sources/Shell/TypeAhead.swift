@@ -29,6 +29,7 @@ final class TypeAhead: Sendable {
   /// What the line holds so far, if that is nothing but digits.
   var number: String? { state.withLock { $0.line.isNumber ? $0.line.text : nil } }
 
+  func replaceLine(_ text: String) { state.withLock { $0.line = TypedLine(text) } }
   func clearLine() { state.withLock { $0.line = TypedLine() } }
 
   /// - Returns: the line, where the key has finished it.

@@ -20,10 +20,10 @@ struct Promptsh: ParsableCommand {
       Exit status: 0 all well, 1 the script failed, 2 misused (usage, syntax), 3 some prompts failed, 130 interrupted.
       """,
     version: "promptsh \(Shell.version)",
-    subcommands: [Run.self, Check.self, Format.self, Simulate.self, Reference.self],
+    subcommands: [Run.self, Attach.self, Check.self, Format.self, Simulate.self, Reference.self],
     defaultSubcommand: Run.self)
 
-  static let subcommands = ["run", "check", "fmt", "simulate", "reference"]
+  static let subcommands = ["run", "attach", "check", "fmt", "simulate", "reference"]
 }
 
 struct Run: ParsableCommand {
@@ -38,14 +38,43 @@ struct Run: ParsableCommand {
   @Option(name: RunOption.faults.names, parsing: .unconditional, help: RunOption.faults.argumentHelp)
   var faults: String?
 
+  @Option(name: RunOption.control.names, parsing: .unconditional, help: RunOption.control.argumentHelp)
+  var control: String?
+
   @Argument(help: "A script and its arguments, or the words of a prompt.")
   var rest: [String] = []
 
   func run() throws {
     var arguments = RunArguments()
     (arguments.texts, arguments.model, arguments.faults) = (expression, model, faults)
+    arguments.control = control
     arguments.rest = rest
     throw ExitCode(try arguments.run())
+  }
+}
+
+struct Attach: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Steers a session that runs elsewhere.",
+    discussion: """
+      A session listens while it has jobs (map, each, &). Without PID: attaches to the one there is, or lists them.
+      Lines steer only: set of live settings, set … for JOB, jobs, why, peek, pause, resume, cancel, vars, help.
+
+      Exit status: that of the first line that failed; 0 where none did.
+      """)
+
+  @Option(
+    name: .customShort("e"), parsing: .unconditionalSingleValue, help: ArgumentHelp("Runs this line there, and leaves.", valueName: "LINE"))
+  var lines: [String] = []
+
+  @Option(help: ArgumentHelp("The reason, kept with what the lines change.", valueName: "TEXT"))
+  var why: String?
+
+  @Argument(help: ArgumentHelp("The session's process, or the path of its socket.", valueName: "PID|PATH"))
+  var target: String?
+
+  func run() throws {
+    throw ExitCode(Shell.attach(target, lines: lines, why: why))
   }
 }
 

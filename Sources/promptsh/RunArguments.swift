@@ -8,6 +8,7 @@ struct RunArguments {
   var texts: [String] = []
   var model: String?
   var faults: String?
+  var control: String?
   /// The script and its arguments, the arguments alone (after `-e`), or the words of a prompt (after `-m`).
   var rest: [String] = []
 
@@ -52,7 +53,7 @@ struct RunArguments {
 
   /// Does it; returns the exit status.
   func run() throws(Shell.Misuse) -> Int32 {
-    let options = Shell.Options(faults: try Shell.faults(faults), model: try Shell.model(model))
+    let options = Shell.Options(faults: try Shell.faults(faults), model: try Shell.model(model), control: control)
     if !texts.isEmpty { return Shell.run(text: texts.joined(separator: "\n"), named: "-e", arguments: rest, options) }
     if model != nil, !Shell.isScript(rest) { return Shell.ask(rest, options) }
     if let file = rest.first { return Shell.run(file: file, arguments: Array(rest.dropFirst()), options) }

@@ -27,7 +27,11 @@ struct RunOption: Sendable {
     short: nil, long: "faults", value: "429=0.1,500=0.05,cut=0.05,stall=0", help: "What sim/flaky does: shares of requests."
   ) { $0.faults = $1 }
 
-  static let all = [expression, model, faults]
+  static let control = RunOption(
+    short: nil, long: "control", value: "PATH|off", help: "Where `promptsh attach` reaches this session; off: nowhere."
+  ) { $0.control = $1 }
+
+  static let all = [expression, model, faults, control]
 }
 
 extension RunOption {

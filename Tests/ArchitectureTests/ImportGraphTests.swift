@@ -15,10 +15,11 @@ import Testing
     "Transport": ["CCurl", "Secrets"],
     "Providers": ["Transport", "Chat", "JSON", "Secrets"],
     "Interpreter": ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets"],
-    "Terminal": ["TextWidth"],
+    "Terminal": ["TextWidth"], "Control": ["JSON"],
     "Editor": ["CEdit", "Terminal", "TextWidth"], "Simulator": ["JSON"],
     "Shell": [
-      "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Language", "Chat", "JSON",
+      "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Control", "Language", "Chat",
+      "JSON",
       "TextWidth", "CStart", "Secrets",
     ],
     "promptsh": ["Shell"],

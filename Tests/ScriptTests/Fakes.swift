@@ -218,7 +218,8 @@ struct NoSystem: SystemAccess {
   func run(_ command: String) async throws(FileProblem) -> Int { 0 }
   func edit(_ text: String) async throws(FileProblem) -> String { text + " edited" }
   func clock(_ ago: Duration) -> String { "12:00:00" }
-  func timestamp() -> String { "2026-01-31T23:59:59Z" }
+  func timestamp(_ ago: Duration) -> String { "2026-01-31T23:59:59Z" }
+  var process: Int { 4711 }
   func history() -> [String] { ["ask \"one\"", "ask \"two\""] }
 }
 

@@ -32,6 +32,7 @@ public final class PseudoTerminal: @unchecked Sendable {
     _ program: String, _ arguments: [String] = [], environment: [String: String] = [:], folder: String = "/", columns: UInt16 = 100,
     rows: UInt16 = 30
   ) throws {
+    ignoreBrokenPipes()
     guard let (master, slave) = Self.open() else { throw Problem(description: "no pty") }
     _ = fcntl(master, F_SETFD, FD_CLOEXEC)
     var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
@@ -214,3 +215,6 @@ public final class PseudoTerminal: @unchecked Sendable {
     }
   }
 }
+
+/// A program that has gone is an error of the write, not our end.
+private func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }

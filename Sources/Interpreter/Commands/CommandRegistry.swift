@@ -15,6 +15,9 @@ public enum CommandRegistry {
 
   public static func named(_ name: String) -> CommandDefinition? { byName[name] }
 
+  /// Those that act on what runs or look at it, and so may run beside it and come from elsewhere.
+  static let steering = all.filter { if case .always = $0.steers { true } else { false } }.map(\.name)
+
   /// Part of the language, not yet of the program.
   private static let later: [CommandDefinition] = [
     ("plot", CommandDefinition.Group.look), ("timeline", .look), ("diff", .look), ("report", .look), ("runs", .session),

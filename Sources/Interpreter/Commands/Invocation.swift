@@ -1,4 +1,5 @@
 import Chat
+import JSON
 import Language
 import Scheduling
 
@@ -16,7 +17,7 @@ struct Invocation: Sendable {
   var isShown = false
 
   var session: Session { context.session }
-  var world: World { context.session.world }
+  var world: World { context.world }
   var span: Span { command.span }
 
   func error(_ message: String, at span: Span? = nil, help: String? = nil) -> Diagnostic {
@@ -68,6 +69,14 @@ struct Invocation: Sendable {
         "`\(definition.name)` takes fewer arguments", at: command.arguments[definition.arguments.upperBound].span,
         help: definition.usage.joined(separator: "\n"))
     }
+  }
+
+  /// A document on a line of its own.
+  func printed(_ document: JSONValue) async throws -> Flow {
+    var bytes: [UInt8] = []
+    document.write(to: &bytes)
+    do { try await world.output.print(String(decoding: bytes, as: UTF8.self), raw: false) } catch { throw self.error("\(error)") }
+    return .value(.nothing)
   }
 
   // MARK: arguments

@@ -181,8 +181,13 @@ extension Context {
     if case .nothing = value { return }
     if case .command(let last)? = pipeline.stages.last, CommandRegistry.named(last.name.text)?.showsItself == true { return }
     if case .job(let handle) = value { return try await show(try await result(of: handle, at: pipeline.span), of: pipeline) }
-    session.globals.set("_", value)
-    do { try await session.world.output.show(value, options: ShowOptions()) } catch { throw self.error("\(error)", at: pipeline.span) }
+    bindLast(value)
+    do { try await world.output.show(value, options: ShowOptions()) } catch { throw self.error("\(error)", at: pipeline.span) }
+  }
+
+  /// Makes a value the last one shown: here, not where somebody else looks on.
+  func bindLast(_ value: Value) {
+    if output == nil { session.globals.set("_", value) }
   }
 
   // MARK: background
@@ -199,6 +204,7 @@ extension Context {
     let words = source.text(statement.span).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
     let name = variable?.text ?? String(words.prefix(24))
     let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
+    session.beginsLongWork()
     var context = self
     context.tracker = Tracker(handle)
     context.remarks = nil

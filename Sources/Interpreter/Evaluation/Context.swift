@@ -41,6 +41,16 @@ struct Context: Sendable {
   var showsValues = false
   /// Whether this is the block of an `on`.
   var isCallback = false
+  /// Where a line that came from elsewhere is answered; nil for the session's own output.
+  var output: (any Output)?
+
+  /// What is outside, as whatever runs here reaches it.
+  var world: World {
+    guard let output else { return session.world }
+    var world = session.world
+    world.output = output
+    return world
+  }
 
   var job: Job? { jobScope?.job }
 

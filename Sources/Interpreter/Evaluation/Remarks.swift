@@ -32,7 +32,7 @@ final class Remarks: Sendable {
 extension Context {
   /// Says something about the statement being run, when it is over.
   func tell(_ text: String) {
-    if let remarks { remarks.add(text) } else { session.world.output.note(text) }
+    if let remarks { remarks.add(text) } else { world.output.note(text) }
   }
 
   /// Replies of a list that were read and have no answer.
@@ -51,7 +51,7 @@ extension Context {
       return session.world.output.note("  `retry \(name)` sends it again")
     }
     let missing = value.retried
-    if missing > 0 { session.world.output.note("  `retry \(name)` sends the \(missing) that \(missing == 1 ? "has" : "have") no answer") }
+    if missing > 0 { world.output.note("  `retry \(name)` sends the \(missing) that \(missing == 1 ? "has" : "have") no answer") }
   }
 
   /// Runs a statement, and tells then what it remarked; one within another leaves that to the outer one.
@@ -60,7 +60,7 @@ extension Context {
     let remarks = Remarks()
     var inner = self
     inner.remarks = remarks
-    defer { remarks.tell(session.world.output) }
+    defer { remarks.tell(world.output) }
     return try await body(inner)
   }
 }

@@ -11,6 +11,7 @@ extension Session {
 
   /// Runs a text at the top of the session, and waits for the background work it started. Values of statements are shown.
   public func run(_ source: Source) async -> Result<Void, any Error> {
+    title = source.name.split(separator: "/").last.map(String.init) ?? ""
     var context = rootContext
     context.source = source
     context.showsValues = true
@@ -43,6 +44,28 @@ extension Session {
     defer { memberships.forget() }
     do {
       _ = try await context.run(program.block)
+      return .success(())
+    } catch {
+      return .failure((error as? Diagnostic)?.located(in: program.source) ?? error)
+    }
+  }
+
+  /// Runs a line that came from elsewhere and only steers (`refusal(of:)`). What it shows goes to `output`; `_` stays what it is here.
+  public func steer(_ program: Program, by author: ChangeAuthor, answering output: any Output) async -> Result<Void, any Error> {
+    var context = rootContext
+    context.source = program.source
+    context.showsValues = true
+    context.output = output
+    let began = world.engine.time.now
+    defer {
+      // The script's own log says who turned what.
+      for change in world.engine.limiter.history where change.at >= began && change.by == author {
+        let job = change.job.flatMap { id in reachableJobs.first { $0.job.id == id }?.job.name }
+        world.output.note("\(job.map { "\($0): " } ?? "")\(change.fullText())")
+      }
+    }
+    do {
+      _ = try await ChangeAuthor.$current.withValue(author) { [context] in try await context.run(program.block) }
       return .success(())
     } catch {
       return .failure((error as? Diagnostic)?.located(in: program.source) ?? error)

@@ -28,6 +28,8 @@ public final class Session: Sendable {
     var nextNumber = 1
     var importing: [String] = []
     var draft: String?
+    /// The script that it runs; nil at the prompt.
+    var script: String?
     /// What has been said once and need not be said again.
     var said: Set<String> = []
 
@@ -47,6 +49,8 @@ public final class Session: Sendable {
   private let sendsNoMore = Atomic(false)
   /// After ^C in a script.
   var hasStoppedSending: Bool { sendsNoMore.load(ordering: .relaxed) }
+  /// On its timekeeper.
+  let began: Duration
   /// What `unset model` goes back to.
   let initialModel: ModelName
 
@@ -54,6 +58,7 @@ public final class Session: Sendable {
     self.world = world
     state = Mutex(State(settings: settings))
     initialModel = settings.model
+    began = world.engine.time.now
     vocabulary = CommandRegistry.vocabulary
     callbacks = CallbackHub(output: world.output)
     world.engine.limiter.set(settings.limits, by: .program)
@@ -70,8 +75,10 @@ public final class Session: Sendable {
       state.version += 1
       return state.settings.limits
     }
+    let settings = settings
     world.tails.wanted = settings.tails
-    if world.engine.limiter.limits != limits { world.engine.limiter.set(limits, by: author) }
+    world.remote?.move(to: settings.control)
+    if world.engine.limiter.limits != limits { world.engine.limiter.set(limits, by: author, rows: launchedRows) }
   }
 
   /// Moves the width by so many, for a key. One that finds itself is fixed then, from where it stands.
@@ -86,6 +93,11 @@ public final class Session: Sendable {
       }
       settings.limits.width = .fixed(min(max(1, width + step), Settings.maximumWidth))
     }
+  }
+
+  /// Rows of each running job that are launched, by its number.
+  var launchedRows: [Int: Int] {
+    Dictionary(reachableJobs.filter { !$0.job.isOver }.map { ($0.job.id, $0.job.progress.launched) }) { first, _ in first }
   }
 
   // MARK: jobs
@@ -118,6 +130,9 @@ public final class Session: Sendable {
     }
   }
 
+  /// Work has begun that may take long: from now on it can be steered from elsewhere.
+  func beginsLongWork() { world.remote?.jobBegan(settings.control) }
+
   func beginForeground(_ handle: JobHandle) { state.withLock { $0.foreground.append(handle) } }
   func endForeground(_ handle: JobHandle) { state.withLock { state in state.foreground.removeAll { $0 === handle } } }
 
@@ -148,7 +163,7 @@ public final class Session: Sendable {
 
   public func setPaused(_ paused: Bool, _ job: Job, reason: String? = nil, by author: ChangeAuthor) {
     job.setPaused(paused)
-    world.engine.limiter.setPaused(paused, job, reason: reason, by: author)
+    world.engine.limiter.setPaused(paused, job, reason: reason, by: author, rows: launchedRows)
   }
 
   /// Whether ^C has ended what the script was doing: what `save` writes after it is not what was meant.
@@ -220,6 +235,12 @@ public final class Session: Sendable {
   }
 
   func noteLostDigits() { noteOnce("whole numbers past 2^63 are computed with about 16 digits; as data they keep all") }
+
+  /// What others see it called: its script.
+  var title: String {
+    get { state.withLock { $0.script } ?? "" }
+    set { state.withLock { $0.script = newValue } }
+  }
 
   func offer(draft: String) { state.withLock { $0.draft = draft } }
 

@@ -52,6 +52,7 @@ struct JobScope: Sendable {
       job.onStop { limiter.stopFresh(job) }
     }
     guard isForeground else { return }
+    if hasRows { session.beginsLongWork() }
     remarks?.noteCalls()
     session.beginForeground(handle)
     session.world.output.foreground(job, showsProgress: showsProgress)

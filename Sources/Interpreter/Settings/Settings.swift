@@ -27,6 +27,8 @@ public struct Settings: Sendable {
   public var tails = 0
   /// What stands before a line being typed; nil for the usual.
   public var prompt: String?
+  /// Where the session can be steered from elsewhere.
+  public var control = ControlPlace.on
 
   public init(model: ModelName) {
     self.model = model
@@ -64,6 +66,8 @@ public struct SettingDefinition: Sendable {
     case members
     /// A record of headers.
     case headers
+    /// `on`, `off` or a path.
+    case place
   }
 
   /// What may be given, for errors and help.
@@ -82,6 +86,7 @@ public struct SettingDefinition: Sendable {
     case .choice(let words): words.joined(separator: " or ")
     case .members: "a record of members, {top_k: 20}, or off"
     case .headers: "a record of headers, {\"X-Team\": env(\"TEAM\")}, or off"
+    case .place: "on, off, or the path of a socket"
     }
   }
 
@@ -102,6 +107,9 @@ public struct SettingDefinition: Sendable {
     default: false
     }
   }
+
+  /// Whether it changes how calls run: what only the terminal shows, and who may steer, does not.
+  var steersCalls: Bool { isLive && !["colour", "tails", "prompt", "control"].contains(name) }
 
   /// Whether its value may be several words.
   var takesSeveral: Bool {
@@ -192,6 +200,7 @@ public struct SettingDefinition: Sendable {
       put: { if case .duration(let d) = $1 { $0.retry.maximumWait = d } else { $0.retry.maximumWait = .seconds(1_000_000_000) } }),
     SettingDefinition(
       name: "down-wait", summary: "how long rows wait for a server that is down and has answered before", kind: .duration, isRequest: false,
+      isLive: true,
       get: { $0.limits.downWait.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.limits.downWait = d } else { $0.limits.downWait = nil } }),
     SettingDefinition(
@@ -229,6 +238,10 @@ public struct SettingDefinition: Sendable {
       name: "prompt", summary: "what stands before a line being typed; {model} {concurrency} {jobs} are filled in", kind: .text,
       isRequest: false, isLive: true,
       get: { $0.prompt.map(Value.text) ?? .nothing }, put: { $0.prompt = $1.asText }),
+    SettingDefinition(
+      name: "control", summary: "whether `promptsh attach` reaches the session while jobs run, and at which socket", kind: .place,
+      isRequest: false, isLive: true,
+      get: { .text($0.control.words) }, put: { if let text = $1.asText { $0.control = ControlPlace(text) } }),
   ]
 
   public static func named(_ name: String) -> SettingDefinition? {
@@ -271,6 +284,8 @@ extension SettingDefinition {
     case (.headers, _):
       _ = try ExtraHeaders.read(given)
       return given
+    case (.place, .text(let text)) where !text.isEmpty: return given
+    case (.place, .bool(let on)): return .text(on ? "on" : "off")
     case (.onOff, .bool): return given
     case (.onOff, .text("on")): return .bool(true)
     case (.onOff, .text("off")): return .bool(false)

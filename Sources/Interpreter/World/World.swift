@@ -9,6 +9,8 @@ public struct World: Sendable {
   public var files: any Files
   public var directory: any ModelDirectory
   public var system: any SystemAccess
+  /// Lets the session be steered from elsewhere; nil where that cannot be.
+  public var remote: (any RemoteControl)?
   /// What the screen shows of replies that stream in.
   public let tails: Tails
   /// Where light work of rows runs, to save the wake-up of another thread a reply; nil for the global pool.
@@ -16,13 +18,14 @@ public struct World: Sendable {
 
   public init(
     engine: CallEngine, output: any Output, files: any Files, directory: any ModelDirectory, system: any SystemAccess,
-    tails: Tails = Tails(), executor: (any TaskExecutor)? = nil
+    remote: (any RemoteControl)? = nil, tails: Tails = Tails(), executor: (any TaskExecutor)? = nil
   ) {
     self.engine = engine
     self.output = output
     self.files = files
     self.directory = directory
     self.system = system
+    self.remote = remote
     self.tails = tails
     self.executor = executor
   }
@@ -209,6 +212,8 @@ public protocol SystemAccess: Sendable {
   func history() -> [String]
   /// Local time so long ago, `14:02:11`.
   func clock(_ ago: Duration) -> String
-  /// UTC, as ISO 8601 writes it.
-  func timestamp() -> String
+  /// UTC so long ago, as ISO 8601 writes it.
+  func timestamp(_ ago: Duration) -> String
+  /// The number of this process.
+  var process: Int { get }
 }

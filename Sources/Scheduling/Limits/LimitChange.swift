@@ -67,6 +67,7 @@ public struct LimitChange: Sendable, Equatable {
     case resumed
     /// No more than the machine carries, and why: `200 → 20: what fits into 64 open files`.
     case machine(wanted: String, most: Int, String)
+    case cancelled
     /// So many clean replies while the limit was in use.
     case grew(from: Int, to: Int, replies: Int)
     case refused(from: Int, to: Int, Sign)
@@ -96,9 +97,33 @@ public struct LimitChange: Sendable, Equatable {
   public var place: Place
   public var what: What
   public var by: ChangeAuthor
+  /// The first row of each job, by the job's number, that was launched after it; of those that ran.
+  public var rows: [Int: Int]
 
-  public init(at: Duration, _ place: Place, _ what: What, by: ChangeAuthor) {
-    (self.at, self.place, self.what, self.by) = (at, place, what, by)
+  public init(at: Duration, _ place: Place, _ what: What, by: ChangeAuthor, rows: [Int: Int] = [:]) {
+    (self.at, self.place, self.what, self.by, self.rows) = (at, place, what, by, rows)
+  }
+
+  /// The provider or model whose limit it is.
+  public var placeWords: String? { place.words.isEmpty ? nil : place.words }
+
+  /// What was changed, from what, to what; nil where it is no such thing.
+  public var values: (name: String, from: String, to: String)? {
+    switch what {
+    case .set(let name, let from, let to), .answers(let name, let from, let to): (name, from, to)
+    case .grew(let from, let to, _), .refused(let from, let to, _), .narrowed(let from, let to, _), .queued(let from, let to, _, _),
+      .notPaidFor(let from, let to, _, _, _):
+      ("concurrency", "\(from)", "\(to)")
+    default: nil
+    }
+  }
+
+  /// With who made it, and from which row of a job on it holds.
+  ///
+  /// - Parameter job: whose history it is; nil for all.
+  public func fullText(for job: Int? = nil) -> String {
+    guard let author = by.words else { return text }
+    return "\(text) (\(job.flatMap { rows[$0] }.map { "from row \($0) on, " } ?? "")\(author))"
   }
 
   /// The job that it concerns alone; nil for all.
@@ -130,6 +155,7 @@ public struct LimitChange: Sendable, Equatable {
     case .paused(let reason): return "paused\(reason.map { ": \($0)" } ?? "")"
     case .resumed: return "resumed"
     case .machine(let wanted, let most, let reason): return "\(wanted) \(most): \(reason)"
+    case .cancelled: return "cancelled"
     case .grew(let from, let to, let replies): return "\(from) → \(to): \(replies) clean replies while the limit was in use"
     case .refused(let from, let to, let sign): return "\(from) → \(to): \(sign.text(name))"
     case .held(let wait, let isEarly, let isStill, let sign):

@@ -213,18 +213,22 @@ public final class Limiter: Sendable {
   public var limits: Limits { guarded.withLock { $0.state.limits } }
 
   /// A raised limit launches at once; a lowered one lets the surplus finish.
-  public func set(_ limits: Limits, by author: ChangeAuthor) { change { $0.configure(limits, by: author, now: $1) } }
+  ///
+  /// - Parameter rows: how many rows of each running job are launched, to be written down with the change.
+  public func set(_ limits: Limits, by author: ChangeAuthor, rows: [Int: Int] = [:]) {
+    change { state, now in state.counting(rows) { $0.configure(limits, by: author, now: now) } }
+  }
 
   /// What is set for one job alone, under the session's.
-  public func set(_ own: Limits.Own, for job: Job, by author: ChangeAuthor) {
-    change { $0.set(own, for: job.id, by: author, now: $1) }
+  public func set(_ own: Limits.Own, for job: Job, by author: ChangeAuthor, rows: [Int: Int] = [:]) {
+    change { state, now in state.counting(rows) { $0.set(own, for: job.id, by: author, now: now) } }
   }
 
   public func own(of job: Job) -> Limits.Own { guarded.withLock { $0.state.own(of: job.id) } }
 
   /// - Parameter reason: why it is paused, where that is not just somebody's wish.
-  public func setPaused(_ paused: Bool, _ job: Job, reason: String?, by author: ChangeAuthor) {
-    change { $0.setPaused(paused, job.id, reason: reason, by: author, now: $1) }
+  public func setPaused(_ paused: Bool, _ job: Job, reason: String?, by author: ChangeAuthor, rows: [Int: Int] = [:]) {
+    change { state, now in state.counting(rows) { $0.setPaused(paused, job.id, reason: reason, by: author, now: now) } }
   }
 
   /// What the machine carries at once, whatever is set.
@@ -274,9 +278,9 @@ public final class Limiter: Sendable {
   public var history: [LimitChange] { guarded.withLock { $0.state.history.changes } }
 
   /// Writes down a change of something else, for `why`.
-  public func note(_ what: LimitChange.What, of job: Job? = nil, by author: ChangeAuthor) {
+  public func note(_ what: LimitChange.What, of job: Job? = nil, by author: ChangeAuthor, rows: [Int: Int] = [:]) {
     let now = time.now
-    guarded.withLock { $0.state.note(LimitChange(at: now, job.map { .job($0.id) } ?? .session, what, by: author)) }
+    guarded.withLock { $0.state.note(LimitChange(at: now, job.map { .job($0.id) } ?? .session, what, by: author, rows: rows)) }
   }
 
   // MARK: resuming

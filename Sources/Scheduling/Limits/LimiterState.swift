@@ -93,6 +93,8 @@ struct LimiterState: Sendable {
   private(set) var inUse = 0
   private(set) var budget = TokenBudget()
   private(set) var history = LimitHistory()
+  /// Launched rows of each job, while a change is being made.
+  private var rows: [JobID: Int] = [:]
   private(set) var lanes: [Lane] = []
   private(set) var providers: [ProviderFloor] = []
   private var laneNumbers: [ModelName: Int] = [:]
@@ -353,6 +355,13 @@ struct LimiterState: Sendable {
 
   // MARK: live changes
 
+  /// Runs a change that somebody makes: with it is written down how many rows of each job are launched.
+  mutating func counting(_ rows: [JobID: Int], _ body: (inout LimiterState) -> Void) {
+    self.rows = rows
+    body(&self)
+    self.rows = [:]
+  }
+
   mutating func configure(_ new: Limits, by author: ChangeAuthor, now: Duration) {
     let old = limits
     if old == new { return }
@@ -373,7 +382,7 @@ struct LimiterState: Sendable {
   private mutating func note(
     _ name: String, _ from: String, _ to: String, _ place: LimitChange.Place, _ author: ChangeAuthor, _ now: Duration
   ) {
-    if from != to { history.note(LimitChange(at: now, place, .set(name: name, from: from, to: to), by: author)) }
+    if from != to { history.note(LimitChange(at: now, place, .set(name: name, from: from, to: to), by: author, rows: rows)) }
   }
 
   private mutating func noteRates(
@@ -399,7 +408,7 @@ struct LimiterState: Sendable {
   mutating func setPaused(_ paused: Bool, _ job: JobID, reason: String?, by author: ChangeAuthor, now: Duration) {
     guard jobs[job]?.isPaused ?? false != paused else { return }
     jobs[job, default: Queue()].isPaused = paused
-    history.note(LimitChange(at: now, .job(job), paused ? .paused(reason) : .resumed, by: author))
+    history.note(LimitChange(at: now, .job(job), paused ? .paused(reason) : .resumed, by: author, rows: rows))
   }
 
   mutating func note(_ change: LimitChange) { history.note(change) }

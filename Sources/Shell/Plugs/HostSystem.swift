@@ -65,8 +65,11 @@ final class HostSystem: SystemAccess {
     return formatted("%H:%M:%S", &parts)
   }
 
-  func timestamp() -> String {
-    var now = time(nil)
+  static var processNumber: Int { Int(getpid()) }
+  var process: Int { Self.processNumber }
+
+  func timestamp(_ ago: Duration) -> String {
+    var now = time(nil) - Int(ago.components.seconds)
     var parts = tm()
     gmtime_r(&now, &parts)
     return HostSystem.formatted("%Y-%m-%dT%H:%M:%SZ", &parts)

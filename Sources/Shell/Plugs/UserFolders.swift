@@ -1,3 +1,4 @@
+import Control
 import Threads
 
 #if canImport(Glibc)
@@ -14,6 +15,9 @@ enum UserFolders {
   static var configuration: String? { base("XDG_CONFIG_HOME", "/.config") }
   /// Where the history lies.
   static var state: String? { base("XDG_STATE_HOME", "/.local/state") }
+
+  /// Where the sockets of sessions lie, the first that can be used first.
+  static var control: [ControlFolder] { ControlFolder.all(runtime: absolute("XDG_RUNTIME_DIR"), state: state) }
 
   private static func base(_ variable: String, _ belowHome: String) -> String? {
     (absolute(variable) ?? home.map { $0 + belowHome }).map { $0 + "/promptsh" }

@@ -8,6 +8,7 @@ extension CommandDefinition {
   ) { call in
     for handle in try await call.jobs() where !call.isOver(handle, "there is nothing to cancel") {
       call.session.setPaused(false, handle.job, by: call.author)
+      call.world.engine.limiter.note(.cancelled, of: handle.job, by: call.author, rows: call.session.launchedRows)
       handle.job.cancel()
     }
     return .value(.nothing)

@@ -3,11 +3,15 @@ import Scheduling
 
 extension CommandDefinition {
   static let jobs = CommandDefinition(
-    name: "jobs", group: .concurrency, summary: "lists background work and how far it is", usage: ["jobs", "jobs --watch"],
-    flags: [FlagDefinition(name: "watch", summary: "show it live, until a key or until all are done", isSwitch: true)], showsItself: true,
+    name: "jobs", group: .concurrency, summary: "lists background work and how far it is", usage: ["jobs", "jobs --watch", "jobs --json"],
+    flags: [
+      FlagDefinition(name: "watch", summary: "show it live, until a key or until all are done", isSwitch: true),
+      FlagDefinition(name: "json", summary: "one JSON document: jobs, lanes, limits, what was changed", isSwitch: true),
+    ], showsItself: true,
     steers: .always, examples: ["let facts = map 1..3 \"A fact about {it}.\" &\njobs\ngather facts"]
   ) { call in
     let session = call.session
+    if call.has("json") { return try await call.printed(session.status) }
     guard call.has("watch") else {
       let table = session.jobTable
       // What is bound, or goes to another stage, is not shown; there all columns are.
@@ -15,7 +19,7 @@ extension CommandDefinition {
       var options = ShowOptions()
       options.columns = session.tellingColumns
       do { try await call.world.output.show(table, options: options) } catch { throw call.error("\(error)") }
-      session.globals.set("_", table)
+      call.context.bindLast(table)
       return .value(table)
     }
     try await call.world.output.live {

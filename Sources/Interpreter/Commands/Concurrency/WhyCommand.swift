@@ -5,8 +5,9 @@ extension CommandDefinition {
   static let why = CommandDefinition(
     name: "why", group: .concurrency,
     summary: "tells what moved the limits, when and for what reason; of a job, also where its time went and what holds it back",
-    usage: ["why", "why job"],
-    arguments: 0...1, showsItself: true, steers: .always, examples: ["set concurrency auto\nset concurrency 16\nwhy"]
+    usage: ["why", "why job", "why --json"],
+    arguments: 0...1, flags: [FlagDefinition(name: "json", summary: "the changes as a JSON array", isSwitch: true)], showsItself: true,
+    steers: .always, examples: ["set concurrency auto\nset concurrency 16\nwhy"]
   ) { call in
     let limiter = call.world.engine.limiter
     var changes = limiter.history
@@ -15,11 +16,11 @@ extension CommandDefinition {
       job = handle.job
       changes = changes.filter { $0.job == handle.job.id || $0.job == nil && handle.job.span.contains($0.at) }
     }
+    if call.has("json") { return try await call.printed(.array(changes.map { call.session.status($0, of: job) })) }
     let now = call.world.engine.time.now
     var lines = changes.map { change in
       let name = change.job.flatMap { id in call.session.reachableJobs.first { $0.job.id == id }?.job.name }
-      return
-        "\(call.world.system.clock(now - change.at)) \(name.map { "\($0): " } ?? "")\(change.text)\(change.by.words.map { " (\($0))" } ?? "")"
+      return "\(call.world.system.clock(now - change.at)) \(name.map { "\($0): " } ?? "")\(change.fullText(for: job?.id))"
     }
     if changes.isEmpty { call.world.output.note("nothing has moved a limit") }
     if let job { lines += call.session.account(of: job) } else { lines += call.session.laneLines }

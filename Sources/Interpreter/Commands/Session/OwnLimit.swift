@@ -102,7 +102,7 @@ extension Invocation {
     var own = own(of: place)
     own[setting.name] = number
     switch place {
-    case .job(let handle): world.engine.limiter.set(own, for: handle.job, by: author)
+    case .job(let handle): world.engine.limiter.set(own, for: handle.job, by: author, rows: session.launchedRows)
     case .named(let name): session.change(by: author) { $0.limits.places[name] = own == .none ? nil : own }
     }
   }

@@ -14,11 +14,16 @@ extension Invocation {
   /// Changes a setting of the session, and says what it does not change.
   func change(_ setting: SettingDefinition, to value: Value) {
     let before = setting.shown(session.settings).text
+    let author = author
     session.change(by: author) { setting.put(&$0, value) }
     let after = setting.shown(session.settings).text
     if before == after { return }
     // What the limiter is told, it writes down itself.
-    if setting.shapesAnswers { world.engine.limiter.note(.answers(name: setting.name, from: before, to: after), by: author) }
+    if setting.shapesAnswers {
+      world.engine.limiter.note(.answers(name: setting.name, from: before, to: after), by: author, rows: session.launchedRows)
+    } else if setting.steersCalls, !["concurrency", "rps", "rpm", "tpm", "budget"].contains(setting.name) {
+      world.engine.limiter.note(.set(name: setting.name, from: before, to: after), by: author, rows: session.launchedRows)
+    }
     noteRunning(setting)
   }
 

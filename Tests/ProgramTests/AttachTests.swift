@@ -1,0 +1,367 @@
+import Control
+import JSON
+import TestSupport
+import Testing
+import Threads
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A session is steered from another process: the real program, its control socket, and `promptsh attach`.
+@Suite(.serialized) struct AttachTests {
+  /// A session whose script runs a job against a server that answers when it is told to.
+  private final class Session: Sendable {
+    let folder: Scratch
+    let server: RawServer
+    let terminal: PseudoTerminal
+    let calls: Calls
+
+    /// What the server sees.
+    final class Calls: Sendable {
+      private struct State {
+        var inFlight = 0
+        /// How many of those that were under way when the gate was opened have not ended; nil before.
+        var former: Int?
+        var most = 0
+        var waiters: [(Int, Bell)] = []
+      }
+
+      private let state = Mutex(State())
+      /// Rung again by each whom it lets through.
+      private let gate = Bell()
+
+      func begin() {
+        let (bells, isOpen) = state.withLock { state -> ([Bell], Bool) in
+          state.inFlight += 1
+          if state.former == 0 { state.most = max(state.most, state.inFlight) }
+          return (state.waiters.filter { $0.0 <= state.inFlight }.map(\.1), state.former != nil)
+        }
+        for bell in bells { bell.ring() }
+        if isOpen { return }
+        gate.wait()
+        gate.ring()
+      }
+
+      func end() {
+        state.withLock { state in
+          state.inFlight -= 1
+          if let former = state.former, former > 0 { state.former = former - 1 }
+        }
+      }
+
+      /// Whether so many are in flight within a time.
+      func reaches(_ count: Int, within milliseconds: Int) -> Bool {
+        let bell = Bell()
+        let isThere = state.withLock { state in
+          state.waiters.append((count, bell))
+          return state.inFlight >= count
+        }
+        return isThere || bell.wait(milliseconds: milliseconds)
+      }
+
+      /// From now on each is answered at once.
+      func open() {
+        state.withLock { if $0.former == nil { $0.former = $0.inFlight } }
+        gate.ring()
+      }
+
+      /// The most at once after those that were under way when the gate was opened.
+      var mostAfterwards: Int { state.withLock { $0.most } }
+    }
+
+    init(_ script: String, nohup: Bool = false) throws {
+      let (folder, calls) = (try Scratch(), Calls())
+      let server = try RawServer { connection, _ in
+        while connection.request() != nil {
+          calls.begin()
+          let body = Sample.document("answer")
+          let isSent = connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+          calls.end()
+          guard isSent else { return }
+        }
+      }
+      try folder.write("sweep.psh", script)
+      let environment = ["XDG_RUNTIME_DIR": folder.path, "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "k"]
+      let arguments = ["-m", "openai/m", folder.path + "/sweep.psh"]
+      terminal =
+        nohup
+        ? try PseudoTerminal("/usr/bin/nohup", [Program.path] + arguments, environment: environment, folder: folder.path)
+        : try PseudoTerminal(Program.path, arguments, environment: environment, folder: folder.path)
+      (self.folder, self.server, self.calls) = (folder, server, calls)
+    }
+
+    deinit {
+      calls.open()
+      if terminal.process > 0 { kill(terminal.process, SIGKILL) }
+    }
+
+    var socket: String { "\(folder.path)/promptsh/\(terminal.process).sock" }
+    var isListening: Bool { access(socket, F_OK) == 0 }
+
+    func attach(_ arguments: [String]) async throws -> Program.Result {
+      try await Program.run(["attach"] + arguments, environment: ["XDG_RUNTIME_DIR": folder.path])
+    }
+
+    func line(_ line: String, _ more: [String] = []) async throws -> Program.Result {
+      try await attach(["\(terminal.process)", "-e", line] + more)
+    }
+  }
+
+  private static let sweep = "set concurrency 2\nlet big = map 1..200 \"x {it}\"\nprint \"all\" + \"done\" len(big)\n"
+
+  /// Its terminal is gone, and it is turned from 2 to 40 to 3: the server sees it.
+  @Test func aScriptWithoutATerminalIsTurned() async throws {
+    let session = try Session(Self.sweep, nohup: true)
+    #expect(session.calls.reaches(2, within: 20_000))
+    session.terminal.hangUp()
+    let up = try await session.line("set concurrency 40", ["--why", "night tariff"])
+    #expect(up.status == 0, "\(up.errors)")
+    // The aim is 0.2 s; five times that on a busy machine.
+    #expect(session.calls.reaches(40, within: 1000))
+    #expect(try await session.line("set concurrency 3").status == 0)
+    let why = try await session.line("why big")
+    #expect(why.output.contains("2 → 40: set (from row 2 on, attach "), "\(why.output)")
+    #expect(why.output.contains(": night tariff)"))
+    session.calls.open()
+    _ = try await session.terminal.end()
+    #expect(1...3 ~= session.calls.mostAfterwards, "\(session.calls.mostAfterwards)")
+    let log = session.folder.read("nohup.out") ?? ""
+    #expect(log.contains("alldone 200") && log.contains("2 → 40: set (attach ") && log.contains(": night tariff)"), "\(log)")
+    #expect(!session.isListening)
+  }
+
+  @Test func oneDocumentTellsHowItStands() async throws {
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000))
+    let result = try await session.attach(["-e", "jobs --json"])
+    let document = try JSONValue(parsing: result.output.utf8)
+    let job = try #require(document["jobs"]?.array?.first)
+    #expect(job["name"] == .string("big") && job["total"] == .int(200) && job["in_flight"] == .int(2) && job["limit"] == .int(2))
+    #expect(document["session"]?["script"] == .string("sweep.psh"))
+    #expect(document["session"]?["pid"] == .int(Int(session.terminal.process)))
+    #expect(document["lanes"]?.array?.first?["model"] == .string("openai/m"))
+    let change = try #require(document["changes"]?.array?.first)
+    #expect(change["name"] == .string("concurrency") && change["from"] == .string("8") && change["to"] == .string("2"))
+    #expect(change["by"] == .string("sweep.psh:1"))
+    for line in ["why --json", "vars --json", "why big --json"] {
+      let result = try await session.line(line)
+      #expect((try JSONValue(parsing: result.output.utf8)).array != nil, "\(line): \(result.output)")
+    }
+  }
+
+  typealias Refused = (line: String, says: String)
+  private static let refused: [Refused] = [
+    ("print 1", "`print` does not steer"), ("ask \"x\"", "`ask` does not steer"), ("!true", "does not steer"),
+    ("peek big | save \"out.jsonl\"", "`save` does not steer"), ("set temperature 1", "`set temperature … for JOB` does"),
+    ("jobs --watch", "`jobs --watch` does not steer"), ("let x = 1", "does not steer"), ("jobs &", "does not steer"),
+    ("where true", "behind `peek`"), ("set concurrency (len(map 1..9 \"x\"))", "may send or wait"), ("job", "there is no `job`"),
+    ("set concurrency", ""), ("set concurency 3", "no setting"), ("set concurrency 0", "concurrency"), ("pause nobody", "nobody"),
+    ("jobs ; print 1", "`print` does not steer"),
+  ]
+
+  /// By the same parser and checker as at the prompt, with its carets; what does more than steer does nothing.
+  @Test func linesThatDoMoreAreRefusedByName() async throws {
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000))
+    for (line, says) in Self.refused {
+      let result = try await session.line(line)
+      #expect((result.status == 0) == says.isEmpty && result.errors.contains(says), "\(line): \(result.status) \(result.errors)")
+      if result.status == 2 { #expect(result.errors.contains("^")) }
+    }
+    #expect(session.folder.read("out.jsonl") == nil)
+    for (line, status) in [("pause big", Int32(0)), ("jobs", 0), ("resume big", 0), ("peek big | where true | take 2 | count", 0)] {
+      let result = try await session.line(line)
+      #expect(result.status == status, "\(line): \(result.errors)")
+    }
+    #expect(try await session.line("cancel big").status == 0)
+  }
+
+  @Test func severalSessionsAreListed() async throws {
+    let (one, other) = (try Session(Self.sweep), try Session(Self.sweep))
+    for session in [one, other] { #expect(session.calls.reaches(2, within: 20_000)) }
+    // Both in one folder, as a user has them; one of a program that was killed lies there too.
+    let folder = one.folder.path + "/promptsh"
+    #expect(symlink(other.socket, "\(folder)/\(other.terminal.process).sock") == 0)
+    #expect(rename(one.socket, one.socket) == 0)
+    let list = try await one.attach([])
+    #expect(list.status == 0 && list.output.contains("\(one.terminal.process)\tsweep.psh") && list.output.contains("0/200"), "\(list)")
+    #expect(list.output.contains("\(other.terminal.process)\tsweep.psh"))
+    let ambiguous = try await one.attach(["-e", "jobs"])
+    #expect(ambiguous.status == 2 && ambiguous.errors.contains("2 sessions listen"), "\(ambiguous)")
+  }
+
+  /// A run that is killed leaves a socket; whoever finds it takes it away.
+  @Test func whatAKilledRunLeavesIsTakenAway() async throws {
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000) && session.isListening)
+    kill(session.terminal.process, SIGKILL)
+    _ = try await session.terminal.end()
+    #expect(session.isListening)
+    let result = try await session.attach([])
+    #expect(result.status == 2 && result.errors.contains("no session of yours listens"), "\(result)")
+    #expect(!session.isListening)
+  }
+
+  /// Whoever watches and is killed, or stops reading, is nothing to the run.
+  @Test func watchersMayDieOrStop() async throws {
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000))
+    let watcher = try PseudoTerminal(
+      Program.path, ["attach"], environment: ["XDG_RUNTIME_DIR": session.folder.path], folder: session.folder.path)
+    try await watcher.wait(for: "2 in flight of 2")
+    kill(watcher.process, SIGKILL)
+    let silent = try ControlClient(path: session.socket)
+    for _ in 0..<2000 { silent.send(.watch(true)) }
+    for _ in 0..<2000 { silent.send(.status) }
+    #expect(try await session.line("set concurrency 5").status == 0)
+    #expect(session.calls.reaches(5, within: 5000))
+    session.calls.open()
+    try await session.terminal.wait(for: "alldone 200")
+  }
+
+  /// On a terminal: the board, keys and lines.
+  @Test func theBoardAndItsKeys() async throws {
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000))
+    let screen = try PseudoTerminal(
+      Program.path, ["attach", "--why", "by hand"], environment: ["XDG_RUNTIME_DIR": session.folder.path], folder: session.folder.path)
+    try await screen.wait(for: "2 in flight of 2")
+    screen.type("+")
+    try await screen.wait(for: "3 in flight of 3")
+    screen.type("10+")
+    try await screen.wait(for: "13 in flight of 13")
+    screen.type(" ")
+    try await screen.wait(for: "paused, Space goes on")
+    screen.type("resume big\r")
+    screen.type("why\r")
+    try await screen.wait(for: ": by hand)")
+    screen.type("\u{4}")
+    #expect(try await screen.end() == 0)
+    #expect(screen.output.contains("it goes on"))
+    session.calls.open()
+    try await session.terminal.wait(for: "alldone 200")
+  }
+
+  @Test func nobodyListensUnlessThereIsWork() async throws {
+    let folder = try Scratch()
+    func listens(_ arguments: [String], _ during: String) async throws -> Bool {
+      let script = "\(during)\n!ls \(folder.path)/promptsh/*.sock >/dev/null 2>&1 && echo listens"
+      return try await Program.run(arguments + ["-e", script], environment: ["XDG_RUNTIME_DIR": folder.path]).output.contains("listens")
+    }
+    #expect(try await !listens([], "print 1"))
+    #expect(try await !listens(["-m", "sim/fast"], "ask \"x\""))
+    #expect(try await listens(["-m", "sim/fast"], "let r = map 1..3 \"x {it}\""))
+    #expect(try await listens(["-m", "sim/fast"], "let r = ask \"x\" &"))
+    #expect(try await !listens(["-m", "sim/fast", "--control", "off"], "let r = map 1..3 \"x {it}\""))
+    #expect(try await !listens(["-m", "sim/fast"], "set control off\nlet r = map 1..3 \"x {it}\""))
+    #expect(try await !listens(["-m", "sim/fast"], "let r = map 1..3 \"x {it}\"\nset control off"))
+    let elsewhere = folder.path + "/my.sock"
+    let result = try await Program.run([
+      "-m", "sim/fast", "--control", elsewhere, "-e", "let r = map 1..3 \"x {it}\"\n!ls \(elsewhere)",
+    ])
+    #expect(result.output.contains(elsewhere), "\(result)")
+    #expect(access(elsewhere, F_OK) != 0)
+  }
+
+  /// The folder must be the user's alone.
+  @Test func aFolderThatOthersMayEnterIsNotUsed() async throws {
+    let folder = try Scratch()
+    mkdir(folder.path + "/promptsh", 0o755)
+    chmod(folder.path + "/promptsh", 0o755)
+    let result = try await Program.run(
+      ["-m", "sim/fast", "-e", "let r = map 1..3 \"x {it}\"\nprint len(r)"], environment: ["XDG_RUNTIME_DIR": folder.path])
+    #expect(result.status == 0 && result.output.contains("3") && result.errors.contains("open to other users"), "\(result)")
+  }
+
+  /// The kernel says who connects: another user is refused, root too. Only root can try.
+  @Test(.enabled(if: geteuid() == 0 && access("/usr/bin/setpriv", X_OK) == 0)) func anotherUserIsRefused() async throws {
+    let folder = try Scratch()
+    chmod(folder.path, 0o755)
+    mkdir(folder.path + "/run", 0o700)
+    chown(folder.path + "/run", 65534, 65534)
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", Program.path]
+    let can = try await Program.run(nobody + ["-e", "print 1"], program: "/usr/bin/setpriv")
+    // Where the checkout lies in a folder of root's own, nobody else can run the program.
+    guard can.status == 0 else { return }
+    let session = try PseudoTerminal(
+      "/usr/bin/setpriv", nobody + ["-m", "sim/story", "-e", "set concurrency 1\nmap 1..500 \"x {it}\""],
+      environment: ["XDG_RUNTIME_DIR": folder.path + "/run"], folder: "/")
+    try await session.wait(for: "in flight of 1")
+    let path = "\(folder.path)/run/promptsh/\(session.process).sock"
+    #expect(throws: ControlProblem.self) { try ControlClient(path: path) }
+    let answer = try await Program.run(
+      [
+        "-c",
+        "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'{\"status\":true}\\n'); print(s.recv(4096).decode())",
+        path,
+      ],
+      program: "/usr/bin/python3")
+    #expect(answer.status != 0 && answer.output.isEmpty || answer.output.contains("belongs to another user"), "\(answer)")
+    kill(session.process, SIGTERM)
+    #expect(try await session.end() == 128 + SIGTERM)
+    #expect(access(path, F_OK) != 0)
+  }
+
+  /// Random lines end neither the session nor its job. `scripts/fuzz control` sends 100,000.
+  @Test func randomLinesDoNoHarm() async throws {
+    let total = WireFuzzTests.number("PROMPTSH_FUZZ_LINES") ?? (Program.variable("PROMPTSH_LONG") == nil ? 1500 : 100_000)
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000))
+    var random = LineMaker(seed: WireFuzzTests.seed)
+    var client = try ControlClient(path: session.socket)
+    var answered = 0
+    for number in 0..<total {
+      let line = random.line()
+      // Now and then what is no request at all, which closes the connection.
+      if number % 97 == 96 {
+        random.garbage().withUnsafeBytes { _ = send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        client = try ControlClient(path: session.socket)
+      }
+      client.send(.run(line: line, why: number % 5 == 0 ? line : nil, columns: number % 3 == 0 ? 40 : nil))
+      let end = client.read(within: 30) { message in
+        if case .end = message { return false }
+        return true
+      }
+      if end == .done { answered += 1 } else { client = try ControlClient(path: session.socket) }
+    }
+    #expect(answered > total * 9 / 10)
+    let after = try await session.line("resume big")
+    #expect(after.status == 0, "\(after)")
+    #expect(try await session.line("set concurrency 8").status == 0)
+    session.calls.open()
+    try await session.terminal.wait(for: "alldone 200")
+  }
+}
+
+/// Lines that look like steering, and do not end the job; and bytes that are nothing.
+private struct LineMaker {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+
+  private mutating func next(_ bound: Int) -> Int {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return Int(state % UInt64(bound))
+  }
+
+  private static let words = [
+    "set", "concurrency", "3", "40", "rpm", "off", "for", "big", "openai/m", "jobs", "--json", "why", "peek", "|", "where", "text", "take",
+    "2", "skip", "count", "sort", "-latency", "pause", "resume", "vars", "help", "map", ";", "\"x\"", "{", "}", "(", ")", "matches", "'a+'",
+    "auto", "1..9", "%1", "\\", "\u{1F600}", "\u{1B}[2J", "==", "9999999999999999999", "\n", "select", "--in-order", "retries", "timeout",
+    "5s",
+  ]
+
+  mutating func line() -> String {
+    (0..<(1 + next(9))).map { _ in Self.words[next(Self.words.count)] }.joined(separator: next(8) == 0 ? "" : " ")
+  }
+
+  mutating func garbage() -> [UInt8] {
+    var bytes = (0..<(1 + next(200))).map { _ in UInt8(next(256)) }
+    bytes.append(0x0A)
+    return bytes
+  }
+}
