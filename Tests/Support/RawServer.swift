@@ -59,6 +59,15 @@ public final class RawServer: Sendable {
       return recv(descriptor, &byte, 1, Int32(MSG_PEEK)) <= 0
     }
 
+    /// Ends the connection for the client, also where a program that was started meanwhile has a copy of the descriptor. One that is to
+    /// be reset ends when it is closed.
+    fileprivate func finish() {
+      var option = linger()
+      var size = socklen_t(MemoryLayout<linger>.size)
+      getsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, &size)
+      if option.l_onoff == 0 { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+
     /// Closes with a reset instead of an orderly end.
     public func reset() {
       var option = linger(l_onoff: 1, l_linger: 0)
@@ -76,6 +85,7 @@ public final class RawServer: Sendable {
   ///   - answer: deals with one connection, whose number (from 1) it is told; the connection is closed when it returns.
   public init(port: Int = 0, _ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
     var isReused: Int32 = 1
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &isReused, socklen_t(MemoryLayout<Int32>.size))
     var address = sockaddr_in()
@@ -98,8 +108,12 @@ public final class RawServer: Sendable {
             count += 1
             return count
           } ?? 0
+        // Programs that other tests start must not hold it open.
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         startThread {
-          answer(Connection(descriptor: descriptor), number)
+          let connection = Connection(descriptor: descriptor)
+          answer(connection, number)
+          connection.finish()
           close(descriptor)
         }
       }
