@@ -35,7 +35,7 @@ struct Highlighter: Sendable {
   private func firstError(_ source: Source, _ cursor: Int, _ offsets: inout ScalarOffsets) -> Int? {
     let parsed = Parser.parse(source, vocabulary: Prompt.vocabulary(session))
     if parsed.isIncomplete { return nil }
-    let errors = parsed.diagnostics.isEmpty ? session.check(source).filter { $0.severity == .error } : parsed.diagnostics
+    let errors = parsed.diagnostics.isEmpty ? session.check(source, readsFiles: false).filter { $0.severity == .error } : parsed.diagnostics
     guard let span = errors.first?.span, span.start < source.bytes.count else { return nil }
     let (start, end) = (offsets[span.start], offsets[max(span.end, span.start)])
     return cursor >= start && cursor <= end ? nil : start

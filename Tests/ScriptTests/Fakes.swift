@@ -165,6 +165,10 @@ final class MemoryFiles: Files {
     }
   }
   func lastByte(_ path: String) -> UInt8? { files.withLock { $0[path]?.last } }
+  func beginning(_ path: String, _ most: Int) throws(FileProblem) -> (bytes: [UInt8], isWhole: Bool)? {
+    guard let bytes = files.withLock({ $0[path] }) else { throw FileProblem("No such file or directory") }
+    return (Array(bytes.prefix(most)), bytes.count <= most)
+  }
   func matching(_ pattern: String) -> [String] {
     let parts = pattern.split(separator: "*", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2 else { return [] }

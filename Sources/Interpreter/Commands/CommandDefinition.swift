@@ -74,4 +74,35 @@ public struct FlagDefinition: Sendable {
   public var summary: String
   /// Takes no value.
   public var isSwitch = false
+  /// What its value may be; a word that cannot be one is the name of a variable.
+  var accepts = Accepts.anything
+
+  enum Accepts: Sendable {
+    case anything
+    case whole(ClosedRange<Int>)
+    case words([String])
+    /// Records of settings and parameters.
+    case cells
+  }
+}
+
+extension FlagDefinition {
+  /// - Throws: where a value cannot be this flag's.
+  func check(_ value: Value) throws(OperationError) {
+    switch accepts {
+    case .anything: return
+    case .cells:
+      if case .record = value { return }
+      throw OperationError(
+        "`--\(name)` takes records of settings, not \(value.preview)", help: "--\(name) [{temperature: 0}, {temperature: 1}]")
+    case .whole(let range):
+      if case .int(let whole) = value, range.contains(whole) { return }
+      let ends = range.upperBound == .max ? "" : " from \(range.lowerBound) to \(range.upperBound)"
+      throw OperationError("`--\(name)` takes a whole number\(ends), not \(value.preview)")
+    case .words(let words):
+      if words.contains(value.text) { return }
+      throw OperationError(
+        "`--\(name)` takes \(words.joined(separator: ", ")), not \(value.preview)", help: Suggestion.help(for: value.text, among: words))
+    }
+  }
 }

@@ -37,14 +37,20 @@ struct Invocation: Sendable {
       let name = flag.name.text
       guard definition.flagNames.contains(name) || mayBeParameters else { throw unknownFlag(flag) }
       // A value that stands there in words can be checked now.
-      if definition.takesRequestFlags, let setting = SettingDefinition.requestFlags.first(where: { $0.name == name }),
-        let value = flag.value
-      {
-        for word in value.words where !isVariable(word.text) {
-          try context.located(word.span) { () throws(OperationError) in _ = try setting.read(SettingWord.value(word.text)) }
+      let setting = definition.takesRequestFlags ? SettingDefinition.requestFlags.first { $0.name == name } : nil
+      let own = definition.flags.first { $0.name == name }
+      for word in flag.value?.words ?? [] where !isVariable(word.text) {
+        let value = SettingWord.value(word.text)
+        try context.located(word.span) { () throws(OperationError) in
+          if let own { try own.check(value) } else { _ = try setting?.read(value) }
         }
       }
     }
+  }
+
+  /// The models that stand behind `--model` as words.
+  func modelsInWords() -> [Name] {
+    command.flags.filter { $0.name.text == "model" }.flatMap { $0.value?.words ?? [] }
   }
 
   private func unknownFlag(_ flag: Flag) -> Diagnostic {
@@ -56,7 +62,7 @@ struct Invocation: Sendable {
 
   /// `map xs story --tone formal`: parameters of a prompt can come as flags, where a name may stand for a prompt.
   private var mayBeParameters: Bool {
-    ["map", "ask", "stream"].contains(definition.name) && command.arguments.contains { if case .name = $0.node { true } else { false } }
+    ["map", "ask", "stream"].contains(definition.name) && command.arguments.contains { $0.mayBePrompts }
   }
 
   func checkArgumentCount() throws {
@@ -108,7 +114,10 @@ struct Invocation: Sendable {
 
   func flagValue(_ name: String) async throws -> Value? {
     guard let given = flag(name)?.value else { return nil }
-    return try await context.value(given)
+    guard let flag = definition.flags.first(where: { $0.name == name }) else { return try await context.value(given) }
+    let value = try await context.value(given) { value in (try? flag.check(value)) != nil }
+    try context.located(given.span) { () throws(OperationError) in for value in flag.each(value) { try flag.check(value) } }
+    return value
   }
 
   /// What came through `|`, or else the first argument; and the arguments left.
@@ -159,6 +168,25 @@ struct Invocation: Sendable {
       }
       return (try await context.value(first), command.arguments.dropFirst())
     }
+  }
+}
+
+extension Expression {
+  /// Whether a name in it may stand for a prompt: one alone, or in a list.
+  fileprivate var mayBePrompts: Bool {
+    switch node {
+    case .name: true
+    case .list(let elements): elements.contains { $0.mayBePrompts }
+    default: false
+    }
+  }
+}
+
+extension FlagDefinition {
+  /// What it was given, one by one where a list is.
+  func each(_ value: Value) -> [Value] {
+    if case .cells = accepts, case .list(let values) = value { return values }
+    return [value]
   }
 }
 

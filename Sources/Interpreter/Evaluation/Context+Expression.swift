@@ -107,6 +107,11 @@ extension Context {
       if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
       if a.failure != nil { settle(a) }
       if b.failure != nil { settle(b) }
+      // As `in`, the other way round.
+      if op == .contains, case .name = left.node, case .list(let elements) = a, elements.count >= Memberships.leastCount {
+        try located(expression.span) { () throws(OperationError) in try b.answered() }
+        return .bool(session.memberships.holds(b, left, root: elements) { elements })
+      }
       let result = try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
       if a.losesDigits(op, b, result) { session.noteLostDigits() }
       return result

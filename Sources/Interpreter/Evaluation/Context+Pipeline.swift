@@ -35,8 +35,10 @@ extension Context {
   }
 
   private func flowed(_ pipeline: Pipeline, named: String?, isShown: Bool) async throws -> Value {
+    let isChecked = try checkRows(pipeline)
     var flow = Flow.start
-    for stage in pipeline.stages {
+    for (index, stage) in pipeline.stages.enumerated() {
+      if index == 1, !isChecked, case .value(let value) = flow { _ = try checkRows(pipeline, of: value) }
       switch stage {
       case .expression(let expression):
         guard case .start = flow else {
@@ -56,6 +58,23 @@ extension Context {
     }
   }
 
+  /// Checks what expressions for rows name, where there are such. Within rows it has been done, or is too late.
+  ///
+  /// - Returns: whether all is known that can be: the first stage tells nothing more.
+  private func checkRows(_ pipeline: Pipeline, of first: Value? = nil) throws -> Bool {
+    let hasRows = pipeline.stages.contains { stage in
+      if case .command(let command) = stage { CommandRegistry.named(command.name.text)?.takesRowExpressions ?? false } else { false }
+    }
+    guard hasRows, row == nil else { return true }
+    var checker = PipelineChecker(source, ScopeNames(context: self), checksAll: true)
+    let shape = first.flatMap { RowShape($0) }
+    if first != nil, shape == nil { return true }
+    _ = checker.check(pipeline, first: shape)
+    if let diagnostic = checker.diagnostics.first { throw diagnostic.located(in: source) }
+    guard case .expression(let expression)? = pipeline.stages.first else { return true }
+    return checker.shape(of: expression) != nil
+  }
+
   private func check(_ command: Command) throws {
     if let many = command.asManyStreams(in: self) { return try check(many) }
     guard let definition = CommandRegistry.named(command.name.text) else {
@@ -65,6 +84,8 @@ extension Context {
     let invocation = Invocation(command: command, definition: definition, context: self, input: .start, isLast: true, jobName: nil)
     try invocation.checkFlags { scope.lookup($0) != nil }
     try invocation.checkArgumentCount()
+    if command.flags.isEmpty || !definition.takesRequestFlags { return }
+    for name in invocation.modelsInWords() where scope.lookup(name.text) == nil { try invocation.checkModelName(name.text, at: name.span) }
   }
 
   private func unknownCommand(_ command: Command) -> Diagnostic {
@@ -108,16 +129,22 @@ extension Context {
   }
 
   /// What stands behind a flag or a setting, read by its form: numbers, durations, true, false; any other word is text.
-  func value(_ setting: SettingValue) async throws -> Value {
+  ///
+  /// - Parameter isValue: whether a word can be a value there. One that cannot, and is a variable's name, is the variable.
+  func value(_ setting: SettingValue, isValue: (Value) -> Bool = { _ in true }) async throws -> Value {
     switch setting.node {
     case .expression(let expression): return try await value(expression)
     case .list(let values):
       var list: [Value] = []
-      for value in values { list.append(try await self.value(value)) }
+      for value in values { list.append(try await self.value(value, isValue: isValue)) }
       return .list(list)
     case .word(let word):
-      // `--model m` where `m` is a variable may mean either.
       if isPlainName(word), let variable = scope.lookup(word) {
+        if !isValue(SettingWord.value(word)) {
+          guard case .job(let handle) = variable else { return variable }
+          return try await result(of: handle, at: setting.span)
+        }
+        // `--tone t` where `t` is a variable may mean either.
         if case .function = variable { return .text(word) }
         throw error(
           "`\(word)` is a word here, but also a variable", at: setting.span,

@@ -61,8 +61,9 @@ extension Context {
   /// Sends a call again with the settings it had, and reads the answer in its form. Settings that a retry names come over its own; what
   /// is live is as it is now.
   func call(again old: PreparedCall) async -> (reply: Reply, parsed: Value?) {
-    let form = (old.settings as? AnswerSettings)?.form
-    let before = (old.settings as? AnswerSettings)?.settings ?? Settings(of: old.request)
+    let kept = old.settings as? AnswerSettings
+    let form = kept?.form
+    let before = kept?.settings ?? Settings(of: old.request)
     var settings = session.settings
     for setting in SettingDefinition.all where setting.shapesAnswers { setting.carry(from: before, to: &settings) }
     for override in overrides where !override.setting.shapesAnswers { override.setting.put(&settings, override.value) }
@@ -70,7 +71,8 @@ extension Context {
     var messages = old.request.messages
     // Its system message is put there anew, where the setting made it.
     if let system = before.system, messages.first == Message(.system, system) { messages.removeFirst() }
-    return await send(prepared(messages, AnswerSettings(settings, form: form)), form, nil, revised: nil)
+    let again = AnswerSettings(settings, form: form, parameters: kept?.parameters ?? [])
+    return await send(prepared(messages, again), form, nil, revised: nil)
   }
 
   private func send(

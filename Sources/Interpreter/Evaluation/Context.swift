@@ -62,6 +62,9 @@ struct Context: Sendable {
   /// Settings that a retry names: they come over all that the call had.
   var retried: [Override] = [] { didSet { resolved = nil } }
 
+  /// What flags gave the parameters of the prompt that is sent, for the reply's `settings`.
+  var parameters: [(name: String, value: Value)] = [] { didSet { resolved = nil } }
+
   /// The settings worked out already, for the many rows of one stage.
   var resolved: ResolvedSettings?
 

@@ -15,14 +15,16 @@ final class RowFields: Sendable {
     state = Mutex(.rows(rows))
   }
 
-  func contains(_ name: String) -> Bool {
+  func contains(_ name: String) -> Bool { all.contains(name) }
+
+  var all: Set<String> {
     let current = state.withLock { $0 }
     switch current {
-    case .names(let names): return names.contains(name)
+    case .names(let names): return names
     case .rows(let rows):
       let names = Self.names(rows)
       state.withLock { $0 = .names(names) }
-      return names.contains(name)
+      return names
     }
   }
 

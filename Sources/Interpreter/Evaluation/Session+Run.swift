@@ -3,10 +3,24 @@ import Scheduling
 
 extension Session {
   /// What is wrong with a text, as far as that can be known without running it: syntax, names, commands, flags, settings.
-  public func check(_ source: Source) -> [Diagnostic] {
+  /// What is known of the rows that it goes through is checked too.
+  ///
+  /// - Parameter readsFiles: whether the files that it loads may be looked at.
+  public func check(_ source: Source, readsFiles: Bool = true) -> [Diagnostic] {
     let parsed = Parser.parse(source, vocabulary: vocabulary)
     if !parsed.diagnostics.isEmpty { return parsed.diagnostics }
-    return StaticChecker(session: self).check(parsed.program)
+    return StaticChecker(session: self, readsFiles: readsFiles).check(parsed.program)
+  }
+
+  /// Says what looks like a hole in a line of the prompt and is none.
+  private func warn(of program: Program) {
+    guard isAttended else { return }
+    let look = LookAlikes(program: program) { [globals] in
+      globals.lookup($0) != nil
+    } text: { [globals] in
+      if case .text(let text)? = globals.lookup($0) { text } else { nil }
+    }
+    for warning in look.warnings() { world.output.note(warning.located(in: program.source).formatted()) }
   }
 
   /// Runs a text at the top of the session, and waits for the background work it started. Values of statements are shown.
@@ -42,6 +56,7 @@ extension Session {
     context.source = program.source
     context.showsValues = true
     defer { memberships.forget() }
+    warn(of: program)
     do {
       _ = try await context.run(program.block)
       return .success(())

@@ -91,7 +91,7 @@ final class FileSource: ItemSource {
   }
 
   /// A row that `save` made of a reply is a reply again.
-  private static func value(_ row: JSONValue) -> Value {
+  static func value(_ row: JSONValue) -> Value {
     if case .object(let members) = row, let reply = ReplyRow(saved: members) { return .reply(reply) }
     return Value(row)
   }

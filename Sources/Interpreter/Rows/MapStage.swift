@@ -9,13 +9,22 @@ struct MapStage: RowStage {
   let span: Span
   /// One for each variant.
   let resolved: [ResolvedSettings]
+  /// The same for the variants whose flags fill parameters: what is sent for them says so.
+  private let sending: [ResolvedSettings?]
 
   init(sweep: Sweep, form: ReplyForm?, span: Span, context: Context) {
     self.sweep = sweep
     self.form = form
     self.span = span
     let context = context.launched
-    resolved = sweep.variants.map { ResolvedSettings(context.adding($0.overrides, isLaunched: context.row == nil), form: form) }
+    let contexts = sweep.variants.map { context.adding($0.overrides, isLaunched: context.row == nil) }
+    resolved = contexts.map { ResolvedSettings($0, form: form) }
+    sending = zip(contexts, sweep.variants).map { context, variant in
+      if variant.parameters.isEmpty { return nil }
+      var context = context
+      context.parameters = variant.sentParameters
+      return ResolvedSettings(context, form: form)
+    }
     if context.row == nil { context.launch?.note(axes: sweep.axes) }
   }
 
@@ -32,7 +41,7 @@ struct MapStage: RowStage {
         switch prompt {
         case .text: true
         case .expression(let expression, _): expression.isLight
-        case .prompt(let prompt, _): prompt.definition.turns.allSatisfy { $0.text.isLight }
+        case .prompt(let prompt): prompt.definition.turns.allSatisfy { $0.text.isLight }
         }
       }
   }
@@ -40,8 +49,12 @@ struct MapStage: RowStage {
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
     try context.checkSending(at: span)
-    for prompt in sweep.prompts { try prompt.check(visible, at: span, context) }
+    var checked: Set<[String]> = []
     for variant in sweep.variants {
+      // Which parameters are filled counts, not what with.
+      if checked.insert(["\(variant.prompt)"] + variant.parameters.map(\.name.text)).inserted {
+        try sweep.prompts[variant.prompt].check(visible, variant.parameters, at: span, context)
+      }
       var context = context
       context.overrides += variant.overrides
       try context.checkModel(at: span)
@@ -55,16 +68,16 @@ struct MapStage: RowStage {
     let reply: Reply
     var parsed = form.map { _ in Value.nothing }
     do {
-      let messages = try await sweep.prompts[sweep.variants[row.variant].prompt].messages(for: row, at: span, context)
+      let messages = try await messages(for: row, context)
       let board = context.board
-      (reply, parsed) = await context.call(
+      (reply, parsed) = await sending(row, context).call(
         messages, as: form, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
       await board?.end(row.index, note: reply.failure?.description)
     } catch let diagnostic as Diagnostic {
       // One row whose prompt cannot be made is that row's failure; a failed reply in it passes its kind on.
       let kind = diagnostic.cause.flatMap(FailureKind.init) ?? .script
       let attempt = Attempt(failure: Failure(kind, "the prompt could not be made: \(diagnostic.message)"))
-      reply = Reply(call: context.prepared([]), attempt: attempt, attempts: 0, queued: .zero)
+      reply = Reply(call: sending(row, context).prepared([]), attempt: attempt, attempts: 0, queued: .zero)
     }
     return [made(of: row, reply, parsed)]
   }
@@ -74,6 +87,20 @@ struct MapStage: RowStage {
     guard let old, !old.reply.messages.isEmpty else { return try await apply(row, context) }
     let (reply, parsed) = await self.context(for: row, context).call(again: old.reply.call)
     return [made(of: row, reply, parsed)]
+  }
+
+  private func messages(for row: Row, _ context: Context) async throws -> [Message] {
+    let variant = sweep.variants[row.variant]
+    return try await sweep.prompts[variant.prompt].messages(for: row, variant.parameters, at: span, context)
+  }
+
+  /// Where the call itself is made; what the prompt asks on its way is not sent with its parameters.
+  private func sending(_ row: Row, _ context: Context) -> Context {
+    guard let sending = sending[row.variant] else { return context }
+    var context = context
+    context.parameters = sweep.variants[row.variant].sentParameters
+    if context.retried.isEmpty { context.resolved = sending }
+    return context
   }
 
   private func context(for row: Row, _ context: Context) -> Context {
@@ -96,6 +123,11 @@ struct MapStage: RowStage {
 extension MapStage {
   /// Says once which fields of the items have another name in the replies.
   private func noteHidden(_ visible: [Value], _ context: Context) {
+    if !sweep.hidden.isEmpty {
+      context.session.noteOnce(
+        "a reply has " + sweep.hidden.map { "`\($0)`" }.joined(separator: ", ") + " itself; the parameter's value is "
+          + sweep.hidden.map { "`settings.\($0)`" }.joined(separator: ", "))
+    }
     var names: [String] = []
     for case .record(let record) in visible.prefix(100) {
       for field in record.fields where ReplyField.named(field.name) != nil && !names.contains(field.name) { names.append(field.name) }
@@ -109,10 +141,10 @@ extension MapStage {
   /// A reply that is all question: its messages are made, and were not sent.
   func unsent(_ row: Row, _ context: Context) async -> Row? {
     let context = self.context(for: row, context)
-    let messages = try? await sweep.prompts[sweep.variants[row.variant].prompt].messages(for: row, at: span, context)
-    guard let messages else { return nil }
+    guard let messages = try? await messages(for: row, context) else { return nil }
     let attempt = Attempt(failure: Failure(.notSent, "not sent"))
-    return made(of: row, Reply(call: context.prepared(messages), attempt: attempt, attempts: 0, queued: .zero), form.map { _ in .nothing })
+    let call = sending(row, context).prepared(messages)
+    return made(of: row, Reply(call: call, attempt: attempt, attempts: 0, queued: .zero), form.map { _ in .nothing })
   }
 }
 

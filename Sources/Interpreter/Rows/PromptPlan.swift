@@ -7,19 +7,25 @@ enum PromptPlan: Sendable {
   /// `label` is its source, shortened.
   case expression(Expression, label: String)
   case text(String)
-  case prompt(PromptValue, named: [(Name, Value)])
+  case prompt(PromptValue)
 
   /// How it shows as a column of a sweep.
   var label: String {
     switch self {
     case .expression(_, let label): label
     case .text(let text): text
-    case .prompt(let prompt, _): prompt.name
+    case .prompt(let prompt): prompt.name
     }
   }
 
+  func hasParameter(_ name: String) -> Bool {
+    if case .prompt(let prompt) = self { prompt.definition.parameters.contains { $0.name.text == name } } else { false }
+  }
+
   /// Checks, for items that are there already, that every hole can be filled.
-  func check(_ visible: [Value], at span: Span, _ context: Context) throws {
+  ///
+  /// - Parameter named: the parameters that flags fill.
+  func check(_ visible: [Value], _ named: [(name: Name, value: Value)], at span: Span, _ context: Context) throws {
     switch self {
     case .text: return
     case .expression(let expression, _):
@@ -36,22 +42,24 @@ enum PromptPlan: Sendable {
               ?? "it could use: \(fields.joined(separator: ", "))")
         }
       }
-    case .prompt(let prompt, let named):
+    case .prompt(let prompt):
       for (index, item) in visible.enumerated() { _ = try arguments(of: prompt, named, item, index, at: span, context) }
     }
   }
 
-  func messages(for row: Row, at span: Span, _ context: Context) async throws -> [Message] {
+  func messages(
+    for row: Row, _ named: [(name: Name, value: Value)], at span: Span, _ context: Context
+  ) async throws -> [Message] {
     switch self {
     case .text(let text): return [Message(.user, text)]
     case .expression(let expression, _):
       let value = try await context.value(expression)
-      if case .prompt(let prompt) = value { return try await PromptPlan.prompt(prompt, named: []).messages(for: row, at: span, context) }
+      if case .prompt(let prompt) = value { return try await PromptPlan.prompt(prompt).messages(for: row, [], at: span, context) }
       guard value.asText != nil || value.asNumber != nil || value.failure != nil else {
         throw context.error("a prompt is a text, not \(value.kind): \(value.preview)", at: expression.span)
       }
       return [Message(.user, try context.text(of: value, at: expression.span))]
-    case .prompt(let prompt, let named):
+    case .prompt(let prompt):
       let arguments = try arguments(of: prompt, named, row.value, row.index, at: span, context)
       return try await context.messages(of: prompt, [], arguments, at: span)
     }
@@ -59,9 +67,9 @@ enum PromptPlan: Sendable {
 
   /// A record fills parameters by its fields' names; a list by position; anything else is the first argument.
   private func arguments(
-    of prompt: PromptValue, _ named: [(Name, Value)], _ item: Value, _ index: Int, at span: Span, _ context: Context
+    of prompt: PromptValue, _ named: [(name: Name, value: Value)], _ item: Value, _ index: Int, at span: Span, _ context: Context
   ) throws -> [(Name, Value)] {
-    var arguments = named
+    var arguments = named.map { ($0.name, $0.value) }
     func isOpen(_ name: String) -> Bool { !arguments.contains { $0.0.text == name } }
     let parameters = prompt.definition.parameters
     switch item {

@@ -11,15 +11,21 @@ final class AnswerSettings: CallSettings {
   /// The form that its answer is read in (`--as`): whoever sends it again reads it so, too.
   let form: ReplyForm?
 
-  init(_ settings: Settings, changes: [(name: String, value: Value)] = [], form: ReplyForm? = nil) {
-    (self.settings, self.changes, self.form) = (settings, changes, form)
+  /// What flags gave the prompt's parameters: two maps that differ in them can be put together.
+  let parameters: [(name: String, value: Value)]
+
+  init(
+    _ settings: Settings, changes: [(name: String, value: Value)] = [], form: ReplyForm? = nil,
+    parameters: [(name: String, value: Value)] = []
+  ) {
+    (self.settings, self.changes, self.form, self.parameters) = (settings, changes, form, parameters)
   }
 
   func reading(as form: ReplyForm?) -> AnswerSettings {
-    form == self.form ? self : AnswerSettings(settings, changes: changes, form: form)
+    form == self.form ? self : AnswerSettings(settings, changes: changes, form: form, parameters: parameters)
   }
 
-  /// As `reply.settings` reads them: those that shape an answer and are set, `model` first.
+  /// As `reply.settings` reads them: those that shape an answer and are set, `model` first; then the parameters.
   var record: Record {
     let usual = Settings(model: settings.model)
     var record = Record()
@@ -29,19 +35,23 @@ final class AnswerSettings: CallSettings {
       record[setting.columnName] = value
     }
     if let form { record["as"] = .text(form.rawValue) }
+    for (name, value) in parameters where SettingDefinition.named(column: name) == nil { record[name] = value }
     return record
   }
 
   /// Back from a record, as a file has it.
   convenience init(_ record: Record, model: ModelName) {
     var settings = Settings(model: model)
+    var parameters: [(name: String, value: Value)] = []
     for field in record.fields {
-      guard let setting = SettingDefinition.named(field.name.replacing("_", with: "-")), setting.shapesAnswers, !setting.isSecret,
-        let value = try? setting.read(field.value)
-      else { continue }
+      guard let setting = SettingDefinition.named(column: field.name) else {
+        if field.name != "as" { parameters.append((field.name, field.value)) }
+        continue
+      }
+      guard setting.shapesAnswers, !setting.isSecret, let value = try? setting.read(field.value) else { continue }
       setting.put(&settings, value)
     }
-    self.init(settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) })
+    self.init(settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters)
   }
 }
 
@@ -51,6 +61,8 @@ extension SettingDefinition {
 
   /// Its name where hyphens cannot stand.
   var columnName: String { name.replacing("-", with: "_") }
+
+  static func named(column: String) -> SettingDefinition? { named(column.replacing("_", with: "-")) }
 }
 
 /// A stage's settings: what was fixed at the launch, what is live, and overrides over them; worked out anew only when one changes.
@@ -61,6 +73,7 @@ final class ResolvedSettings: Sendable {
   private let launch: Launch?
   private let begun: Launch?
   private let form: ReplyForm?
+  private let parameters: [(name: String, value: Value)]
   private let cached = Mutex<(session: Int, launch: Int, settings: AnswerSettings)?>(nil)
 
   init(_ context: Context, form: ReplyForm? = nil) {
@@ -70,6 +83,7 @@ final class ResolvedSettings: Sendable {
     retried = context.retried
     launch = context.launch
     begun = context.begun
+    parameters = context.parameters
   }
 
   /// - Parameter row: whose call it is: a row that has begun keeps to what its first call was sent with.
@@ -83,7 +97,8 @@ final class ResolvedSettings: Sendable {
     for change in changes { change.setting.put(&settings, change.value) }
     for override in overrides.dropFirst(launchedOverrides) + retried { override.setting.put(&settings, override.value) }
     let worked = AnswerSettings(
-      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) }, form: form)
+      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) }, form: form,
+      parameters: parameters)
     cached.withLock { $0 = (version, changed, worked) }
     return worked
   }

@@ -100,8 +100,12 @@ public protocol Files: Sendable {
   ///
   /// - Throws: where somebody writes it already.
   func create(_ path: String, appending: Bool) async throws -> any FileWriting
+  /// Why rows cannot be written there now; nil where nothing is known to be in the way.
+  func problem(writing path: String) -> String?
   /// The last byte of what rows would be added to; nil where there is no file, or an empty one.
   func lastByte(_ path: String) -> UInt8?
+  /// What stands at a file's beginning, and whether that is all of it; nil of what is no plain file, which is not touched.
+  func beginning(_ path: String, _ most: Int) throws(FileProblem) -> (bytes: [UInt8], isWhole: Bool)?
   /// The files whose names fit a pattern (`*`, `?`, `[…]`), sorted.
   func matching(_ pattern: String) -> [String]
   /// The file itself, where a path names a link to it.
@@ -111,6 +115,7 @@ public protocol Files: Sendable {
 }
 
 extension Files {
+  public func problem(writing path: String) -> String? { nil }
   public func resolved(_ path: String) -> String { path }
   public func identity(_ path: String) -> String? { path }
 }

@@ -49,6 +49,9 @@ extension Parser {
       pieces.append(.hole(expression))
       return end
     }
+    if byte == UInt8(ascii: "{"), let next = lexer.byte(index + 1), lexer.isDigit(next) || " (-.".utf8.contains(next) {
+      braces.insert(index)
+    }
     plain.append(byte)
     return index + 1
   }

@@ -17,6 +17,8 @@ public struct Parser {
   /// Variables: one that has a command's name is meant where nothing follows it.
   var bound: Set<String>
   var texts: [Span] = []
+  /// See `Program.braces`; a text that is read twice has them twice.
+  var braces: Set<Int> = []
 
   /// Deeper nesting is refused: hostile input must not end in a stack overflow (threads have half a megabyte on macOS).
   static let maximumNesting = 64
@@ -37,7 +39,8 @@ public struct Parser {
     let statements = parser.statements(untilBrace: false)
     let block = Block(statements, Span(0, source.bytes.count))
     return Result(
-      program: Program(source: source, block: block), diagnostics: parser.diagnostics.map { $0.located(in: source) }, texts: parser.texts)
+      program: Program(source: source, block: block, braces: parser.braces.isEmpty ? [] : parser.braces.sorted()),
+      diagnostics: parser.diagnostics.map { $0.located(in: source) }, texts: parser.texts)
   }
 
   init(_ source: Source, _ vocabulary: Vocabulary) {

@@ -2,6 +2,8 @@
 public struct Program: Sendable {
   public var source: Source
   public var block: Block
+  /// Where texts with holes have a brace that is none, but might have been meant so: before a digit, a bracket, a sign or a space.
+  public var braces: [Int] = []
 }
 
 public final class Block: Sendable {
@@ -11,6 +13,11 @@ public final class Block: Sendable {
   init(_ statements: [Statement], _ span: Span) {
     self.statements = statements
     self.span = span
+  }
+
+  /// One statement.
+  public convenience init(of pipeline: Pipeline) {
+    self.init([Statement(node: .pipeline(pipeline), span: pipeline.span)], pipeline.span)
   }
 }
 

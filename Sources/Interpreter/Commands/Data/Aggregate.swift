@@ -23,19 +23,10 @@ struct Aggregate: Sendable {
 
 extension Invocation {
   func aggregate(_ expression: Expression) throws -> Aggregate {
-    guard case .call(let callee, let arguments) = expression.node, case .name(let function) = callee.node,
-      Functions.aggregateNames.contains(function),
-      arguments.count == 1 || (arguments.isEmpty && function == "count")
-    else {
-      throw error(
-        "an aggregate was expected: mean(latency)", at: expression.span,
-        help: "there is: \(Functions.aggregateNames.sorted().joined(separator: ", "))")
-    }
-    let argument = arguments.first?.value
-    let inner = argument.map { context.source.text($0.span) } ?? ""
-    return Aggregate(
-      name: inner.isEmpty ? function : "\(function)_\(inner.replacing(".", with: "_"))",
-      words: "\(function)(\(inner))", function: function, argument: argument)
+    if let aggregate = Columns.aggregate(expression, context.source) { return aggregate }
+    throw error(
+      "an aggregate was expected: mean(latency)", at: expression.span,
+      help: "there is: \(Functions.aggregateNames.sorted().joined(separator: ", "))")
   }
 
   /// - Parameter group: what the rows have in common, for telling of those that were left out.

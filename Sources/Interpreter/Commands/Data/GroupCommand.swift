@@ -9,11 +9,7 @@ extension CommandDefinition {
   ) { call in
     let (values, rest) = try await call.values()
     let context = call.context(for: values)
-    let names = rest.map { expression -> String in
-      if case .name(let name) = expression.node { return name }
-      if case .field(_, let name) = expression.node { return name }
-      return call.context.source.text(expression.span)
-    }
+    let names = rest.map { Columns.name(of: $0, call.context.source) }
     var places: [[ValueKey]: Int] = [:]
     var groups: [(keys: [Value], rows: [Value])] = []
     let tallies = rest.map { _ in RuleTally() }

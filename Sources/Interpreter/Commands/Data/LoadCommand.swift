@@ -8,7 +8,8 @@ extension CommandDefinition {
     usage: ["load \"file.csv\"", "load \"part-*.jsonl\"", "load - --format jsonl", "load \"file.csv\" --separator \";\" --text zip"],
     arguments: 1...1,
     flags: [
-      FlagDefinition(name: "format", summary: "jsonl, json, csv, tsv, txt or md, where the name does not say it"),
+      FlagDefinition(
+        name: "format", summary: "jsonl, json, csv, tsv, txt or md, where the name does not say it", accepts: FileFormat.accepted),
       FlagDefinition(name: "separator", summary: "what stands between the fields of a csv; tab for a tabulator"),
       FlagDefinition(name: "text", summary: "a column, or a [list] of them, that is text whatever stands in it"),
       FlagDefinition(name: "lenient", summary: "count and show bad rows, and pass over them", isSwitch: true),
@@ -37,9 +38,7 @@ extension Invocation {
     var options = ReadingOptions()
     options.isLenient = has("lenient")
     if let given = try await flagValue("separator") {
-      let words = ["tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"]
-      let text = words[given.text] ?? given.text
-      guard let byte = text.utf8.first, text.utf8.count == 1, byte != 0x0A, byte != 0x0D, byte != UInt8(ascii: "\"") else {
+      guard let byte = ReadingOptions.separator(given.text) else {
         throw error("`--separator` takes one character, or tab; not \(given.preview)", at: flag("separator")?.name.span)
       }
       options.separator = byte
@@ -96,13 +95,7 @@ extension Invocation {
 
   func format(_ path: String, fallback: FileFormat?) async throws -> FileFormat {
     let names = FileFormat.allCases.map(\.rawValue)
-    if let given = try await flagValue("format") {
-      guard let format = FileFormat(rawValue: given.text) else {
-        throw error(
-          "there is no format \(given.preview)", at: flag("format")?.name.span, help: Suggestion.help(for: given.text, among: names))
-      }
-      return format
-    }
+    if let format = try await flagValue("format").flatMap({ FileFormat(rawValue: $0.text) }) { return format }
     guard let format = FileFormat(path: path) ?? fallback else {
       throw error(
         "\(path) does not say what it holds", at: command.arguments.last?.span,
@@ -110,6 +103,19 @@ extension Invocation {
     }
     return format
   }
+}
+
+extension ReadingOptions {
+  /// One character, or its name.
+  static func separator(_ word: String) -> UInt8? {
+    let text = ["tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"][word] ?? word
+    guard let byte = text.utf8.first, text.utf8.count == 1, byte != 0x0A, byte != 0x0D, byte != UInt8(ascii: "\"") else { return nil }
+    return byte
+  }
+}
+
+extension FileFormat {
+  static let accepted = FlagDefinition.Accepts.words(allCases.map(\.rawValue))
 }
 
 /// What `load` does not read, and the line that makes a `.jsonl` of it.

@@ -4,7 +4,8 @@ extension CommandDefinition {
   static let sample = CommandDefinition(
     name: "sample", group: .data, summary: "some rows at random, in their order", usage: ["rows | sample 10 --seed 7"], arguments: 2...2,
     takesInput: true,
-    flags: [FlagDefinition(name: "seed", summary: "makes the choice repeatable")], examples: ["1..100 | sample 3 --seed 7"]
+    flags: [FlagDefinition(name: "seed", summary: "makes the choice repeatable", accepts: .whole(Int.min ... .max))],
+    examples: ["1..100 | sample 3 --seed 7"]
   ) { call in
     let (values, rest) = try await call.values()
     var random = try await call.random()

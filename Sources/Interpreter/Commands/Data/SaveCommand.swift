@@ -7,7 +7,8 @@ extension CommandDefinition {
     name: "save", group: .data, summary: "writes rows to a file as they come, in order; - is standard output",
     usage: ["rows | save \"file.jsonl\"", "save rows \"file.csv\"", "rows | save -"], arguments: 2...2, takesInput: true,
     flags: [
-      FlagDefinition(name: "format", summary: "jsonl, json, csv, tsv, txt or md, where the name does not say it"),
+      FlagDefinition(
+        name: "format", summary: "jsonl, json, csv, tsv, txt or md, where the name does not say it", accepts: FileFormat.accepted),
       FlagDefinition(name: "append", summary: "add to the end of the file", isSwitch: true),
     ], showsItself: true, examples: ["map 1..3 \"A fact about {it}.\" | save \"/tmp/promptsh-example.csv\""]
   ) { call in

@@ -2,10 +2,7 @@ import Language
 
 extension Invocation {
   func random() async throws -> SeededRandom {
-    guard let value = try await flagValue("seed") else { return SeededRandom(seed: UInt64.random(in: 0 ... .max)) }
-    guard case .int(let seed) = value else {
-      throw error("`--seed` takes a whole number, not \(value.preview)", at: flag("seed")?.name.span)
-    }
+    guard case .int(let seed)? = try await flagValue("seed") else { return SeededRandom(seed: UInt64.random(in: 0 ... .max)) }
     return SeededRandom(seed: UInt64(bitPattern: Int64(seed)))
   }
 }

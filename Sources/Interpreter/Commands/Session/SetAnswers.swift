@@ -62,7 +62,8 @@ extension Invocation {
           "\(handle.job.name) tries several values of `\(setting.name)`", at: word.span,
           help: "an axis of a sweep stays as it was launched; `cancel \(handle.job.name)` and a new `map` try others")
       }
-      let value = try context.located(given.span) { [given = try await context.value(given)] () throws(OperationError) in
+      let value = try context.located(given.span) {
+        [given = try await context.value(given, isValue: { (try? setting.read($0)) != nil })] () throws(OperationError) in
         try setting.read(given)
       }
       if setting.name == "model" { try checkModelName(value.text, at: given.span) }

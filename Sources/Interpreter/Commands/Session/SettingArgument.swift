@@ -35,7 +35,7 @@ extension Invocation {
         "`set \(setting.name)` takes one value", at: words.dropFirst().first?.span,
         help: "it takes \(setting.accepts); a text with spaces stands in quotes")
     }
-    return try await context.value(first)
+    return try await context.value(first) { value in (try? setting.read(value)) != nil }
   }
 
   /// Whether the session can go to a model from now on. Where it cannot, and the simulator was on, that answers no more: whoever named

@@ -6,7 +6,7 @@ extension CommandDefinition {
     name: "ask", group: .talk, summary: "sends one prompt and waits for the whole reply",
     usage: ["ask \"prompt\"", "ask prompt argument …", "text | ask"], arguments: 1...20, takesInput: true,
     flags: [
-      FlagDefinition(name: "as", summary: "read the reply as number, json or lines"),
+      FlagDefinition(name: "as", summary: "read the reply as number, json or lines", accepts: ReplyForm.accepted),
       FlagDefinition(name: "raw", summary: "print control characters as they are (to a pipe)", isSwitch: true),
     ], takesRequestFlags: true,
     examples: ["ask \"Name one river.\" --temperature 0 --max-tokens 20", "let a = ask \"Name one river.\"\nask \"Where is it? {a}\""]
@@ -30,7 +30,7 @@ extension CommandDefinition {
 extension Invocation {
   /// The messages of a command that sends one prompt: a text, or a named prompt and its arguments.
   func singlePrompt(_ context: Context) async throws -> [Message] {
-    let named = try await parameterFlags()
+    let named = try await singleParameters()
     var input: Value?
     switch self.input {
     case .start: break
@@ -78,12 +78,9 @@ extension Invocation {
     return try inner.text(of: value, at: expression.span)
   }
 
-  func replyForm() async throws -> ReplyForm? {
-    guard let value = try await flagValue("as") else { return nil }
-    guard let form = ReplyForm(rawValue: value.text) else {
-      throw error(
-        "`--as` takes \(ReplyForm.allCases.map(\.rawValue).joined(separator: ", ")), not \(value.preview)", at: flag("as")?.name.span)
-    }
-    return form
-  }
+  func replyForm() async throws -> ReplyForm? { try await flagValue("as").flatMap { ReplyForm(rawValue: $0.text) } }
+}
+
+extension ReplyForm {
+  static let accepted = FlagDefinition.Accepts.words(allCases.map(\.rawValue))
 }

@@ -20,7 +20,7 @@ extension Invocation {
       guard let setting = SettingDefinition.requestFlags.first(where: { $0.name == flag.name.text }), let given = flag.value else {
         continue
       }
-      let value = try await context.value(given)
+      let value = try await context.value(given) { value in (try? setting.read(value)) != nil }
       let values: [Value]
       if case .list(let elements) = value, setting.name != "stop", !setting.isSecret { values = elements } else { values = [value] }
       if values.isEmpty { throw error("`--\(setting.name)` is given an empty list", at: given.span) }
@@ -30,8 +30,28 @@ extension Invocation {
     return result
   }
 
-  /// Flags that are no settings and none of the command's own: parameters of a prompt.
-  func parameterFlags() async throws -> [(Name, Value)] {
+  /// Flags that are no settings and none of the command's own: parameters of a prompt, each with its one value or those of its axis.
+  func parameterFlags() async throws -> [(name: Name, values: [Value])] {
+    try await parameterValues().map { name, value in
+      guard case .list(let values) = value else { return (name, [value]) }
+      if values.isEmpty { throw error("`--\(name.text)` is given an empty list", at: name.span) }
+      return (name, values)
+    }
+  }
+
+  /// The same for a command that sends one prompt.
+  func singleParameters() async throws -> [(Name, Value)] {
+    try await parameterFlags().map { name, values in
+      guard values.count == 1 else {
+        throw error(
+          "`\(definition.name)` sends one prompt: `--\(name.text)` takes one value", at: name.span,
+          help: "`map` takes a list and tries each")
+      }
+      return (name, values[0])
+    }
+  }
+
+  private func parameterValues() async throws -> [(Name, Value)] {
     var named: [(Name, Value)] = []
     for flag in command.flags where !definition.flagNames.contains(flag.name.text) {
       guard let given = flag.value else { throw error("`--\(flag.name.text)` needs a value", at: flag.name.span) }
@@ -56,35 +76,27 @@ extension Invocation {
   }
 
   /// How the prompt argument of `map` or `ask` makes messages.
-  func promptPlan(_ expression: Expression, _ named: [(Name, Value)]) async throws -> [PromptPlan] {
+  func promptPlan(_ expression: Expression) async throws -> [PromptPlan] {
     // A text is evaluated once per row; what else can be seen now is looked at now.
-    if case .name(let name) = expression.node, let value = context.scope.lookup(name) { return try await plans(value, expression, named) }
+    if case .name(let name) = expression.node, let value = context.scope.lookup(name) { return try await plans(value, expression) }
     if case .list(let elements) = expression.node {
       var plans: [PromptPlan] = []
-      for element in elements { plans += try await promptPlan(element, named) }
+      for element in elements { plans += try await promptPlan(element) }
       return plans
-    }
-    if let (name, _) = named.first {
-      throw error(
-        "there is no flag `--\(name.text)`", at: name.span, help: Suggestion.help(for: name.text, among: definition.flagNames, asFlag: true)
-      )
     }
     let words = context.source.text(expression.span)
     return [.expression(expression, label: words.count > 24 ? words.prefix(23) + "…" : words)]
   }
 
-  private func plans(_ value: Value, _ expression: Expression, _ named: [(Name, Value)]) async throws -> [PromptPlan] {
+  private func plans(_ value: Value, _ expression: Expression) async throws -> [PromptPlan] {
     switch value {
     case .prompt(let prompt):
-      for (name, _) in named where !prompt.definition.parameters.contains(where: { $0.name.text == name.text }) {
-        throw unknownParameter(name, of: prompt)
-      }
-      return [.prompt(prompt, named: named)]
+      return [.prompt(prompt)]
     case .text, .reply: return [.text(try context.text(of: value, at: expression.span))]
-    case .job(let handle): return try await plans(try await context.result(of: handle, at: expression.span), expression, named)
+    case .job(let handle): return try await plans(try await context.result(of: handle, at: expression.span), expression)
     case .list(let values):
       var plans: [PromptPlan] = []
-      for value in values { plans += try await self.plans(value, expression, named) }
+      for value in values { plans += try await self.plans(value, expression) }
       return plans
     case .function(let function):
       throw error(

@@ -87,6 +87,35 @@ struct StandardFiles: Files {
     return pread(descriptor, &byte, 1, end - 1) == 1 ? byte : nil
   }
 
+  func problem(writing path: String) -> String? {
+    if path == "-" { return nil }
+    let place = expanded(path)
+    var status = stat()
+    guard stat(SystemText.bytes(place), &status) == 0 else {
+      let folder = place.lastIndex(of: "/").map { String(place[...$0]) } ?? "."
+      return access(SystemText.bytes(folder), W_OK | X_OK) == 0 ? nil : systemError()
+    }
+    if status.st_mode & S_IFMT == S_IFDIR { return "this is a directory" }
+    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    if access(SystemText.bytes(place), W_OK) != 0 { return systemError() }
+    let target = PartialFile.resolved(place)
+    return PartialFile.isWritten(target) || PartialFile.isWritten(target + ".partial") ? "it is being written by another `save`" : nil
+  }
+
+  func beginning(_ path: String, _ most: Int) throws(FileProblem) -> (bytes: [UInt8], isWhole: Bool)? {
+    var status = stat()
+    guard stat(SystemText.bytes(expanded(path)), &status) == 0 else { throw FileProblem(systemError()) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    let file = try open(path)
+    var bytes: [UInt8] = []
+    while bytes.count < most {
+      let more = try file.read()
+      if more.isEmpty { return (bytes, true) }
+      bytes += more
+    }
+    return (bytes, false)
+  }
+
   /// The files whose names fit a pattern, sorted.
   func matching(_ pattern: String) -> [String] {
     var found = glob_t()

@@ -10,9 +10,11 @@ struct StaticChecker {
   private var diagnostics: [Diagnostic] = []
 
   private var context: Context
+  private let readsFiles: Bool
 
-  init(session: Session) {
+  init(session: Session, readsFiles: Bool) {
     self.session = session
+    self.readsFiles = readsFiles
     context = session.rootContext
   }
 
@@ -21,8 +23,16 @@ struct StaticChecker {
     checker.known = session.globals.names.union(["_", "event", "it", "index", "status"])
     checker.context.source = program.source
     checker.introduce(program.block)
+    for name in Introduced.names(in: program.block) { checker.timesIntroduced[name, default: 0] += 1 }
+    checker.noteWritten(program.block)
     checker.visit(program.block)
     checker.warnOfUnused()
+    let (names, texts) = (checker.known, checker.texts)
+    checker.diagnostics += LookAlikes(program: program) {
+      names.contains($0)
+    } text: {
+      texts[$0]
+    }.warnings()
     return checker.diagnostics.map { $0.located(in: program.source) }
   }
 
@@ -66,6 +76,53 @@ struct StaticChecker {
     }
   }
 
+  // MARK: what is known of rows
+
+  private var timesIntroduced: [String: Int] = [:]
+  /// Of the rows that variables hold which get a value once.
+  private var shapes: [String: RowShape] = [:]
+  private var prompts: [String: [Parameter]] = [:]
+  private var texts: [String: String] = [:]
+  /// The files that the text saves to; nil where they may be any.
+  private var written: [String]? = []
+
+  private mutating func noteWritten(_ block: Block) {
+    var written: [String]? = []
+    Tree.forEachCommand(in: block) { command in
+      switch command.name.text {
+      // Whatever runs in the system's shell may write any file.
+      case "!": written = nil
+      case "save":
+        if let path = command.arguments.last?.plainText { written?.append(Self.fileName(path)) } else { written = nil }
+      default: break
+      }
+    }
+    self.written = readsFiles ? written : nil
+  }
+
+  private static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+  /// Checks what the stages of a pipeline name of the rows that come through it.
+  ///
+  /// - Returns: what it gives.
+  private mutating func checkRows(_ pipeline: Pipeline) -> RowShape? {
+    // Names may come from elsewhere.
+    if isOpen { return nil }
+    let (written, globals, timesIntroduced, shapes) = (written, session.globals, timesIntroduced, shapes)
+    var checker = PipelineChecker(
+      context.source,
+      WrittenNames(
+        known: known,
+        shapes: { name in
+          if let shape = shapes[name] { return shape }
+          return timesIntroduced[name] == nil ? globals.lookup(name).flatMap { RowShape($0) } : nil
+        }, prompts: prompts, session: session,
+        mayWrite: { path in written?.contains(Self.fileName(path)) ?? true }), checksAll: false)
+    let shape = checker.check(pipeline)
+    diagnostics += checker.diagnostics
+    return shape
+  }
+
   /// Variables in the order of their `let`, and the names that are read anywhere.
   private var bound: [Name] = []
   private var read: Set<String> = []
@@ -93,6 +150,7 @@ struct StaticChecker {
       }
     }
     if command.name.text == "map", case .text(let pieces) = expression.node,
+      LookAlikes.firstHole(in: expression.plainText ?? "", { _ in true }) == nil,
       !pieces.contains(where: { if case .hole = $0 { true } else { false } })
     {
       warn("this prompt has no hole: every item sends the same words", expression.span, "{it} is the item")
@@ -116,8 +174,15 @@ struct StaticChecker {
   private mutating func visit(_ block: Block) {
     for statement in block.statements {
       switch statement.node {
-      case .pipeline(let pipeline), .binding(_, let pipeline): visit(pipeline)
-      case .prompt(let definition): visit(definition.parameters) { checker in for turn in definition.turns { checker.visit(turn.text) } }
+      case .pipeline(let pipeline): visit(pipeline)
+      case .binding(let name, let pipeline):
+        let shape = visit(pipeline)
+        guard timesIntroduced[name.text] == 1 else { break }
+        shapes[name.text] = shape
+        if pipeline.stages.count == 1, case .expression(let value)? = pipeline.stages.first { texts[name.text] = value.plainText }
+      case .prompt(let definition):
+        if timesIntroduced[definition.name.text] == 1 { prompts[definition.name.text] = definition.parameters }
+        visit(definition.parameters) { checker in for turn in definition.turns { checker.visit(turn.text) } }
       case .function(let definition): visit(definition.parameters) { checker in checker.visit(definition.body) }
       case .if(let branches, let otherwise):
         for branch in branches {
@@ -151,13 +216,16 @@ struct StaticChecker {
     known = outer
   }
 
-  private mutating func visit(_ pipeline: Pipeline) {
+  /// - Returns: of the rows that it gives.
+  @discardableResult
+  private mutating func visit(_ pipeline: Pipeline) -> RowShape? {
     for (index, stage) in pipeline.stages.enumerated() {
       switch stage {
       case .expression(let expression): visit(expression)
       case .command(let command): visit(command, isPiped: index > 0)
       }
     }
+    return checkRows(pipeline)
   }
 
   private mutating func visit(_ command: Command, isPiped: Bool) {
