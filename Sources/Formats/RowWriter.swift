@@ -104,7 +104,10 @@ public struct RowWriter: Sendable {
   }
 
   private static func quoted(_ value: String, _ separator: Character) -> String {
-    let needsQuotes = value.contains { $0 == separator || $0 == "\"" || $0.isNewline } || value.first == " " || value.last == " "
+    let needsQuotes =
+      value.contains { $0 == separator || $0 == "\"" || $0.isNewline } || value.first == " " || value.last == " "
+      // A byte order mark would be taken for the file's own.
+      || value.unicodeScalars.first == "\u{FEFF}"
     return needsQuotes ? "\"" + value.replacing("\"", with: "\"\"") + "\"" : value
   }
 

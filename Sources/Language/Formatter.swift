@@ -66,8 +66,8 @@ public enum Formatter {
           pieces.append(.other(trimmed(bytes[index..<end])))
           return (pieces, min(end + 1, bytes.count))
         }
-        let isBoundary = index == start || bytes[index - 1] == 0x20 || bytes[index - 1] == 0x09
-        if byte == UInt8(ascii: "#"), isBoundary {
+        // Outside of texts and words it is a comment's, wherever it stands: the lexer takes it so behind every token.
+        if byte == UInt8(ascii: "#") {
           flush()
           let end = bytes[index...].firstIndex(of: 0x0A) ?? bytes.count
           pieces.append(.comment(trimmed(bytes[index..<end])))
@@ -120,7 +120,9 @@ public enum Formatter {
         case .other(let slice):
           out.append(contentsOf: slice)
           continues = false
-        case .comment(let slice): out.append(contentsOf: slice)
+        case .comment(let slice):
+          if index > 0 { if case .space = pieces[index - 1] {} else { out.append(contentsOf: [0x20, 0x20]) } }
+          out.append(contentsOf: slice)
         }
       }
       out.append(0x0A)

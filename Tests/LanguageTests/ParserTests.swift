@@ -85,10 +85,11 @@ import Testing
     let pieces = [
       "let ", "x", "=", "\"", "{", "}", "(", ")", "[", "]", "|", "&", ";", "\n", "ask ", "map ", "set ", "--flag ", "1", "..", "'", "\\",
       "\"\"\"", "#", "%1 ", "if ", "else ", "for ",
-      "in ", "def ", "prompt ", ".", ",", ":", "é", "\u{0}", "not ", "-", "=", "{{", "}}", "?", "!", "🙂", "\t", "\r",
+      "in ", "def ", "prompt ", ".", ",", ":", "é", "\u{0}", "not ", "-", "=", "{{", "}}", "?", "!", "🙂", "\t", "\r", "\r\n", "# c\r",
+      "x#y", " \\\n",
     ]
     let seed = getenv("PROMPTSH_FUZZ_SEED").flatMap { UInt64(String(cString: $0)) } ?? 42
-    let rounds = getenv("PROMPTSH_FUZZ_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 4000
+    let rounds = getenv("PROMPTSH_FUZZ_INPUTS").flatMap { Int(String(cString: $0)) } ?? (getenv("PROMPTSH_LONG") == nil ? 4000 : 1_000_000)
     var random = Seeded(state: seed)
     for _ in 0..<rounds {
       let text = (0..<Int(random.next() % 40)).map { _ in pieces[Int(random.next() % UInt64(pieces.count))] }.joined()

@@ -131,6 +131,8 @@ extension Parser {
     }
     guard end > start else { throw unexpected("a value") }
     let word = lexer.text(start, end)
+    // A word is its own, whatever is in it: `a#b` holds no comment.
+    texts.append(Span(start, end))
     restart(at: end)
     return SettingValue(node: .word(word), span: Span(start, end))
   }

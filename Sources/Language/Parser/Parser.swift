@@ -28,7 +28,7 @@ public struct Parser {
   public struct Result: Sendable {
     public var program: Program
     public var diagnostics: [Diagnostic]
-    /// Where texts stand, for the formatter; those in holes lie within others.
+    /// Where texts and words stand, for the formatter; those in holes lie within others.
     var texts: [Span]
     /// More lines could make it right.
     public var isIncomplete: Bool { diagnostics.first?.isIncomplete ?? false }
