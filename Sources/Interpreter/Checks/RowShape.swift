@@ -70,7 +70,7 @@ struct RowShape: Sendable {
 }
 
 extension RowShape {
-  /// Of what a value has for rows; nil where that says nothing of them: an empty list has rows of no shape.
+  /// Of what a value has for rows; nil where that says nothing of them: none are there, or all have failed.
   init?(_ value: Value) {
     let rows: [Value]
     switch value {
@@ -90,7 +90,8 @@ extension RowShape {
       default: kinds.insert(.plain)
       }
     }
-    guard let kind = kinds.first else { return nil }
+    // What failed has no data to name.
+    guard let kind = kinds.first, rows.contains(where: { $0.failure == nil }) else { return nil }
     self.init(kind: kinds.count == 1 ? kind : .mixed, layers: kinds == [.plain] ? [] : [.rows(RowFields(rows))])
   }
 }

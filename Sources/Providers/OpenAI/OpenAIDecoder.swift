@@ -20,6 +20,13 @@ struct OpenAIDecoder: ReplyDecoder {
   private var marked: Int? = 0
   private var reads = 0
 
+  /// What is held of an answer at most, in bytes: the text with its reasoning (a million tokens), and a document. Sixteen answers
+  /// without an end, side by side, stay under 200 MiB.
+  private static let (maximumText, maximumDocument) = (4 << 20, 8 << 20)
+  private var isTooLarge: Bool {
+    reading.text.count + reading.reasoning.count > Self.maximumText || buffer.count > Self.maximumDocument
+  }
+
   /// - Parameter keepsThink: leaves `<think>…</think>` in the text.
   init(keepsThink: Bool = false) {
     reading = AnswerReading(keepsThink: keepsThink)
@@ -28,7 +35,7 @@ struct OpenAIDecoder: ReplyDecoder {
   var text: [UInt8] { reading.text }
   var hasBegun: Bool { form == .document || reading.progress > 0 }
   var progress: Int { form == .document ? reads : reading.progress }
-  var isHopeless: Bool { events.isTooLong || reading.failure != nil || reading.problem != nil }
+  var isHopeless: Bool { events.isTooLong || isTooLarge || reading.failure != nil || reading.problem != nil }
   var isEnded: Bool { form == .stream && reading.isEnded }
   var hasFinished: Bool { form == .stream && reading.finish != nil }
   var isEmptyStream: Bool {
@@ -59,7 +66,7 @@ struct OpenAIDecoder: ReplyDecoder {
     switch form {
     // A last event without its blank line counts if it parses.
     case .stream: readEvents(&events, &reading, isWhole: false) { events, dispatch in events.finish(dispatch) }
-    case .document where (200..<300).contains(status): buffer.withUnsafeBytes { reading.document($0) }
+    case .document where (200..<300).contains(status) && !isTooLarge: buffer.withUnsafeBytes { reading.document($0) }
     case .document, .unknown: break
     }
     reading.close()
@@ -86,6 +93,10 @@ struct OpenAIDecoder: ReplyDecoder {
   private func failure(_ status: Int, _ error: TransportError?) -> Failure? {
     if error == .cancelled, !isEnded { return Failure(.cancelled, "cancelled") }
     if let failure = reading.failure { return failure }
+    if isTooLarge {
+      let most = form == .stream ? "\(Self.maximumText >> 20) MiB of text" : "\(Self.maximumDocument >> 20) MiB of body"
+      return Failure(.malformed, "the answer was too large: more than \(most)", status: status)
+    }
     if head == nil, error == nil { return Failure(.connection, "the connection was closed within the headers") }
     if head != nil, !(200..<300).contains(status) {
       return FailureReader.read(status: status, body: buffer, head: head)

@@ -10,7 +10,7 @@
 /// Whole lines are handed on where they stand; only a line that a read cut in two is copied.
 struct SSEDecoder {
   /// A line, or the data of one event, may not be longer; the stream is malformed then.
-  static let maximumEvent = 16 << 20
+  static let maximumEvent = 8 << 20
 
   private var partial: [UInt8] = []
   private var data: [UInt8] = []
