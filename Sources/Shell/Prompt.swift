@@ -149,6 +149,7 @@ final class Prompt: Sendable {
     let settings = shell.session.settings
     let model =
       settings.model.provider == "sim" ? "\(settings.model) (built-in simulator; `use` lists real models)" : settings.model.description
+    defer { if let news = Recovered.news() { shell.console.note(news) } }
     shell.console.note("promptsh \(Shell.version) · \(model) · concurrency \(settings.limits.width.words) · `help`")
   }
 

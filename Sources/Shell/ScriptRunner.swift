@@ -20,6 +20,7 @@ extension ShellSession {
 
   private func runScript(_ source: Source) async -> Int32 {
     signals.install()
+    if let news = Recovered.news() { console.note(news) }
     let failures = session.check(source)
     for diagnostic in failures where diagnostic.severity == .error { console.note(diagnostic.formatted()) }
     if failures.contains(where: { $0.severity == .error }) { return ExitStatus.misused }
@@ -75,6 +76,7 @@ extension ShellSession {
     // A thread, not a task: those that tasks run on may all be busy with what does not end.
     let isWatched = startThread { [self] in
       _ = over.wait(milliseconds: 2000)
+      for line in Recovered.write(session) { console.note(line) }
       // Whoever reads our output may have stopped reading.
       let start = ContinuousClock.now
       try? console.flush { start.duration(to: .now) > .milliseconds(300) }
@@ -83,7 +85,10 @@ extension ShellSession {
       exitNow(128 + number)
     }
     rescueTerminal()
-    guard isWatched else { exitNow(128 + number) }
+    guard isWatched else {
+      _ = Recovered.write(session)
+      exitNow(128 + number)
+    }
     work?.cancel()
     session.cancelAll()
     Task { [session] in
@@ -172,6 +177,9 @@ extension ShellSession {
     case .success: break
     case .failure(let request as ExitRequest):
       if let status = request.status { return status }
+    // `promptsh … | head` has what it wanted.
+    case .failure(let diagnostic as Diagnostic) where console.isReaderGone && diagnostic.message.contains("standard output: "):
+      return ExitStatus.readerGone
     case .failure(let diagnostic as Diagnostic):
       console.note(diagnostic.formatted())
       return ExitStatus.scriptFailed
@@ -192,6 +200,9 @@ extension ShellSession {
     do throws(OutputProblem) {
       try console.flush { hasWaited() }
       return status
+    } catch  where error.isReaderGone {
+      try? console.flush { hasWaited() }
+      return status == ExitStatus.fine ? ExitStatus.readerGone : status
     } catch {
       // Of a terminal that is gone: the signal that says so is on its way, or was for somebody else.
       if error.isHangUp { return 128 + SIGHUP }

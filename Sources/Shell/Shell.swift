@@ -69,7 +69,7 @@ public enum Shell {
   public static func run(text: String, named name: String, arguments: [String], _ options: Options) -> Int32 {
     raiseDescriptorLimit()
     let shell = ShellSession(arguments: arguments, options: options)
-    return block { await shell.run(Source(name: name, text: text)) }
+    return block { await shell.run(Source(name: name, text: Source.withLineFeeds(text))) }
   }
 
   /// - Parameter file: a path; `-` is standard input.

@@ -24,6 +24,8 @@ public final class ShellSession: Sendable {
     public static let misused: Int32 = 2
     public static let promptsFailed: Int32 = 3
     public static let interrupted: Int32 = 130
+    /// As a shell has it of what SIGPIPE ended.
+    public static let readerGone: Int32 = 141
   }
 
   public init(

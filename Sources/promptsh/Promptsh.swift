@@ -17,7 +17,7 @@ struct Promptsh: ParsableCommand {
 
       \(RunOption.overview)
 
-      Exit status: 0 all well, 1 the script failed, 2 misused (usage, syntax), 3 some prompts failed, 130 interrupted.
+      Exit status: 0 all well, 1 the script failed, 2 misused (usage, syntax), 3 some prompts failed, 130 interrupted, 141 nobody reads it.
       """,
     version: "promptsh \(Shell.version)",
     subcommands: [Run.self, Attach.self, Check.self, Format.self, Simulate.self, Reference.self],

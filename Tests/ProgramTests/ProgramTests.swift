@@ -1,4 +1,5 @@
 import Simulator
+import TestSupport
 import Testing
 
 #if canImport(Glibc)
@@ -50,9 +51,36 @@ import Testing
     #expect(result.output == "{\"question\":\"one\",\"failed\":false}\n{\"question\":\"two\",\"failed\":false}\n")
     // A script on standard input.
     #expect(try await Program.run([], input: "print 1\nprint 2").output == "1\n2\n")
-    // A reader that goes away ends the run, with a word and status 1.
-    let closed = try await Program.run(["-e", "1..1000000 | print"], closesOutput: true)
-    #expect(closed.status == 1 && closed.errors.contains("standard output"))
+    // A reader that goes away ends the run, quietly, with the status that a shell gives to what SIGPIPE ended.
+    for script in ["1..1000000 | print", "for i in 1..100000 { print i }", "1..100000 | save -", "1..100000", "print 1"] {
+      let closed = try await Program.run(["-e", script], closesOutput: true)
+      #expect(closed.status == 141 && closed.errors.isEmpty, "\(script): \(closed)")
+    }
+    // What else is wrong is told all the same.
+    let wrong = try await Program.run(["-e", "print number(\"x\")"], closesOutput: true)
+    #expect(wrong.status == 1 && wrong.errors.contains("this is no number"), "\(wrong)")
+  }
+
+  /// What is printed to a pipe is there within a moment, not when the buffer is full or the script ends.
+  @Test func whatIsPrintedIsSeen() async throws {
+    // The reader has the line before the program goes on: it waits for what the reader does then.
+    let folder = try Scratch()
+    mkfifo("\(folder.path)/go", 0o600)
+    let reader = "while read line; do echo $line; if [ $line = one ]; then echo two > \(folder.path)/go; fi; done"
+    let result = try await Program.run(
+      ["-c", "\"$0\" -e 'print \"one\"; load \"\(folder.path)/go\" --format txt | print' | \(reader)", Program.path], program: "/bin/sh")
+    #expect(result.output == "one\ntwo\n", "\(result)")
+  }
+
+  @Test func aScriptOfAnotherSystemSendsLineFeeds() async throws {
+    let folder = try Scratch()
+    try folder.write("s.psh", "let t = \"\"\"\r\n  a\r\n  b\r\n  \"\"\"\r\nprint to_json(t)\r\nprint to_json(\"x\r\ny\")\r\n")
+    try folder.write("i.psh", "import \"s2.psh\"\r\nprint to_json(u)\r\n")
+    try folder.write("s2.psh", "let u = \"p\r\nq\"\r\n")
+    #expect(try await Program.run(["\(folder.path)/s.psh"]).output == "\"a\\nb\"\n\"x\\ny\"\n")
+    #expect(try await Program.run(["\(folder.path)/i.psh"]).output == "\"p\\nq\"\n")
+    #expect(try await Program.run(["-e", "print to_json(\"x\r\ny\")"]).output == "\"x\\ny\"\n")
+    #expect(try await Program.run([], input: "print to_json(\"x\r\ny\")\r\n").output == "\"x\\ny\"\n")
   }
 
   @Test func aFullDiskIsToldOf() async throws {

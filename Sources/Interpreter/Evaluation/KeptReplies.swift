@@ -1,3 +1,5 @@
+import Formats
+import JSON
 import Scheduling
 import Threads
 
@@ -28,22 +30,41 @@ public final class KeptReplies: Sendable {
   func contains(_ rows: Rows) -> Bool { saved.withLock { $0.contains(rows) } }
 }
 
+/// What a variable holds that no file has.
+public struct UnsavedReplies: Sendable {
+  public var name: String
+  /// Of those that have an answer.
+  public var count: Int
+  let rows: [Value]
+
+  /// The rows as lines of a `.jsonl`, which `load` knows again; those without an answer too, for `retry`.
+  public var lines: some Sequence<[UInt8]> {
+    rows.lazy.map { row in
+      var bytes: [UInt8] = []
+      row.row(.jsonl).write(to: &bytes)
+      bytes.append(0x0A)
+      return bytes
+    }
+  }
+}
+
 extension Session {
-  /// Variables with replies that no file has, and how many each.
-  public var unsavedReplies: [(name: String, count: Int)] {
-    var found: [(name: String, count: Int)] = []
+  /// Variables with replies that no file has.
+  public var unsavedReplies: [UnsavedReplies] {
+    var found: [UnsavedReplies] = []
     var seen: Set<KeptReplies.Rows> = []
     // `_` last: what a variable holds too is told of once, by its name.
     for (name, value) in globals.own.sorted(by: { ($0.name == "_" ? 1 : 0, $0.name) < ($1.name == "_" ? 1 : 0, $1.name) }) {
+      let held = Self.held(value)
       var rows = KeptReplies.Rows()
       var answered = 0
-      for case .reply(let row) in Self.held(value) {
+      for case .reply(let row) in held {
         rows.add(row)
         if row.reply.succeeded { answered += 1 }
       }
       // A single answer that was shown and given no name was looked at, and that was all.
       if answered == 0 || name == "_" && rows.count == 1 || kept.contains(rows) || !seen.insert(rows).inserted { continue }
-      found.append((name, answered))
+      found.append(UnsavedReplies(name: name, count: answered, rows: held))
     }
     return found
   }

@@ -18,7 +18,12 @@ public final class Source: Sendable {
 
   /// The text of a script's bytes, without the byte-order mark that some editors begin with; nil if they are not UTF-8.
   public static func text(of bytes: [UInt8]) -> String? {
-    String(validating: bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...], as: UTF8.self)
+    String(validating: bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...], as: UTF8.self).map(withLineFeeds)
+  }
+
+  /// A line of a script ends with LF, whatever editor wrote it: its texts are sent so.
+  public static func withLineFeeds(_ text: String) -> String {
+    text.utf8.contains(0x0D) ? text.replacing("\r\n", with: "\n") : text
   }
 
   /// The line of a byte offset, counted from 0.

@@ -197,7 +197,7 @@ final class Console: Output {
   /// - Throws: what the system said of what was written before.
   private func written() async throws(OutputProblem) {
     let waiting = state.withLock { $0.waiting[0].count }
-    if outIsTerminal || waiting > 32 << 10 { ring() }
+    if outIsTerminal || waiting > 32 << 10 { ring() } else { outlets[0].soon() }
     if waiting > Self.mostWaiting { await outlets[0].drained() }
     if let problem = outlets[0].problem { throw problem }
   }
@@ -223,6 +223,9 @@ final class Console: Output {
     for outlet in outlets where !isDone(outlet) { await outlet.drained() }
     if let problem = outlets[0].problem { throw problem }
   }
+
+  /// What standard output's reader has left us with: nobody, and that is no error.
+  var isReaderGone: Bool { outlets[0].problem?.isReaderGone ?? false }
 
   /// Whether everything is written, so that a picture drawn now is seen now.
   var isIdle: Bool { outlets.allSatisfy(isDone) }

@@ -12,6 +12,8 @@ struct OutputProblem: Error, CustomStringConvertible {
   var description: String
   /// It was a terminal, and is gone.
   var isHangUp = false
+  /// Whoever read the pipe has gone, and wants no more.
+  var isReaderGone = false
 }
 
 /// A file descriptor that is written whole or not at all, as far as the system lets us.
@@ -44,7 +46,8 @@ enum Descriptor {
     }
     if failure != 0 {
       throw OutputProblem(
-        description: "\(name): \(String(cString: strerror(failure)))", isHangUp: failure == EIO && isCharacterDevice(descriptor))
+        description: "\(name): \(String(cString: strerror(failure)))", isHangUp: failure == EIO && isCharacterDevice(descriptor),
+        isReaderGone: failure == EPIPE)
     }
   }
 

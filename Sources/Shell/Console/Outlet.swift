@@ -10,6 +10,13 @@ final class Outlet: Sendable {
   private let written = Acknowledgement()
   private let hasThread = Atomic(false)
   private let isWriting = Atomic(false)
+  /// Whether what is to be written need not wait for more.
+  private let isUrgent = Atomic(false)
+  private let isSoon = Atomic(false)
+  private let isGathering = Atomic(false)
+  private let gathered = Bell()
+  /// How long what is printed is gathered into one write, in milliseconds.
+  private static let gathering = 50
   private let failure = Mutex<OutputProblem?>(nil)
   /// Who waits for what was handed over until they asked.
   private let waits = Mutex<[(asked: Int, wait: Wait)]>([])
@@ -21,6 +28,17 @@ final class Outlet: Sendable {
 
   /// There is something to write. Never blocks.
   func ring() {
+    isUrgent.store(true, ordering: .releasing)
+    wake()
+    if isGathering.load(ordering: .acquiring) { gathered.ring() }
+  }
+
+  /// There is something to write within a moment: with what else comes until then.
+  func soon() {
+    if !isSoon.exchange(true, ordering: .acquiringAndReleasing) { wake() }
+  }
+
+  private func wake() {
     if !hasThread.load(ordering: .relaxed), !hasThread.exchange(true, ordering: .acquiringAndReleasing) {
       guard startThread({ [self] in run() }) else {
         // No thread to be had: it is written here.
@@ -64,7 +82,18 @@ final class Outlet: Sendable {
   }
 
   private func run() {
-    while true { if !writeOnce() { bell.wait() } }
+    while true {
+      if writeOnce() { continue }
+      bell.wait()
+      if !isUrgent.load(ordering: .acquiring) {
+        isGathering.store(true, ordering: .sequentiallyConsistent)
+        if !isUrgent.load(ordering: .sequentiallyConsistent) { _ = gathered.wait(milliseconds: Self.gathering) }
+        isGathering.store(false, ordering: .releasing)
+      }
+      // Before it is taken: what is left behind that asks anew.
+      isSoon.store(false, ordering: .sequentiallyConsistent)
+      isUrgent.store(false, ordering: .sequentiallyConsistent)
+    }
   }
 
   /// False where there was nothing to write.

@@ -1,0 +1,57 @@
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// Replies in variables outlive a signal: they are in files of the user's own, named at the end and at the next start.
+@Suite struct RecoveredTests {
+  private func names(_ folder: Scratch, _ below: String) -> [String] {
+    var found: [String] = []
+    guard let directory = opendir("\(folder.path)/\(below)") else { return [] }
+    defer { closedir(directory) }
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if !name.hasPrefix(".") { found.append(name) }
+    }
+    return found.sorted()
+  }
+
+  @Test(arguments: [SIGTERM, SIGHUP])
+  func aSignalTakesNoRepliesAlong(_ number: Int32) async throws {
+    let folder = try Scratch()
+    let environment = ["XDG_STATE_HOME": folder.path]
+    // The second is saved, and the third is still running.
+    let result = try await Program.run(
+      [
+        "-m", "sim/fast", "-e",
+        "let q = map 1..2 \"say {it}\"; save q \"\(folder.path)/q.jsonl\"; let r = map 1..3 \"say {it}\"; map 1..500 \"{it}\" --model sim/story",
+      ], environment: environment, interruptAfter: "r: 3 prompts", signals: [number])
+    #expect(result.status == 128 + number, "\(result)")
+    let files = names(folder, "promptsh/recovered")
+    #expect(files.count == 1 && files[0].hasPrefix("r-"), "\(files)")
+    let file = "promptsh/recovered/\(files.first ?? "")"
+    #expect(folder.lines(file).count == 3)
+    var status = stat()
+    #expect(stat("\(folder.path)/\(file)", &status) == 0 && status.st_mode & 0o7777 == 0o600)
+    #expect(stat("\(folder.path)/promptsh/recovered", &status) == 0 && status.st_mode & 0o7777 == 0o700)
+    #expect(result.errors.contains("3 replies of `r`: load \"\(folder.path)/\(file)\""), "\(result.errors)")
+    // The next start names it, once; and they are replies again.
+    let next = try await Program.run(["-e", "load \"\(folder.path)/\(file)\" | where not failed | count"], environment: environment)
+    #expect(next.output == "3\n" && next.errors.contains("load \"\(folder.path)/\(file)\""), "\(next)")
+    let third = try await Program.run(["-e", "print 1"], environment: environment)
+    #expect(third.errors.isEmpty, "\(third)")
+  }
+
+  @Test func whereThereIsNoFolderItIsSaid() async throws {
+    let result = try await Program.run(
+      ["-m", "sim/fast", "-e", "let r = map 1..3 \"say {it}\"; map 1..500 \"{it}\" --model sim/story"], interruptAfter: "r: 3 prompts",
+      signals: [SIGTERM])
+    #expect(result.status == 143 && result.errors.contains("replies in `r` are lost: "), "\(result)")
+  }
+}
