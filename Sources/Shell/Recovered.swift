@@ -26,7 +26,7 @@ enum Recovered {
     return unsaved.map { replies in
       do throws(FileProblem) {
         let path = try write(replies, to: folder)
-        return "\(replies.count == 1 ? "1 reply" : "\(replies.count) replies") of `\(replies.name)`: load \"\(path)\" brings back"
+        return "\(replies.count == 1 ? "1 reply" : "\(replies.count) replies") of `\(replies.name)` kept: load \"\(path)\""
       } catch { return "error: the replies of `\(replies.name)` are lost: \(error.message)" }
     }
   }

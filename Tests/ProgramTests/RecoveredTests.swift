@@ -40,7 +40,7 @@ import Testing
     var status = stat()
     #expect(stat("\(folder.path)/\(file)", &status) == 0 && status.st_mode & 0o7777 == 0o600)
     #expect(stat("\(folder.path)/promptsh/recovered", &status) == 0 && status.st_mode & 0o7777 == 0o700)
-    #expect(result.errors.contains("3 replies of `r`: load \"\(folder.path)/\(file)\""), "\(result.errors)")
+    #expect(result.errors.contains("3 replies of `r` kept: load \"\(folder.path)/\(file)\""), "\(result.errors)")
     // The next start names it, once; and they are replies again.
     let next = try await Program.run(["-e", "load \"\(folder.path)/\(file)\" | where not failed | count"], environment: environment)
     #expect(next.output == "3\n" && next.errors.contains("load \"\(folder.path)/\(file)\""), "\(next)")

@@ -73,7 +73,7 @@ struct LookAlikes {
           "a text fills its holes where it is written, in \"…\"; `prompt \(name)(…) = \"…\"` has some that are filled later")
       ]
     case .text:
-      guard program.source.bytes[expression.span.start] == UInt8(ascii: "'"), let text = expression.plainText,
+      guard program.source.text(expression.span).hasPrefix("'"), let text = expression.plainText,
         let hole = Self.firstHole(in: text, isName)
       else { return [] }
       return [warning("`\(hole)` goes out as it stands: '…' has no holes", expression.span, "\"…\" fills them")]
