@@ -54,7 +54,7 @@ import Threads
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
     for change in [
-      "1 → 5: set (-e:5)", "rpm off → 60000: set for openai (-e:6)", "temperature off → 0.5: set, for what is launched from now on",
+      "1 → 5: set (-e:5)", "rpm off → 60000: set for openai (-e:6)", "temperature default → 0.5: set, for what is launched from now on",
     ] {
       #expect(result.output.contains(change), "\(result.output) \(result.errors)")
     }

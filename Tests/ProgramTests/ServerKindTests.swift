@@ -35,7 +35,8 @@ import Threads
     // The first burst, which nobody could know of, left out.
     let refused = bucket.withLock { $0.refused } - (Int(width) ?? 8)
     #expect(refused <= 120, "\(refused)")
-    #expect(result.output.contains("a second: 429 from openai/m"), "\(result.output)")
+    // A machine so busy that the bucket never ran empty learns nothing.
+    #expect(bucket.withLock { $0.refused } == 0 || result.output.contains("429 from openai/m"), "\(result.output)")
   }
 
   /// llama-cpp-python cuts the stream that runs when another request comes.
@@ -65,16 +66,16 @@ import Threads
     let server = try ChatServer { call in
       last.withLock { $0 = call.number }
       call.beginStream()
-      for _ in 0..<6 {
+      for _ in 0..<8 {
         call.piece("word ")
-        Self.pause(milliseconds: 30)
+        Self.pause(milliseconds: 50)
         if last.withLock({ $0 != call.number }) { return false }
       }
       call.endStream()
       return false
     }
-    let result = try await run("set retries 0\nset stop-after off\nlet r = map 1..24 \"{it}\"\nprint len(failed(r)) errors(r)\nwhy", server)
-    #expect(result.status == 3 && server.calls == 24, "\(result.errors)")
+    let result = try await run("set retries 0\nset stop-after off\nlet r = map 1..12 \"{it}\"\nprint len(failed(r)) errors(r)\nwhy", server)
+    #expect(result.status == 3 && server.calls == 12, "\(result.errors)")
     #expect(!result.output.contains("one call looks alone") && result.output.contains("cuts its streams"), "\(result.output)")
   }
 
