@@ -60,7 +60,7 @@ extension ShellSession {
 
   /// How long what was interrupted may take to end, in milliseconds: answers under way are brought into their file, nothing else takes
   /// time.
-  var forcedEnd: Int { console.foregroundJob == nil ? 1000 : 2000 }
+  var forcedEnd: Int { console.foregroundJob == nil ? 800 : 2000 }
 
   /// Leaves the program on ^C, whatever else still runs in it.
   func leaveNow() -> Never {
@@ -137,8 +137,10 @@ extension ShellSession {
       let rest = inFlight == 0 ? "" : "; letting \(inFlight) in flight finish"
       return console.note("nothing more is sent\(rest); ^C once more cancels \(inFlight == 0 ? "what runs" : "them")")
     }
+    // Nothing was ever sent: there is nothing to lose.
+    if console.limiter.lanes().isEmpty { return end() }
     let isTimed = startThread {
-      _ = Bell().wait(milliseconds: 1000)
+      _ = Bell().wait(milliseconds: 500)
       end()
     }
     if !isTimed { end() }
