@@ -78,9 +78,9 @@ import Threads
         while connection.request() != nil {
           calls.begin()
           let body = Sample.document("answer")
-          let isSent = connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+          // Before the client can send the next one.
           calls.end()
-          guard isSent else { return }
+          guard connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)") else { return }
         }
       }
       try folder.write("sweep.psh", script)
@@ -145,7 +145,7 @@ import Threads
     #expect(document["lanes"]?.array?.first?["model"] == .string("openai/m"))
     let change = try #require(document["changes"]?.array?.first)
     #expect(change["name"] == .string("concurrency") && change["from"] == .string("8") && change["to"] == .string("2"))
-    #expect(change["by"] == .string("sweep.psh:1"))
+    #expect(change["by"]?.string?.hasSuffix("/sweep.psh:1") == true)
     for line in ["why --json", "vars --json", "why big --json"] {
       let result = try await session.line(line)
       #expect((try JSONValue(parsing: result.output.utf8)).array != nil, "\(line): \(result.output)")

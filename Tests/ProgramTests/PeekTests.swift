@@ -53,10 +53,12 @@ import Threads
       why r
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
-    for change in [
-      "1 → 5: set (-e:5)", "rpm off → 60000: set for openai (-e:6)", "temperature default → 0.5: set, for what is launched from now on",
+    let lines = result.output.split(separator: "\n")
+    for (change, end) in [
+      ("1 → 5: set (from row ", " on, -e:5)"), ("rpm off → 60000: set for openai (from row ", " on, -e:6)"),
+      ("temperature default → 0.5: set, for what is launched from now on (from row ", " on, -e:7)"),
     ] {
-      #expect(result.output.contains(change), "\(result.output) \(result.errors)")
+      #expect(lines.contains { $0.contains(change) && $0.hasSuffix(end) }, "\(result.output) \(result.errors)")
     }
     #expect(!result.output.contains("rps off") && !result.output.contains("5 → 7"), "\(result.output)")
   }
