@@ -118,7 +118,8 @@ struct Lane: Sendable {
     let inUse = inUse
     defer { floor.ended(permit.taken.tokenEntry, used: outcome.tokens) }
     if let stated = outcome.stated, let heard = outcome.heard { hear(stated, heard, since: permit.granted) }
-    windows.ended(outcome, limit: limit ?? inUse, now: now)
+    let fixed = if case .fixed(let fixed) = width { fixed } else { inUse }
+    windows.ended(outcome, limit: limit ?? fixed, now: now)
     var changes: [LimitChange.What] = []
     let answer: CallOutcome.Answer? = if case .answered(let answer) = outcome.verdict { answer } else { nil }
     if answer != nil {
