@@ -17,7 +17,7 @@ import Transport
 /// A small round each time; `scripts/fuzz events` reads a million.
 @Suite struct EventFuzzTests {
   private static func number(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
-  private static let total = number("PROMPTSH_FUZZ_SAMPLES") ?? (getenv("PROMPTSH_LONG") == nil ? 3000 : 1_000_000)
+  private static let total = number("PROMPTSH_FUZZ_SAMPLES") ?? (getenv("PROMPTSH_LONG") == nil ? 1500 : 1_000_000)
   private static let seed = UInt64(number("PROMPTSH_FUZZ_SEED") ?? 1)
 
   @Test func mutatedSamples() throws {
