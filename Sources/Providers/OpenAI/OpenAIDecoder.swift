@@ -56,6 +56,10 @@ struct OpenAIDecoder: ReplyDecoder {
       readEvents(&events, &reading, isWhole: true) { events, dispatch in events.feed(bytes, dispatch) }
     case .document:
       reads += 1
+      // A document near its limit is not given room for twice that.
+      if buffer.count + bytes.count > buffer.capacity, buffer.capacity > Self.maximumDocument / 4 {
+        buffer.reserveCapacity(min(2 * buffer.capacity, Self.maximumDocument + bytes.count))
+      }
       buffer.append(contentsOf: bytes)
     case .unknown: break
     }
