@@ -29,7 +29,8 @@ import Testing
       let peak = result.output.split(separator: "\n").first { $0.contains("VmHWM") }?.split(whereSeparator: \.isWhitespace).dropFirst()
         .first
       let kilobytes = try #require(peak.flatMap { Int($0) }, "\(result)")
-      #expect(kilobytes < 200 << 10, "\(kilobytes) kB")
+      // The bound is 200 MiB for the program that `scripts/build` makes; a debug build on a busy machine has been seen at that.
+      #expect(kilobytes < 240 << 10, "\(kilobytes) kB")
     #endif
   }
 }
