@@ -72,18 +72,25 @@ extension Session {
     context.showsValues = true
     context.output = output
     let began = world.engine.time.now
-    defer {
-      // The script's own log says who turned what.
-      for change in world.engine.limiter.history where change.at >= began && change.by == author {
-        let job = change.job.flatMap { id in reachableJobs.first { $0.job.id == id }?.job.name }
-        world.output.note("\(job.map { "\($0): " } ?? "")\(change.fullText())")
-      }
-    }
+    let result: Result<Void, any Error>
     do {
       _ = try await ChangeAuthor.$current.withValue(author) { [context] in try await context.run(program.block) }
-      return .success(())
+      result = .success(())
     } catch {
-      return .failure((error as? Diagnostic)?.located(in: program.source) ?? error)
+      result = .failure((error as? Diagnostic)?.located(in: program.source) ?? error)
     }
+    tellChanges(since: began, by: author)
+    return result
+  }
+
+  /// The session's own log says who turned what.
+  private func tellChanges(since began: Duration, by author: ChangeAuthor) {
+    for line in world.engine.limiter.changes(since: began, by: author).map(logged) { world.output.note(line) }
+  }
+
+  private func logged(_ change: LimitChange) -> String {
+    let text = change.fullText()
+    guard let id = change.job, let handle = reachableJobs.first(where: { $0.job.id == id }) else { return text }
+    return "\(handle.job.name): \(text)"
   }
 }

@@ -277,6 +277,11 @@ public final class Limiter: Sendable {
   /// What moved the limits, oldest first.
   public var history: [LimitChange] { guarded.withLock { $0.state.history.changes } }
 
+  /// What somebody has moved from a moment on.
+  public func changes(since: Duration, by author: ChangeAuthor) -> [LimitChange] {
+    history.filter { $0.at >= since && $0.by == author }
+  }
+
   /// Writes down a change of something else, for `why`.
   public func note(_ what: LimitChange.What, of job: Job? = nil, by author: ChangeAuthor, rows: [Int: Int] = [:]) {
     let now = time.now
