@@ -6,7 +6,7 @@ import Threads
   import Darwin
 #endif
 
-/// Runs the built program with pipes for its descriptors. It is ended after a minute, whatever it does.
+/// Runs the built program with pipes for its descriptors. It is ended after a minute (or `seconds`), whatever it does.
 enum Program {
   struct Result: Sendable {
     var status: Int32
@@ -35,12 +35,14 @@ enum Program {
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
     interruptAfter: String? = nil, signals: [Int32] = [SIGINT], program: String = Program.path,
-    holdsInput: Bool = false
+    holdsInput: Bool = false, seconds: Int = 60
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread {
         continuation.resume(
-          with: Swift.Result { try spawn(program, arguments, input, environment, closesOutput, interruptAfter, signals, holdsInput) })
+          with: Swift.Result {
+            try spawn(program, arguments, input, environment, closesOutput, interruptAfter, signals, holdsInput, seconds)
+          })
       }
     }
   }
@@ -48,7 +50,7 @@ enum Program {
   private static func spawn(
     _ path: String, _ arguments: [String], _ input: String, _ environment: [String: String], _ closesOutput: Bool,
     _ interruptAfter: String?,
-    _ signals: [Int32], _ holdsInput: Bool
+    _ signals: [Int32], _ holdsInput: Bool, _ seconds: Int
   ) throws -> Result {
     var (inPipe, outPipe, errorPipe): ([Int32], [Int32], [Int32]) = ([0, 0], [0, 0], [0, 0])
     // Between a pipe and its close-on-exec mark no other test may start a program: it would keep the pipe open.
@@ -115,7 +117,7 @@ enum Program {
     // A guard against a program that never ends; it is waited for below.
     let timer = Collected()
     startThread {
-      if !timer.wait(seconds: 60) { kill(process, SIGKILL) }
+      if !timer.wait(seconds: seconds) { kill(process, SIGKILL) }
     }
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}

@@ -81,8 +81,8 @@ extension Fault {
   // MARK: servers that take their time
 
   static let timings: [Fault] = [
-    Fault("stall before the headers", .timeout, retried: true, timeouts: { $0.firstToken = .milliseconds(80) }) { $0.waitForClose() },
-    Fault("headers, then nothing", .timeout, retried: true, timeouts: { $0.firstToken = .milliseconds(80) }) { connection in
+    Fault("stall before the headers", .timeout, retried: true, timeouts: { $0.firstToken = .milliseconds(400) }) { $0.waitForClose() },
+    Fault("headers, then nothing", .timeout, retried: true, timeouts: { $0.firstToken = .milliseconds(400) }) { connection in
       connection.send(streamHead)
       connection.waitForClose()
     },
@@ -99,7 +99,7 @@ extension Fault {
       for _ in 0..<12 where connection.send(": ping\n\n") && connection.hasClosed(within: 50) { return }
       connection.send(delta("late") + finish("stop"))
     },
-    Fault("tokens, then keep-alive comments only", .timeout, retried: true, timeouts: { $0.idle = .milliseconds(80) }) { connection in
+    Fault("tokens, then keep-alive comments only", .timeout, retried: true, timeouts: { $0.idle = .milliseconds(400) }) { connection in
       connection.send(streamHead + delta("half"))
       while connection.send(": ping\n\n"), !connection.hasClosed(within: 10) {}
     },
@@ -113,7 +113,7 @@ extension Fault {
           + finish("stop").replacing("data: [DONE]\n\n", with: ""))
       connection.waitForClose()
     },
-    Fault("stall in mid stream", .timeout, retried: true, timeouts: { $0.idle = .milliseconds(80) }) { connection in
+    Fault("stall in mid stream", .timeout, retried: true, timeouts: { $0.idle = .milliseconds(400) }) { connection in
       connection.send(streamHead + delta("half"))
       connection.waitForClose()
     },
