@@ -37,7 +37,7 @@ public final class ControlClient: Sendable {
   }
 
   /// Ends every wait in `read`.
-  public func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
+  func hangUp() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
   /// Why `read` came to its end.
   public enum End: Sendable {

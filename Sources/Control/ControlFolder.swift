@@ -73,10 +73,11 @@ public struct ControlFolder: Sendable {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       guard name.hasSuffix(".sock"), let process = Int32(name.dropLast(5)), process > 0 else { continue }
-      if ControlSocket.isDead(socket(of: process)) {
-        unlink(socket(of: process))
-      } else {
+      if !ControlSocket.isDead(socket(of: process)) {
         found.append(process)
+      } else if kill(process, 0) != 0, errno == ESRCH {
+        // One that lives is just about to listen.
+        unlink(socket(of: process))
       }
     }
     return found.sorted()

@@ -3,7 +3,8 @@ import Threads
 
 /// Somebody who is connected to a session. Messages are queued; the control thread writes them as the peer reads.
 public final class ControlPeer: Sendable {
-  /// A peer that does not read gets no more than this kept for it; its connection is closed then.
+  /// More than this is not kept for a peer that does not read: a longer answer is refused (`send` is false). What is short has 64 KiB
+  /// beyond; whoever leaves that full too is disconnected.
   static let mostPending = 4 << 20
 
   struct Outgoing {
@@ -28,8 +29,8 @@ public final class ControlPeer: Sendable {
     self.wake = wake
   }
 
-  /// - Returns: false where it has not read what was sent before: nothing is kept of this then, but what is short and the last of a line
-  ///   (`end`) always is.
+  /// - Returns: false where it has not read what was sent before: nothing is kept of this then, but what is short is, as long as its
+  ///   64 KiB last.
   @discardableResult
   public func send(_ message: ControlMessage) -> Bool {
     let bytes = message.json.line
@@ -69,6 +70,10 @@ public final class ControlPeer: Sendable {
       if outgoing.pending + bytes.count > ControlPeer.mostPending + (64 << 10) {
         outgoing.isOverfull = true
       } else {
+        if outgoing.sent > 1 << 20 {
+          outgoing.bytes.removeFirst(outgoing.sent)
+          outgoing.sent = 0
+        }
         outgoing.bytes += bytes
       }
       return !outgoing.isOverfull

@@ -78,18 +78,26 @@ public final class ControlServer: Sendable {
     var connections: [Connection] = []
     defer {
       unlink(path)
-      for connection in connections { systemClose(connection.descriptor) }
+      for connection in connections {
+        _ = systemSend(connection.descriptor, ControlMessage.refused("the session lets nobody in any more").json.line[...])
+        systemClose(connection.descriptor)
+      }
       systemClose(listener)
       ended.ring()
     }
+    // No descriptor is left for another connection: it is looked for again in a moment.
+    var isFull = false
     while !isOver.load(ordering: .acquiring) {
-      var waiting = [pollfd(fd: waker.readEnd, events: Int16(POLLIN), revents: 0), pollfd(fd: listener, events: Int16(POLLIN), revents: 0)]
+      var waiting = [
+        pollfd(fd: waker.readEnd, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: isFull ? -1 : listener, events: Int16(POLLIN), revents: 0),
+      ]
       for connection in connections {
         let writes = connection.peer.outgoing.withLock { !$0.isEmpty }
         let events = Int16(POLLIN) | (writes ? Int16(POLLOUT) : 0)
         waiting.append(pollfd(fd: connection.descriptor, events: events, revents: 0))
       }
-      guard poll(&waiting, nfds_t(waiting.count), -1) >= 0 || errno == EINTR else { return }
+      guard poll(&waiting, nfds_t(waiting.count), isFull ? 200 : -1) >= 0 || errno == EINTR else { return }
       if waiting[0].revents != 0 { waker.clear() }
       for index in connections.indices {
         if waiting[index + 2].revents & ~Int16(POLLOUT) != 0 { read(&connections[index], handler) }
@@ -101,11 +109,12 @@ public final class ControlServer: Sendable {
         let remaining = connections.map(\.peer)
         peers.withLock { $0 = remaining }
       }
-      if waiting[1].revents != 0 { accept(listener, &connections) }
+      isFull = waiting[1].revents != 0 && !accept(listener, &connections)
     }
   }
 
-  private func accept(_ listener: Int32, _ connections: inout [Connection]) {
+  /// - Returns: false where the system has no descriptor for those who wait.
+  private func accept(_ listener: Int32, _ connections: inout [Connection]) -> Bool {
     while case let descriptor = systemAccept(listener), descriptor >= 0 {
       _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
       _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
@@ -123,6 +132,7 @@ public final class ControlServer: Sendable {
       connections.append(Connection(descriptor: descriptor, peer: peer))
       peers.withLock { $0.append(peer) }
     }
+    return errno != EMFILE && errno != ENFILE
   }
 
   private func read(_ connection: inout Connection, _ handler: Handler) {

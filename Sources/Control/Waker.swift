@@ -33,10 +33,11 @@ final class Waker: Sendable {
     _ = write(writeEnd, &byte, 1)
   }
 
-  /// Drains first and stores last: a wake between the two writes a byte that the next wait sees.
+  /// Drains first, exchanges last: a wake between the two writes a byte that the next wait sees, and what those have posted who found it
+  /// woken already is seen.
   func clear() {
     var bytes = [UInt8](repeating: 0, count: 64)
     while read(readEnd, &bytes, bytes.count) > 0 {}
-    isWoken.store(false, ordering: .releasing)
+    _ = isWoken.exchange(false, ordering: .acquiringAndReleasing)
   }
 }

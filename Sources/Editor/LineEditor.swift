@@ -50,7 +50,7 @@ public struct EditorDelegate: Sendable {
 
 /// The line editor: a thread of its own that owns terminal, libedit and screen. Others post to its inbox and wake it.
 ///
-/// libedit keeps keys and buffer, and we draw (`facts.md`, "The line editor"): text can be printed above the line being typed at any
+/// libedit keeps keys and buffer, and we draw: text can be printed above the line being typed at any
 /// moment without disturbing it.
 public final class LineEditor: Sendable {
   struct Request {

@@ -21,7 +21,7 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
 /// Walks JSON text (RFC 8259) without building a tree: the caller asks for what it expects and skips the rest.
 ///
 /// It borrows the bytes, so it lives only inside a `withUnsafeBytes`. Skipping allocates nothing, which is what makes
-/// decoding one chunk of a stream cost a fraction of a microsecond (a general decoder: 7 µs, see `facts.md`).
+/// decoding one chunk of a stream cost a fraction of a microsecond (a general decoder: 7 µs).
 public struct JSONCursor {
   public let bytes: UnsafeRawBufferPointer
   public private(set) var offset: Int

@@ -67,7 +67,7 @@ struct Completer: Sendable {
     switch setting.kind {
     case .onOff, .place: return [Completion("on"), off]
     case .width:
-      return [Completion("auto", note: "finds it for each provider; `auto 4..200` within a range")]
+      return [Completion("auto", note: "finds it for each model; `auto 4..200` within a range")]
         + ["4", "8", "16", "64"].map { Completion($0) }
     case .budget: return [Completion("tokens", note: "so many in the whole session"), off]
     case .percentile: return ["p90", "p95", "p99"].map { Completion($0) } + [off]

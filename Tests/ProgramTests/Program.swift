@@ -20,13 +20,8 @@ enum Program {
 
   static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// Beside the test bundle.
-  static let path: String = {
-    var buffer = [CChar](repeating: 0, count: 4096)
-    let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    if count > 0, let program = variable("PROMPTSH_PROGRAM") { return program }
-    return root + "/.build/debug/promptsh"
-  }()
+  /// What PROMPTSH_PROGRAM names, else the debug build.
+  static let path = variable("PROMPTSH_PROGRAM") ?? root + "/.build/debug/promptsh"
 
   /// - Parameters:
   ///   - program: another than ours, which starts ours.

@@ -134,8 +134,10 @@ import Testing
   @Test func thePagerHasAllOfATable() async throws {
     let pane = try await shell()
     await pane.enter("clear; PAGER='cat >whole' $PSH -e '1..60 | where it > 0 | map \"{it}\" --model sim/fast --max-tokens 40 | table'")
-    let whole = try await pane.file("whole")
+    _ = try await pane.file("whole")
     try await pane.wait("the shell") { $0.last == "$" }
+    // All of it is there only now.
+    let whole = try await pane.file("whole")
     let lines = whole.split(separator: "\n")
     #expect(lines.count == 61 && lines.allSatisfy { !$0.contains("…") } && lines.contains { $0.count > 100 })
     await pane.close()

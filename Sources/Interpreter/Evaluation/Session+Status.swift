@@ -34,6 +34,7 @@ extension Session {
       ("job", .whole(job.number)), ("name", .string(job.name)), ("state", .string(progress.state.rawValue)),
       ("total", .whole(progress.total)), ("done", .int(progress.done)), ("launched", .int(progress.launched)),
       ("in_flight", .int(progress.inFlight)), ("waiting", .int(progress.waiting)), ("limit", .int(standing.limit)),
+      ("own_limit", .whole(world.engine.limiter.own(of: job).concurrency)),
       ("answered", .int(progress.calls.answered)), ("failed", .int(progress.unanswered)),
       ("failures", .counts(progress.failures.mapValues(\.count))),
       ("wrong", .counts(progress.calls.wrong)), ("cut", .int(progress.calls.cut)), ("skipped", .int(progress.skipped)),

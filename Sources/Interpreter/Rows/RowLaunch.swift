@@ -189,9 +189,18 @@ final class RowLaunch: Sendable {
     var (number, place) = (number, place)
     var left = left.filter { $0.place != nil }.sorted { $0.place ?? 0 < $1.place ?? 0 } + left.filter { $0.place == nil }
     let most = min(Self.maximumUnsent, window?.left ?? .max)
-    while left.count < most, let item = try? await stream.source.next() {
-      left += ((try? await before.apply(from: 0, Row(index: number, value: item), context)) ?? []).map { ($0, nil) }
-      number += 1
+    while left.count < most {
+      do {
+        guard let item = try await stream.source.next() else { break }
+        left += try await before.apply(from: 0, Row(index: number, value: item), context).map { ($0, nil) }
+        number += 1
+      } catch {
+        if !(error is CancellationError) { note(error) }
+        break
+      }
+    }
+    if left.count >= Self.maximumUnsent, let count = stream.source.count, count > number {
+      context.tell("\(count - number) more rows were not sent and are not kept: only running the statement again sends them")
     }
     for (row, own) in left {
       guard let unsent = await after.unsent(row, context) else { continue }

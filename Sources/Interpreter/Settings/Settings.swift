@@ -124,7 +124,7 @@ public struct SettingDefinition: Sendable {
       name: "model", summary: "the model that prompts go to", kind: .model, isRequest: true,
       get: { .text($0.model.description) }, put: { if let name = ModelName($1.text) { $0.model = name } }),
     SettingDefinition(
-      name: "concurrency", summary: "calls at once in the session; `auto` finds it for each provider, and `why` tells how",
+      name: "concurrency", summary: "calls at once in the session; `auto` finds it for each model, and `why` tells how",
       kind: .width, isRequest: false, isLive: true,
       get: {
         if case .fixed(let width) = $0.limits.width { .int(width) } else { .text($0.limits.width.words) }

@@ -7,7 +7,7 @@ import Transport
 ///
 /// A stream is an answer only with a finish reason of the known ones, with every event whole and sound, without an error in it, and
 /// ended by its mark or a clean end of the transfer. `[DONE]`, status 200 and a clean end alone prove nothing: some servers send all three
-/// after an error (`facts.md`, "What real servers do that breaks clients"). A document must parse to its end and its transfer must end
+/// after an error. A document must parse to its end and its transfer must end
 /// cleanly.
 struct OpenAIDecoder: ReplyDecoder {
   private enum Form { case unknown, stream, document }

@@ -140,8 +140,8 @@ struct AdaptiveLimit: Sendable {
 
   // MARK: cuts
 
-  /// - Returns: whether the limit was cut: not where the refusal belongs to an episode that has been dealt with.
-  mutating func refused(began: Duration, now: Duration) -> Bool {
+  /// - Returns: whether the limit was cut: not while no call that began after the last cut has been answered.
+  mutating func refused(now: Duration) -> Bool {
     step = Self.step
     cleanReplies = 0
     guard cutAt == nil, limit > range.lowerBound else { return false }

@@ -143,7 +143,7 @@ struct Lane: Sendable {
       lastRefusal = outcome.words
       let before = adaptive?.limit ?? 0
       // Where a wait is held, the width is not why; a width that finds itself is cut all the same, once an episode.
-      if adaptive?.refused(began: permit.granted, now: now) == true {
+      if adaptive?.refused(now: now) == true {
         changes.append(.refused(from: before, to: adaptive?.limit ?? 0, outcome.sign))
       }
       changes += told(

@@ -27,7 +27,7 @@ enum Attach {
   ///   - why: kept with what they change.
   static func run(_ target: String?, lines: [String], why: String?) -> Int32 {
     do throws(Problem) {
-      guard let found = try find(target, forLines: !lines.isEmpty) else { return list() }
+      guard let found = try find(target, forLines: !lines.isEmpty) else { return list(try sessions()) }
       let client = try connect(found)
       let runner = AttachedLines(client, name: found.name, why: why)
       if !lines.isEmpty { return runner.run(lines) }
@@ -70,11 +70,13 @@ enum Attach {
 
   private static func sessions() throws(Problem) -> [Found] {
     var found: [Found] = []
+    var problem: ControlProblem?
     for folder in UserFolders.control {
       do throws(ControlProblem) {
         found += try folder.processes().map { Found(name: "\($0)", path: folder.socket(of: $0)) }
-      } catch { throw Problem(message: "\(error)") }
+      } catch { problem = problem ?? error }
     }
+    if found.isEmpty, let problem { throw Problem(message: "\(problem)") }
     return found
   }
 
@@ -92,10 +94,10 @@ enum Attach {
   // MARK: the list
 
   /// What each session does, as a table.
-  private static func list() -> Int32 {
+  private static func list(_ sessions: [Found]) -> Int32 {
     let titles = ["pid", "script", "started", "jobs", "done", "in flight"]
     var rows: [[String]] = []
-    for found in (try? sessions()) ?? [] {
+    for found in sessions {
       guard let document = (try? connect(found)).flatMap(status) else {
         rows.append([found.name, "does not answer", "", "", "", ""])
         continue

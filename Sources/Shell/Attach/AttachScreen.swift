@@ -22,7 +22,7 @@ final class AttachScreen: Sendable {
     /// The job that keys are for, among those that run.
     var chosen: String?
     /// What `+` and `-` have asked for and no picture shows yet.
-    var wanted: (width: Int, of: String)?
+    var wanted: Int?
     var past: [String] = []
     /// Where ↑ and ↓ stand among `past`.
     var place = 0
@@ -105,7 +105,7 @@ final class AttachScreen: Sendable {
       let status = SessionStatus(document)
       state.withLock { state in
         state.status = status
-        if let wanted = state.wanted, status.job(wanted.of)?.line.limit == wanted.width { state.wanted = nil }
+        if let wanted = state.wanted, wanted == state.target?.ownLimit ?? Int(status.concurrency) { state.wanted = nil }
       }
       draw()
     }
@@ -169,15 +169,16 @@ final class AttachScreen: Sendable {
     return true
   }
 
-  /// Presses that come before the next picture add up.
+  /// The session's limit, or the chosen job's own where it has one. Presses that come before the next picture add up.
   private func move(by step: Int) {
-    let width = state.withLock { state -> Int? in
-      guard let job = state.target else { return nil }
-      let width = max(1, (state.wanted?.width ?? job.line.limit) + step)
-      state.wanted = (width, job.name)
-      return width
+    let line = state.withLock { state -> String? in
+      guard let job = state.target, let status = state.status else { return nil }
+      let now = job.ownLimit ?? Int(status.concurrency) ?? job.line.limit
+      let width = max(1, (state.wanted ?? now) + step)
+      state.wanted = width
+      return "set concurrency \(width)" + (job.ownLimit == nil ? "" : " for \(job.name)")
     }
-    if let width { send("set concurrency \(width)") }
+    if let line { send(line) }
   }
 
   private func choose(_ step: Int) {

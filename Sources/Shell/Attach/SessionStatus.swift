@@ -8,6 +8,8 @@ struct SessionStatus {
     /// What a line calls it.
     var name: String
     var line: ProgressLine
+    /// Its cap, where it has one of its own.
+    var ownLimit: Int?
     var isOver: Bool
     var isPaused: Bool
     /// `3 × rate-limited, 1 × server`
@@ -30,8 +32,6 @@ struct SessionStatus {
   }
 
   var running: [Job] { jobs.filter { !$0.isOver } }
-
-  func job(_ name: String) -> Job? { jobs.last { $0.name == name } }
 
   /// `120/1000`, of all that run.
   var done: String {
@@ -63,6 +63,7 @@ extension SessionStatus.Job {
     line.total = whole("total")
     line.inFlight = whole("in_flight") ?? 0
     line.limit = whole("limit") ?? 0
+    ownLimit = whole("own_limit")
     line.failed = whole("failed") ?? 0
     line.retried = whole("retried") ?? 0
     line.waiting = whole("waiting") ?? 0

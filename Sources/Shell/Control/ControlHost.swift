@@ -44,14 +44,15 @@ final class ControlHost: RemoteControl {
   }
 
   func move(to place: ControlPlace) {
-    let former = state.withLock { state -> ControlServer? in
-      guard state.place != nil, state.place != place else { return nil }
+    let (wasTried, former) = state.withLock { state -> (Bool, ControlServer?) in
+      guard state.place != nil, state.place != place else { return (false, nil) }
       defer { (state.server, state.place) = (nil, nil) }
-      return state.server
+      return (true, state.server)
     }
+    guard wasTried else { return }
     former?.close()
     let hasJobs = state.withLock { $0.session }?.reachableJobs.contains { !$0.job.isOver } ?? false
-    if former != nil, hasJobs { jobBegan(place) }
+    if hasJobs { jobBegan(place) }
   }
 
   /// Nobody is let in any more, and nothing is left behind.
@@ -70,14 +71,20 @@ final class ControlHost: RemoteControl {
     case .path(let path):
       do throws(ControlProblem) { take(try ControlServer(path: path, handler: handle)) } catch { cannot(error) }
     case .on:
+      var unsafe: ControlProblem?
       for folder in UserFolders.control {
+        // The state folder may not be there yet: a script is often the first that runs.
+        if let state = UserFolders.state, folder.path.hasPrefix(state + "/") { _ = UserFolders.make(state) }
         do throws(ControlProblem) {
-          return take(try ControlServer(path: folder.socket(of: Int32(HostSystem.processNumber)), in: folder, handler: handle))
+          take(try ControlServer(path: folder.socket(of: Int32(HostSystem.processNumber)), in: folder, handler: handle))
+          if let unsafe { console.note("warning: \(unsafe); the control socket lies in \(folder.path)") }
+          return
         } catch {
           // A home that is not there or cannot be written is no news: most scripts are steered by nobody.
-          if error.isUnsafe { cannot(error) }
+          if error.isUnsafe { unsafe = unsafe ?? error }
         }
       }
+      if let unsafe { cannot(unsafe) }
     }
   }
 
@@ -172,10 +179,10 @@ final class ControlHost: RemoteControl {
 
   private func whoIsShown() -> (Session, ControlServer)? {
     let (session, server) = state.withLock { ($0.session, $0.server) }
-    guard let session, let server, server.isWatched else {
-      state.withLock { $0.isShowing = false }
-      return nil
-    }
-    return (session, server)
+    if let session, let server, server.isWatched { return (session, server) }
+    state.withLock { $0.isShowing = false }
+    // Who began to watch meanwhile found somebody showing.
+    if server?.isWatched == true { startShowing() }
+    return nil
   }
 }
