@@ -52,7 +52,7 @@ public struct DelimitedReader: RowReader {
           markLeft -= 1
           continue
         }
-        markLeft = 0
+        try takeHalfMark(into: &rows)
       }
       if isBehindReturn {
         isBehindReturn = false
@@ -68,6 +68,16 @@ public struct DelimitedReader: RowReader {
         (line, column) = (line + 1, 0)
       }
       if rowBytes + field.text.count > Largest.row { throw FormatError("a row is longer than \(Largest.words)", line: rowLine, column: 1) }
+    }
+  }
+
+  /// What began like a byte order mark and was none belongs to the first field: many characters begin with that byte.
+  private mutating func takeHalfMark(into rows: inout [JSONValue]) throws(FormatError) {
+    let taken = Self.mark[..<(3 - markLeft)]
+    markLeft = 0
+    for byte in taken {
+      column += 1
+      try take(byte, into: &rows)
     }
   }
 
@@ -102,6 +112,7 @@ public struct DelimitedReader: RowReader {
   }
 
   public mutating func finish(into rows: inout [JSONValue]) throws(FormatError) {
+    if (1...2).contains(markLeft) { try takeHalfMark(into: &rows) }
     if place == .quoted {
       try faults.add(FormatError("a quote that opens here is never closed", line: field.line, column: field.column))
     } else if place != .skipping, place != .start || !fields.isEmpty {

@@ -31,6 +31,9 @@ import Testing
         {"q":"a, \\"b\\"\\nc","n":"7"}
         {"q":"x","n":"7"}
         """)
+    // The first byte of a fullwidth character is that of a byte order mark.
+    #expect(try rows("！id,n\nx,1\n", .csv) == "{\"！id\":\"x\",\"n\":1}")
+    #expect(try rows("\u{FEFF}！id\nx\n", .csv) == "{\"！id\":\"x\"}")
     #expect(try rows("a\tb\n007\t1.50\ntrue\t-2", .tsv) == "{\"a\":\"007\",\"b\":1.50}\n{\"a\":\"true\",\"b\":-2}")
   }
 
