@@ -62,7 +62,7 @@ extension Parser {
     if lexer.isNameStart(lexer.byte(index + 1)) { return (1, index + 1) }
     guard lexer.byte(index + 1) == UInt8(ascii: "{") else { return nil }
     // `{{ name }}` with spaces is how half of the field writes it.
-    let inner = lexer.skipSpace(index + 2, newlines: false)
+    let inner = endOfBlanks(index + 2)
     return lexer.isNameStart(lexer.byte(inner)) ? (2, inner) : nil
   }
 
@@ -116,7 +116,7 @@ extension Parser {
     var pieces: [TextPiece] = []
     var plain: [UInt8] = []
     var index = start + 3
-    let opensLine = lexer.skipSpace(index, newlines: false)
+    let opensLine = endOfBlanks(index)
     let isBlock = lexer.byte(opensLine) == 0x0A
     if isBlock { index = opensLine + 1 }
     guard let close = closingQuotes(from: index) else { throw unclosed(start, "\"\"\"") }
@@ -129,7 +129,7 @@ extension Parser {
         if lexer.bytes[index..<end].elementsEqual(margin) {
           index = end
         } else if let byte = lexer.byte(index), byte != 0x0A {
-          index = lexer.skipSpace(index, newlines: false)
+          index = endOfBlanks(index)
         }
         continue
       }
@@ -142,6 +142,13 @@ extension Parser {
     flush(&plain, &pieces)
     restart(at: close + 3)
     return Expression(.text(pieces), Span(start, close + 3))
+  }
+
+  /// Within a text nothing is a comment.
+  private func endOfBlanks(_ start: Int) -> Int {
+    var index = start
+    while let byte = lexer.byte(index), byte == 0x20 || byte == 0x09 || byte == 0x0D { index += 1 }
+    return index
   }
 
   private func closingQuotes(from start: Int) -> Int? {
