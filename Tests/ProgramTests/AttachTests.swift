@@ -310,7 +310,7 @@ import Threads
     let answer = try await Program.run(
       [
         "-c",
-        "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'{\"status\":true}\\n'); print(s.recv(4096).decode())",
+        "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(4096).decode())",
         path,
       ],
       program: "/usr/bin/python3")
