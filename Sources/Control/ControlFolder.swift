@@ -73,6 +73,7 @@ public struct ControlFolder: Sendable {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       guard name.hasSuffix(".sock"), let process = Int32(name.dropLast(5)), process > 0 else { continue }
+      guard ControlSocket.isSocket(socket(of: process)) else { continue }
       if !ControlSocket.isDead(socket(of: process)) {
         found.append(process)
       } else if kill(process, 0) != 0, errno == ESRCH {

@@ -109,7 +109,7 @@ enum ControlSocket {
     withAddress(path) { address, size in bind(descriptor, address, size) == 0 ? 0 : errno }
   }
 
-  private static func isSocket(_ path: String) -> Bool {
+  static func isSocket(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }

@@ -46,6 +46,7 @@ extension ShellSession {
     signals.onInterrupt(nil)
     if wasInterrupted.load(ordering: .relaxed) {
       if case .failure(let diagnostic as Diagnostic) = result { console.note(diagnostic.formatted()) }
+      for line in Recovered.write(session) { console.note(line) }
       return ExitStatus.interrupted
     }
     return status(of: result)

@@ -146,6 +146,7 @@ import Threads
     let change = try #require(document["changes"]?.array?.first)
     #expect(change["name"] == .string("concurrency") && change["from"] == .string("8") && change["to"] == .string("2"))
     #expect(change["by"]?.string?.hasSuffix("/sweep.psh:1") == true)
+    #expect(try await session.line("set concurrency 3", ["--why", "a\u{200B}b\nc\u{202E}"]).status == 0)
     for line in ["why --json", "vars --json", "why big --json"] {
       let result = try await session.line(line)
       #expect((try JSONValue(parsing: result.output.utf8)).array != nil, "\(line): \(result.output)")
@@ -160,6 +161,7 @@ import Threads
     ("where true", "behind `peek`"), ("set concurrency (len(map 1..9 \"x\"))", "may send or wait"), ("job", "there is no `job`"),
     ("set concurrency", ""), ("set concurency 3", "no setting"), ("set concurrency 0", "concurrency"), ("pause nobody", "nobody"),
     ("jobs ; print 1", "`print` does not steer"),
+    ("set control off", "not set from elsewhere"),
   ]
 
   /// By the same parser and checker as at the prompt, with its carets; what does more than steer does nothing.
@@ -184,7 +186,7 @@ import Threads
     for session in [one, other] { #expect(session.calls.reaches(2, within: 20_000)) }
     // Both in one folder, as a user has them.
     let folder = one.folder.path + "/promptsh"
-    #expect(symlink(other.socket, "\(folder)/\(other.terminal.process).sock") == 0)
+    #expect(rename(other.socket, "\(folder)/\(other.terminal.process).sock") == 0)
     let list = try await one.attach([])
     #expect(list.status == 0 && list.output.contains("\(one.terminal.process)\tsweep.psh") && list.output.contains("0/200"), "\(list)")
     #expect(list.output.contains("\(other.terminal.process)\tsweep.psh"))

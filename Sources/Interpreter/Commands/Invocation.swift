@@ -81,7 +81,16 @@ struct Invocation: Sendable {
   func printed(_ document: JSONValue) async throws -> Flow {
     var bytes: [UInt8] = []
     document.write(to: &bytes)
-    do { try await world.output.print(String(decoding: bytes, as: UTF8.self), raw: false) } catch { throw self.error("\(error)") }
+    // What a terminal's guard would show in its own way stands as JSON's escapes, so that it is JSON still.
+    var text = ""
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+      if scalar.isASCII || scalar.properties.isSafeInJSON {
+        text.unicodeScalars.append(scalar)
+      } else {
+        for unit in String(scalar).utf16 { text += "\\u" + String(0x10000 + Int(unit), radix: 16).dropFirst() }
+      }
+    }
+    do { try await world.output.print(text, raw: false) } catch { throw self.error("\(error)") }
     return .value(.nothing)
   }
 
@@ -197,6 +206,16 @@ extension SettingValue {
     case .word(let text): [Name(text: text, span: span)]
     case .list(let values): values.flatMap(\.words)
     case .expression: []
+    }
+  }
+}
+
+extension Unicode.Scalar.Properties {
+  /// Whether a scalar is seen as it is: no control, no mark that changes how what follows is shown, nothing private.
+  fileprivate var isSafeInJSON: Bool {
+    switch generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned: false
+    default: !isDefaultIgnorableCodePoint
     }
   }
 }

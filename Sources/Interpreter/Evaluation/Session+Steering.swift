@@ -9,7 +9,7 @@ extension Session {
 
   /// What of a program does more than steer, as an error that names it; nil where nothing does.
   public func refusal(of program: Program) -> Diagnostic? {
-    offence(in: program).map { offence in
+    (offence(in: program) ?? closing(program)).map { offence in
       Diagnostic(
         offence.what, at: offence.span,
         help: "from elsewhere go \(CommandRegistry.steering.joined(separator: ", ")), and live settings"
@@ -17,7 +17,19 @@ extension Session {
     }
   }
 
-  struct Offence {
+  /// A line that would close the door it came through.
+  private func closing(_ program: Program) -> Offence? {
+    for statement in program.block.statements {
+      guard case .pipeline(let pipeline) = statement.node else { continue }
+      for case .command(let command) in pipeline.stages where command.words.count > 1 {
+        guard case .word("control")? = command.words.first?.node else { continue }
+        return Offence(what: "who may steer is not set from elsewhere", span: command.words[0].span)
+      }
+    }
+    return nil
+  }
+
+  private struct Offence {
     var what: String
     var span: Span
   }

@@ -2,6 +2,7 @@ import Control
 import Interpreter
 import Language
 import Scheduling
+import Terminal
 import Threads
 
 /// The session's end of its control socket: opens it with the first job, answers what is asked through it, takes it away at the end.
@@ -152,7 +153,7 @@ final class ControlHost: RemoteControl {
       output.note(wrong.formatted())
       return Int(ShellSession.ExitStatus.misused)
     }
-    switch await session.steer(parsed.program, by: .attached(pid: peer.process, why: why), answering: output) {
+    switch await session.steer(parsed.program, by: .attached(pid: peer.process, why: why.map(ControlGuard.line)), answering: output) {
     case .success: return Int(ShellSession.ExitStatus.fine)
     case .failure(let error):
       output.note((error as? Diagnostic)?.formatted() ?? "error: \(error)")
