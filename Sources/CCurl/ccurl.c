@@ -75,6 +75,8 @@ static const struct {
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+// Kept, for `curl_version_info` puts its answer together anew each time.
+static unsigned version;
 static char problem[512];
 
 static void load(void) {
@@ -100,6 +102,7 @@ static void load(void) {
     }
   }
   if (curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) snprintf(problem, sizeof problem, "libcurl could not be initialised");
+  version = curl.version_info(CURLVERSION_NOW)->version_num;
 }
 
 const char *cc_load(void) {
@@ -107,7 +110,7 @@ const char *cc_load(void) {
   return problem[0] ? problem : NULL;
 }
 
-unsigned cc_version_num(void) { return curl.version_info(CURLVERSION_NOW)->version_num; }
+unsigned cc_version_num(void) { return version; }
 const char *cc_version_text(void) { return curl.version_info(CURLVERSION_NOW)->version; }
 
 CURL *cc_easy_init(void) { return curl.easy_init(); }

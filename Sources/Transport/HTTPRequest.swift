@@ -32,7 +32,12 @@ public struct Deadlines: Sendable, Equatable {
 
   public init() {}
 
-  var shortest: Duration? { [firstToken, idle, total].compactMap { $0 }.min() }
+  var shortest: Duration? {
+    var shortest = firstToken
+    if let idle { shortest = min(shortest ?? idle, idle) }
+    if let total { shortest = min(shortest ?? total, total) }
+    return shortest
+  }
 }
 
 /// Why a transfer ended without an answer, or before its end.

@@ -66,7 +66,7 @@ public struct CallEngine: Sendable {
     _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?, _ brought: inout Attempt
   ) async -> Reply {
     var call = prepared
-    var reply = Reply(call: call, attempt: Attempt(failure: Failure(.cancelled, "cancelled")), attempts: 0, queued: .zero)
+    var reply = Reply(call: call, attempt: Attempt(failure: .cancelled), attempts: 0, queued: .zero)
     var standing = RetryStanding()
     var last: Failure?
     while true {
@@ -200,6 +200,8 @@ extension Attempt {
 }
 
 extension Failure {
+  fileprivate static let cancelled = Failure(.cancelled, "cancelled")
+
   /// Whether it says that the server is not there: nobody could connect; or, of a call that looks whether one that was down is back, that
   /// it still loads its model, or that the gateway before it has nothing behind it.
   func isOfServerAway(forLook isLook: Bool) -> Bool {
@@ -248,7 +250,7 @@ extension CallEngine {
         // What failed before a second call was sent needs none: it is retried like any other.
         if !begun.isHedged { group.cancelAll() }
       }
-      return (attempt: failed ?? Attempt(failure: Failure(.cancelled, "cancelled")), isHedged: begun.isHedged)
+      return (attempt: failed ?? Attempt(failure: .cancelled), isHedged: begun.isHedged)
     }
     if let ttft = race.attempt.ttft, race.attempt.failure == nil { job.note(ttft: ttft) }
     return race

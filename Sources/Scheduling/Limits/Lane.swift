@@ -50,8 +50,9 @@ struct Lane: Sendable {
 
   /// Calls at once that it bears now; nil for whatever the session says.
   var limit: Int? {
-    let own = [cuts.isAlone ? 1 : adaptive?.limit, floor.own.concurrency].compactMap { $0 }
-    return own.min()
+    let found = cuts.isAlone ? 1 : adaptive?.limit
+    guard let set = floor.own.concurrency else { return found }
+    return min(found ?? set, set)
   }
 
   // MARK: asked

@@ -20,74 +20,7 @@ struct LimiterState: Sendable {
     case behind
   }
 
-  private struct Waiter {
-    var id: WaiterID
-    var amount: CallAmount
-    /// The row whose call it is; nil for a call that stands alone.
-    var row: BegunRow?
-    /// Whether a stop of its job takes it back.
-    var isFresh = true
-    var since: Duration
-    /// A server that lets nothing through for longer than this is not waited for.
-    var patience: Duration?
-  }
-
-  /// Those of one job that wait for one lane.
-  private struct Line {
-    var fresh = Deque<Waiter>()
-    var continuing = Deque<Waiter>()
-    /// Whether its head waits for its lane, not for the width: when last looked at.
-    var isShut = false
-    /// The job's permits for this lane, and when it last got one: the lane with the fewest comes first, so that a slow model does not
-    /// sit on the whole width.
-    var inUse = 0
-    var lastGrant = 0
-    /// Rows that have begun for this lane and have had no permit yet.
-    var unsent = 0
-    var head: Waiter? { continuing.first ?? fresh.first }
-    var count: Int { fresh.count + continuing.count }
-    mutating func pop() { if continuing.popFirst() == nil { fresh.removeFirst() } }
-    mutating func remove(_ id: WaiterID) -> Bool {
-      if let index = fresh.firstIndex(where: { $0.id == id }) {
-        fresh.remove(at: index)
-      } else if let index = continuing.firstIndex(where: { $0.id == id }) {
-        continuing.remove(at: index)
-      } else {
-        return false
-      }
-      return true
-    }
-  }
-
-  private struct Queue {
-    /// What the user has set for it.
-    var floor = Floor()
-    var isPaused = false
-    /// It begins nothing new.
-    var isStopped = false
-    /// By lane; kept when empty, so that it is known which lanes a job uses.
-    var lines: [Int: Line] = [:]
-    /// When it last got a permit: breaks ties in turn.
-    var lastGrant = 0
-    /// The most tokens of a reply so far.
-    var largestOutput = LimiterState.firstOutput
-    /// Rows that have begun and have had no permit yet, of which it is not known what lane they will ask for.
-    var unsent = 0
-    /// Pipelines that wait to begin a row, those within a row first; and for which lane, where that is known.
-    var beginning = Deque<(id: WaiterID, group: RowGroup, lane: Int?)>()
-
-    var inUse: Int { floor.inUse }
-    var mayTake: Bool { !isPaused && !floor.isFull }
-    var isIdle: Bool {
-      inUse == 0 && floor.own == .none && !isPaused && unsent == 0 && beginning.isEmpty
-        && lines.values.allSatisfy { $0.head == nil && $0.unsent == 0 }
-    }
-    /// Rows that wait before a shut lane: they keep nobody else from beginning.
-    var shutOut: Int { lines.values.reduce(0) { $0 + ($1.isShut ? max(0, $1.count - $1.unsent) : 0) } }
-  }
-
-  /// What a reply is reckoned at until one has come, where `max-tokens` does not say.
-  private static let firstOutput = 1024
+  private typealias Waiter = JobQueue.Waiter
 
   private(set) var limits: Limits
   private(set) var inUse = 0
@@ -97,8 +30,8 @@ struct LimiterState: Sendable {
   private var rows: [JobID: Int] = [:]
   private(set) var lanes: [Lane] = []
   private(set) var providers: [ProviderFloor] = []
-  private var laneNumbers: [ModelName: Int] = [:]
-  private var jobs: [JobID: Queue] = [:]
+  /// Jobs are few: a look at each is cheaper than keeping them sorted, or hashed.
+  private var queues: [JobQueue] = []
   private var grants = 0
   private var nextWaiter = 0
 
@@ -162,51 +95,67 @@ struct LimiterState: Sendable {
     _ job: JobID, lane model: ModelName, _ turn: Turn, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil,
     patience: Duration? = nil, now: Duration
   ) -> Request {
-    if turn == .fresh, jobs[job]?.isStopped ?? false { return .stopped }
+    let queue = place(of: job)
+    if turn == .fresh, queues[queue].isStopped { return .stopped }
     let lane = number(of: model)
-    let isFirstInLine = jobs[job]?.lines[lane]?.head == nil
+    let line = queues[queue].place(of: lane)
     var waiter = Waiter(id: 0, amount: amount, row: row, isFresh: turn == .fresh, since: now, patience: patience)
-    if isFirstInLine {
-      if let shut = shut(waiter, of: jobs[job] ?? Queue(), lane, now) { return .shut(shut) }
-      if inUse < width, jobs[job]?.mayTake ?? true {
+    if queues[queue].lines[line].isEmpty {
+      if let shut = shut(waiter, of: queue, lane, now) { return .shut(shut) }
+      if inUse < width, queues[queue].mayTake {
         // Whoever else waits while there is width is paused, capped or before a shut lane: he is passed by.
-        switch opening(waiter, of: job, lane, now) {
-        case .at(let moment) where moment <= now: return .granted(grant(job, lane, waiter, now))
+        switch opening(waiter, of: queue, lane, now) {
+        case .at(let moment) where moment <= now: return .granted(grant(queue, line, waiter, now))
         case .spent: return .spent
-        case .at, .later: jobs[job, default: Queue()].lines[lane, default: Line()].isShut = true
+        case .at, .later: queues[queue].lines[line].isShut = true
         }
       }
     }
     nextWaiter += 1
     waiter.id = nextWaiter
     if turn == .continuing {
-      jobs[job, default: Queue()].lines[lane, default: Line()].continuing.append(waiter)
+      queues[queue].lines[line].continuing.append(waiter)
     } else {
-      jobs[job, default: Queue()].lines[lane, default: Line()].fresh.append(waiter)
+      queues[queue].lines[line].fresh.append(waiter)
     }
     return .queued(nextWaiter)
   }
 
+  /// The index of a job's queue; nil where it has none.
+  private func queue(of job: JobID) -> Int? {
+    for index in queues.indices where queues[index].job == job { return index }
+    return nil
+  }
+
+  /// The same; one is made where there is none.
+  private mutating func place(of job: JobID) -> Int {
+    if let index = queue(of: job) { return index }
+    queues.append(JobQueue(job: job))
+    return queues.count - 1
+  }
+
   private mutating func number(of model: ModelName) -> Int {
-    if let number = laneNumbers[model] { return number }
+    if let number = known(model) { return number }
     let provider = providers.firstIndex { $0.name == model.provider } ?? providers.count
     if provider == providers.count { providers.append(ProviderFloor(model.provider, limits)) }
     lanes.append(Lane(model, provider: provider, limits))
-    laneNumbers[model] = lanes.count - 1
     return lanes.count - 1
+  }
+
+  /// Models are few, too, and two names are mostly told apart, or found the same, without a look at their bytes.
+  private func known(_ model: ModelName) -> Int? {
+    for lane in lanes.indices where lanes[lane].model == model { return lane }
+    return nil
   }
 
   /// Takes a waiter out of the queue; false if he has been answered already.
   mutating func cancel(_ waiter: WaiterID, of job: JobID) -> Bool {
-    guard var queue = jobs[job] else { return false }
-    if let index = queue.beginning.firstIndex(where: { $0.id == waiter }) {
-      jobs[job]?.beginning.remove(at: index)
+    guard let queue = queue(of: job) else { return false }
+    if let index = queues[queue].beginning.firstIndex(where: { $0.id == waiter }) {
+      queues[queue].beginning.remove(at: index)
       return true
     }
-    for lane in queue.lines.keys where queue.lines[lane]?.remove(waiter) == true {
-      jobs[job] = queue
-      return true
-    }
+    for line in queues[queue].lines.indices where queues[queue].lines[line].remove(waiter) { return true }
     return false
   }
 
@@ -225,31 +174,38 @@ struct LimiterState: Sendable {
 
   /// A row for a model, if one may begin now.
   mutating func beginNow(_ group: RowGroup, for model: ModelName) -> BegunRow? {
-    if group.isStopped.load(ordering: .relaxed) || group.parent == nil && jobs[group.job.id]?.isStopped ?? false { return nil }
+    let queue = place(of: group.job.id)
+    if isStopped(group, queue) { return nil }
     let lane = number(of: model)
-    return mayBegin(group, lane) ? admit(group, lane) : nil
+    return mayBegin(group, queue, lane) ? admit(group, queue, lane) : nil
   }
 
   /// - Parameter model: whom its first call will ask for, where that is known.
   mutating func begin(_ group: RowGroup, for model: ModelName? = nil) -> Beginning {
-    if group.isStopped.load(ordering: .relaxed) { return .stopped }
-    if group.parent == nil, jobs[group.job.id]?.isStopped ?? false { return .stopped }
+    let queue = place(of: group.job.id)
+    if isStopped(group, queue) { return .stopped }
     let lane = model.map { number(of: $0) }
-    if mayBegin(group, lane) { return .begun(admit(group, lane)) }
+    if mayBegin(group, queue, lane) { return .begun(admit(group, queue, lane)) }
     nextWaiter += 1
+    let beginner = JobQueue.Beginner(id: nextWaiter, group: group, lane: lane)
     if group.parent == nil {
-      jobs[group.job.id, default: Queue()].beginning.append((nextWaiter, group, lane))
+      queues[queue].beginning.append(beginner)
     } else {
-      jobs[group.job.id, default: Queue()].beginning.prepend((nextWaiter, group, lane))
+      queues[queue].beginning.prepend(beginner)
     }
     return .queued(nextWaiter)
+  }
+
+  private func isStopped(_ group: RowGroup, _ queue: Int) -> Bool {
+    group.isStopped.load(ordering: .relaxed) || group.parent == nil && queues[queue].isStopped
   }
 
   /// A pipeline begins no more rows: those who wait for that.
   mutating func stop(_ group: RowGroup) -> [WaiterID] {
     group.isStopped.store(true, ordering: .relaxed)
-    let withdrawn = jobs[group.job.id]?.beginning.filter { $0.group === group }.map(\.id) ?? []
-    jobs[group.job.id]?.beginning.removeAll { $0.group === group }
+    guard let queue = queue(of: group.job.id) else { return [] }
+    let withdrawn = queues[queue].beginning.filter { $0.group === group }.map(\.id)
+    queues[queue].beginning.removeAll { $0.group === group }
     return withdrawn
   }
 
@@ -261,54 +217,59 @@ struct LimiterState: Sendable {
 
   /// A job begins nothing new: those who wait for that.
   mutating func withdrawFresh(of job: JobID) -> [WaiterID] {
-    var queue = jobs[job] ?? Queue()
-    queue.isStopped = true
-    var withdrawn = queue.beginning.filter { $0.group.parent == nil }.map(\.id)
-    queue.beginning.removeAll { $0.group.parent == nil }
-    for lane in queue.lines.keys {
-      withdrawn += queue.lines[lane]?.fresh.filter(\.isFresh).map(\.id) ?? []
-      queue.lines[lane]?.fresh.removeAll(where: \.isFresh)
+    let queue = place(of: job)
+    queues[queue].isStopped = true
+    var withdrawn = queues[queue].beginning.filter { $0.group.parent == nil }.map(\.id)
+    queues[queue].beginning.removeAll { $0.group.parent == nil }
+    for line in queues[queue].lines.indices {
+      withdrawn += queues[queue].lines[line].fresh.filter(\.isFresh).map(\.id)
+      queues[queue].lines[line].fresh.removeAll(where: \.isFresh)
     }
-    jobs[job] = queue
     return withdrawn
   }
 
   /// Nothing more is sent: all who wait.
   mutating func withdrawAll() -> [WaiterID] {
     var withdrawn: [WaiterID] = []
-    for job in jobs.keys {
-      withdrawn += jobs[job]?.beginning.map(\.id) ?? []
-      jobs[job]?.beginning.removeAll()
-      for lane in jobs[job]?.lines.keys.map({ $0 }) ?? [] {
-        withdrawn += jobs[job]?.lines[lane].map { ($0.continuing + $0.fresh).map(\.id) } ?? []
-        jobs[job]?.lines[lane]?.continuing.removeAll()
-        jobs[job]?.lines[lane]?.fresh.removeAll()
+    for queue in queues.indices {
+      withdrawn += queues[queue].beginning.map(\.id)
+      queues[queue].beginning.removeAll()
+      for line in queues[queue].lines.indices {
+        withdrawn += (queues[queue].lines[line].continuing + queues[queue].lines[line].fresh).map(\.id)
+        queues[queue].lines[line].continuing.removeAll()
+        queues[queue].lines[line].fresh.removeAll()
       }
     }
     return withdrawn
   }
 
   /// A row begins where a permit is free. A pipeline with no row under way may always begin one: the rows around it wait for it.
-  private func mayBegin(_ group: RowGroup, _ lane: Int?) -> Bool {
-    guard let queue = jobs[group.job.id] else { return true }
-    if queue.isPaused { return false }
+  private func mayBegin(_ group: RowGroup, _ queue: Int, _ lane: Int?) -> Bool {
+    if queues[queue].isPaused { return false }
     if group.underWay.load(ordering: .relaxed) == 0 { return true }
-    let free = max(0, min(width - inUse, limit(of: group.job.id) - queue.inUse))
-    guard let lane else { return queue.unsent - min(queue.shutOut, Self.mostShutOut) < Self.ahead + free }
+    guard let lane else {
+      return queues[queue].unsent - min(queues[queue].shutOut, Self.mostShutOut) < Self.ahead + free(for: queue)
+    }
     // One row stands before each lane; the others are not even rendered, but for those that can go at once.
-    let line = queue.lines[lane] ?? Line()
-    if line.unsent < 1 { return true }
-    if line.isShut { return false }
+    guard let line = queues[queue].index(of: lane) else { return true }
+    let unsent = queues[queue].lines[line].unsent
+    if unsent < 1 { return true }
+    if queues[queue].lines[line].isShut { return false }
+    let free = free(for: queue)
     let room = min(free, max(0, (lanes[lane].limit ?? .max) - lanes[lane].inUse))
-    return line.unsent < room && queue.unsent + queue.lines.values.reduce(0) { $0 + $1.unsent } < free
+    return unsent < room && queues[queue].unsent + queues[queue].unsentForLanes < free
   }
 
-  private mutating func admit(_ group: RowGroup, _ lane: Int?) -> BegunRow {
+  /// Permits that a job could have at once.
+  private func free(for queue: Int) -> Int { max(0, min(width - inUse, limit(ofQueue: queue) - queues[queue].inUse)) }
+
+  private mutating func admit(_ group: RowGroup, _ queue: Int, _ lane: Int?) -> BegunRow {
     group.underWay.wrappingAdd(1, ordering: .relaxed)
     if let lane {
-      jobs[group.job.id, default: Queue()].lines[lane, default: Line()].unsent += 1
+      let line = queues[queue].place(of: lane)
+      queues[queue].lines[line].unsent += 1
     } else {
-      jobs[group.job.id, default: Queue()].unsent += 1
+      queues[queue].unsent += 1
     }
     return BegunRow(group, lane: lane)
   }
@@ -317,10 +278,12 @@ struct LimiterState: Sendable {
   private mutating func uncount(_ row: BegunRow) {
     var next: BegunRow? = row
     while let row = next, row.counts.exchange(false, ordering: .relaxed) {
-      if let lane = row.lane {
-        jobs[row.group.job.id]?.lines[lane]?.unsent -= 1
-      } else {
-        jobs[row.group.job.id]?.unsent -= 1
+      if let queue = queue(of: row.group.job.id) {
+        if let lane = row.lane {
+          if let line = queues[queue].index(of: lane) { queues[queue].lines[line].unsent -= 1 }
+        } else {
+          queues[queue].unsent -= 1
+        }
       }
       next = row.group.parent
     }
@@ -334,13 +297,15 @@ struct LimiterState: Sendable {
     if permit.looksForServer, outcome.isAway { outcome.verdict = .unreachable }
     inUse -= 1
     budget.settle(permit.isBudgeted ? permit.tokens : 0, used: outcome.tokens ?? 0)
-    jobs[permit.job]?.floor.ended(permit.jobEntry, used: outcome.tokens)
-    jobs[permit.job]?.lines[permit.lane]?.inUse -= 1
-    if let used = outcome.tokens {
-      // The first answer shows what replies are like; until then each is reckoned long.
-      let output = max(1, used - permit.input)
-      let before = jobs[permit.job]?.largestOutput ?? Self.firstOutput
-      jobs[permit.job]?.largestOutput = before == Self.firstOutput ? output : max(before, output)
+    if let queue = queue(of: permit.job) {
+      queues[queue].floor.ended(permit.jobEntry, used: outcome.tokens)
+      if let line = queues[queue].index(of: permit.lane) { queues[queue].lines[line].inUse -= 1 }
+      if let used = outcome.tokens {
+        // The first answer shows what replies are like; until then each is reckoned long.
+        let output = max(1, used - permit.input)
+        let before = queues[queue].largestOutput
+        queues[queue].largestOutput = before == JobQueue.firstOutput ? output : max(before, output)
+      }
     }
     let provider = lanes[permit.lane].provider
     for change in lanes[permit.lane].ended(permit, outcome, now: now) {
@@ -350,7 +315,7 @@ struct LimiterState: Sendable {
       if change == .down { for lane in lanes.indices where lanes[lane].provider == provider { lanes[lane].serverWentDown(now: now) } }
       history.note(LimitChange(at: now, .provider(providers[provider].name), change, by: .program))
     }
-    if jobs.count > 32 { jobs = jobs.filter { !$0.value.isIdle } }
+    if queues.count > 32 { queues.removeAll(where: \.isIdle) }
   }
 
   // MARK: live changes
@@ -398,16 +363,18 @@ struct LimiterState: Sendable {
   private func words(_ limit: Int?) -> String { limit.map(String.init) ?? "off" }
 
   mutating func set(_ own: Limits.Own, for job: JobID, by author: ChangeAuthor, now: Duration) {
-    let before = jobs[job]?.floor.own ?? .none
-    jobs[job, default: Queue()].floor.configure(own)
+    let queue = place(of: job)
+    let before = queues[queue].floor.own
+    queues[queue].floor.configure(own)
     noteRates(before, own, .job(job), author, now)
   }
 
-  func own(of job: JobID) -> Limits.Own { jobs[job]?.floor.own ?? .none }
+  func own(of job: JobID) -> Limits.Own { queue(of: job).map { queues[$0].floor.own } ?? .none }
 
   mutating func setPaused(_ paused: Bool, _ job: JobID, reason: String?, by author: ChangeAuthor, now: Duration) {
-    guard jobs[job]?.isPaused ?? false != paused else { return }
-    jobs[job, default: Queue()].isPaused = paused
+    let queue = place(of: job)
+    guard queues[queue].isPaused != paused else { return }
+    queues[queue].isPaused = paused
     history.note(LimitChange(at: now, .job(job), paused ? .paused(reason) : .resumed, by: author, rows: rows))
   }
 
@@ -417,36 +384,47 @@ struct LimiterState: Sendable {
 
   /// The limit that holds for a job now: of the session or, where they bear less, of the lanes and providers that the job uses; at most
   /// its own.
-  func limit(of job: JobID) -> Int {
-    let queue = jobs[job]
-    var limit = width
-    if case .adaptive(let range) = limits.width { limit = AdaptiveLimit(range).limit }
-    if let lines = queue?.lines, !lines.isEmpty {
-      var ofProviders: [Int: Int] = [:]
-      for lane in lines.keys {
-        let provider = lanes[lane].provider
-        let own = lanes[lane].limit ?? .max
-        let sum = (ofProviders[provider] ?? 0).addingReportingOverflow(own)
-        ofProviders[provider] = min(sum.overflow ? .max : sum.partialValue, providers[provider].floor.own.concurrency ?? .max)
-      }
-      let all = ofProviders.values.reduce(0) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 }
+  func limit(of job: JobID) -> Int { queue(of: job).map { limit(ofQueue: $0) } ?? min(startingWidth, mostStreams) }
+
+  /// The session's; with `auto` what a lane begins at.
+  private var startingWidth: Int { if case .adaptive(let range) = limits.width { AdaptiveLimit(range).limit } else { width } }
+
+  private func limit(ofQueue queue: Int) -> Int {
+    var limit = startingWidth
+    if !queues[queue].lines.isEmpty {
+      let all = limitOfLanes(queue)
       limit = if case .adaptive = limits.width { min(width, all) } else { min(limit, all) }
     }
-    return min(limit, mostStreams, queue?.floor.own.concurrency ?? .max)
+    return min(limit, mostStreams, queues[queue].floor.own.concurrency ?? .max)
+  }
+
+  /// What the lanes that a job uses bear together, those of one provider no more than that bears.
+  private func limitOfLanes(_ queue: Int) -> Int {
+    if queues[queue].lines.count == 1 {
+      let lane = queues[queue].lines[0].lane
+      return min(lanes[lane].limit ?? .max, providers[lanes[lane].provider].floor.own.concurrency ?? .max)
+    }
+    var sums: [Int: Int] = [:]
+    for line in queues[queue].lines {
+      let provider = lanes[line.lane].provider
+      let sum = (sums[provider] ?? 0).addingReportingOverflow(lanes[line.lane].limit ?? .max)
+      sums[provider] = min(sum.overflow ? .max : sum.partialValue, providers[provider].floor.own.concurrency ?? .max)
+    }
+    return sums.values.reduce(0) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 }
   }
 
   /// The lanes before which a job's calls wait, and why.
   mutating func shutLanes(of job: JobID, now: Duration) -> [LaneShut] {
-    guard let queue = jobs[job] else { return [] }
-    return queue.lines.keys.sorted().compactMap { lane in
-      guard let head = queue.lines[lane]?.head else { return nil }
-      return shut(lane, for: amount(head, of: queue, lane), now)
+    guard let queue = queue(of: job) else { return [] }
+    return queues[queue].lines.sorted { $0.lane < $1.lane }.compactMap { line in
+      guard let head = line.head else { return nil }
+      return shut(line.lane, for: amount(head, of: queue, line.lane), now)
     }
   }
 
   /// Why nothing goes to a model now; nil where something does.
   mutating func shut(_ model: ModelName, now: Duration) -> LaneShut? {
-    guard let lane = laneNumbers[model] else { return nil }
+    guard let lane = known(model) else { return nil }
     return shut(lane, for: 0, now)
   }
 
@@ -458,9 +436,9 @@ struct LimiterState: Sendable {
 
   /// What is known of the lanes that a job uses; of all where there is none.
   func laneStandings(of job: JobID?) -> [LaneStanding] {
-    let used = job.flatMap { jobs[$0]?.lines.keys.sorted() } ?? Array(lanes.indices)
+    let used = job.flatMap { queue(of: $0) }.map { queues[$0].lines.map(\.lane).sorted() } ?? Array(lanes.indices)
     return used.map { lane in
-      let waiting = jobs.values.reduce(0) { $0 + ($1.lines[lane]?.count ?? 0) }
+      let waiting = queues.reduce(0) { sum, queue in sum + (queue.index(of: lane).map { queue.lines[$0].count } ?? 0) }
       return LaneStanding(
         model: lanes[lane].model, inUse: lanes[lane].inUse, limit: lanes[lane].limit, learnedRate: lanes[lane].pace.rate,
         own: lanes[lane].floor.own, ofProvider: providers[lanes[lane].provider].floor.own, waiting: waiting,
@@ -479,9 +457,9 @@ struct LimiterState: Sendable {
     case spent
   }
 
-  private mutating func opening(_ waiter: Waiter, of job: JobID, _ lane: Int, _ now: Duration) -> Opening {
+  private mutating func opening(_ waiter: Waiter, of queue: Int, _ lane: Int, _ now: Duration) -> Opening {
     let provider = lanes[lane].provider
-    let amount = amount(waiter, of: jobs[job], lane)
+    let amount = amount(waiter, of: queue, lane)
     switch budget.room(for: amount) {
     case .enough: break
     case .later: return .later
@@ -490,16 +468,14 @@ struct LimiterState: Sendable {
     guard let ofProvider = providers[provider].opens(for: amount, now: now), let own = lanes[lane].opens(for: amount, now: now) else {
       return .later
     }
-    var moment = max(ofProvider, own)
-    if let ofJob = jobs[job]?.floor.opens(for: amount, now: now) { moment = max(moment, ofJob) }
-    return .at(moment)
+    return .at(max(ofProvider, own, queues[queue].floor.opens(for: amount, now: now)))
   }
 
   /// What keeps a call out for longer than it would wait: the server's own word, or its absence.
-  private func shut(_ waiter: Waiter, of queue: Queue, _ lane: Int, _ now: Duration) -> LaneShut? {
-    let provider = providers[lanes[lane].provider]
-    if let gaveUp = provider.outage.gaveUpAt, waiter.since < gaveUp {
-      return LaneShut(name: provider.name, until: nil, reason: .down(since: waiter.since))
+  private func shut(_ waiter: Waiter, of queue: Int, _ lane: Int, _ now: Duration) -> LaneShut? {
+    let provider = lanes[lane].provider
+    if let gaveUp = providers[provider].outage.gaveUpAt, waiter.since < gaveUp {
+      return LaneShut(name: providers[provider].name, until: nil, reason: .down(since: waiter.since))
     }
     guard let patience = waiter.patience else { return nil }
     guard let shut = lanes[lane].isShut(for: amount(waiter, of: queue, lane), now: now), let until = shut.until else { return nil }
@@ -507,37 +483,39 @@ struct LimiterState: Sendable {
   }
 
   /// The tokens that are set aside for a call, where somebody counts them.
-  private func amount(_ waiter: Waiter, of queue: Queue?, _ lane: Int) -> Int {
+  private func amount(_ waiter: Waiter, of queue: Int, _ lane: Int) -> Int {
     guard
       limits.tokenBudget != nil || lanes[lane].countsTokens || providers[lanes[lane].provider].floor.countsTokens
-        || queue?.floor.countsTokens ?? false
+        || queues[queue].floor.countsTokens
     else { return 0 }
     let amount = waiter.amount
     if let output = amount.output { return amount.input + output }
     // A guess at the reply's length does not keep a call from what is left: it takes all of that, and others wait to see.
-    let guess = amount.input + (queue?.largestOutput ?? Self.firstOutput)
+    let guess = amount.input + queues[queue].largestOutput
     if let left = budget.left, guess > left, left > amount.input { return left }
     return guess
   }
 
-  private mutating func grant(_ job: JobID, _ lane: Int, _ waiter: Waiter, _ now: Duration) -> Permit {
-    let amount = amount(waiter, of: jobs[job], lane)
+  private mutating func grant(_ queue: Int, _ line: Int, _ waiter: Waiter, _ now: Duration) -> Permit {
+    let lane = queues[queue].lines[line].lane
+    let amount = amount(waiter, of: queue, lane)
     let provider = lanes[lane].provider
     if limits.tokenBudget != nil { budget.reserve(amount) }
     inUse += 1
     grants += 1
-    let jobEntry = jobs[job, default: Queue()].floor.take(amount, now: now)
-    jobs[job]?.lastGrant = grants
+    let jobEntry = queues[queue].floor.take(amount, now: now)
+    queues[queue].lastGrant = grants
     if let output = waiter.amount.output {
-      let before = jobs[job]?.largestOutput ?? Self.firstOutput
-      jobs[job]?.largestOutput = max(before == Self.firstOutput ? 0 : before, output)
+      let before = queues[queue].largestOutput
+      queues[queue].largestOutput = max(before == JobQueue.firstOutput ? 0 : before, output)
     }
-    jobs[job]?.lines[lane, default: Line()].isShut = false
-    jobs[job]?.lines[lane]?.inUse += 1
-    jobs[job]?.lines[lane]?.lastGrant = grants
+    queues[queue].lines[line].isShut = false
+    queues[queue].lines[line].inUse += 1
+    queues[queue].lines[line].lastGrant = grants
     if let row = waiter.row { uncount(row) }
     return Permit(
-      job: job, lane: lane, model: lanes[lane].model, granted: now, tokens: amount, input: waiter.amount.input, jobEntry: jobEntry,
+      job: queues[queue].job, lane: lane, model: lanes[lane].model, granted: now, tokens: amount, input: waiter.amount.input,
+      jobEntry: jobEntry,
       providerEntry: providers[provider].floor.take(amount, now: now), taken: lanes[lane].take(amount, now: now),
       looksForServer: providers[provider].outage.took(), isBudgeted: limits.tokenBudget != nil)
   }
@@ -550,53 +528,71 @@ struct LimiterState: Sendable {
     var effects = Effects()
     dismissShutOut(&effects, now)
     while inUse < width {
-      effects.opening = nil
-      var next: (job: JobID, lane: Int, order: Order)?
-      var isSpent = false
-      // Jobs are few: a look at each is cheaper than keeping them sorted.
-      search: for (job, queue) in jobs where queue.mayTake {
-        for (lane, line) in queue.lines {
-          guard let head = line.head else { continue }
-          switch opening(head, of: job, lane, now) {
-          case .later:
-            jobs[job]?.lines[lane]?.isShut = true
-            continue
-          case .spent:
-            jobs[job]?.lines[lane]?.pop()
-            effects.spent.append(head.id)
-            isSpent = true
-            break search
-          case .at(let moment) where moment > now:
-            effects.opening = min(effects.opening ?? moment, moment)
-            jobs[job]?.lines[lane]?.isShut = true
-            continue
-          case .at: break
-          }
-          let order = (queue.inUse, queue.lastGrant, line.inUse, line.lastGrant)
-          if let best = next?.order, best <= order { continue }
-          next = (job, lane, order)
-        }
+      switch next(&effects, now) {
+      case .grant(let queue, let line, let head):
+        queues[queue].lines[line].pop()
+        effects.granted.append((head.id, grant(queue, line, head, now)))
+        continue
+      case .spent(let queue, let line, let head):
+        queues[queue].lines[line].pop()
+        effects.spent.append(head.id)
+        continue
+      case nil: break
       }
-      if isSpent { continue }
-      guard let (job, lane, _) = next, let head = jobs[job]?.lines[lane]?.head else { break }
-      jobs[job]?.lines[lane]?.pop()
-      effects.granted.append((head.id, grant(job, lane, head, now)))
+      break
     }
-    for (job, queue) in jobs where !queue.beginning.isEmpty {
-      for (id, group, lane) in queue.beginning where mayBegin(group, lane) {
-        jobs[job]?.beginning.removeAll { $0.id == id }
-        effects.begun.append((id, admit(group, lane)))
-      }
-    }
+    beginWaiting(&effects)
     return effects
+  }
+
+  private enum Next {
+    case grant(queue: Int, line: Int, Waiter)
+    case spent(queue: Int, line: Int, Waiter)
+  }
+
+  /// Whose turn it is.
+  private mutating func next(_ effects: inout Effects, _ now: Duration) -> Next? {
+    effects.opening = nil
+    var next: (queue: Int, line: Int, head: Waiter, order: Order)?
+    for queue in queues.indices where queues[queue].mayTake {
+      for line in queues[queue].lines.indices {
+        guard let head = queues[queue].lines[line].head else { continue }
+        switch opening(head, of: queue, queues[queue].lines[line].lane, now) {
+        case .later:
+          queues[queue].lines[line].isShut = true
+          continue
+        case .spent: return .spent(queue: queue, line: line, head)
+        case .at(let moment) where moment > now:
+          effects.opening = min(effects.opening ?? moment, moment)
+          queues[queue].lines[line].isShut = true
+          continue
+        case .at: break
+        }
+        let order = (
+          queues[queue].inUse, queues[queue].lastGrant, queues[queue].lines[line].inUse, queues[queue].lines[line].lastGrant
+        )
+        if let best = next?.order, best <= order { continue }
+        next = (queue, line, head, order)
+      }
+    }
+    return next.map { .grant(queue: $0.queue, line: $0.line, $0.head) }
+  }
+
+  private mutating func beginWaiting(_ effects: inout Effects) {
+    for queue in queues.indices where !queues[queue].beginning.isEmpty {
+      for beginner in queues[queue].beginning where mayBegin(beginner.group, queue, beginner.lane) {
+        queues[queue].beginning.removeAll { $0.id == beginner.id }
+        effects.begun.append((beginner.id, admit(beginner.group, queue, beginner.lane)))
+      }
+    }
   }
 
   /// Those whose lane is shut for longer than they would wait.
   private mutating func dismissShutOut(_ effects: inout Effects, _ now: Duration) {
-    for (job, queue) in jobs {
-      for (lane, line) in queue.lines where line.isShut {
-        while let head = jobs[job]?.lines[lane]?.head, let shut = shut(head, of: queue, lane, now) {
-          jobs[job]?.lines[lane]?.pop()
+    for queue in queues.indices {
+      for line in queues[queue].lines.indices where queues[queue].lines[line].isShut {
+        while let head = queues[queue].lines[line].head, let shut = shut(head, of: queue, queues[queue].lines[line].lane, now) {
+          queues[queue].lines[line].pop()
           effects.shut.append((head.id, shut))
         }
       }
