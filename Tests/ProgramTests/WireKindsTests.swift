@@ -91,6 +91,19 @@ import Threads
       rows.filter { $0.contains(",false,refused (HTTP") }.count == 4 && rows.filter { $0.contains(",true,server (HTTP 500)") }.count == 1)
   }
 
+  /// A list of one item is told of like one of a hundred, unless its answer is as it was asked for.
+  @Test(arguments: [
+    (5, "1 prompt, 1 answered, of them 1 empty"), (7, "1 prompt, 1 answered, of them 1 not in the form"),
+    (8, "1 prompt, 0 answered, 1 failed"), (9, nil),
+  ])
+  func oneRowIsToldOf(_ row: Int, _ said: String?) async throws {
+    let server = try RawServer(Self.kinds)
+    let result = try await run(server, "let r = map [\(row)] \"row-{it}-end\" --as number")
+    #expect(result.status == (row == 8 ? 3 : 0))
+    if let said { #expect(result.errors.contains("r: \(said), "), "\(result.errors)") } else { #expect(result.errors.isEmpty) }
+    #expect(result.errors.contains("engine died") == (row == 8))
+  }
+
   /// A wrong answer alone leaves the status at 0; as a value it is its text; `retry` leaves it as it is, `retry --wrong` does not.
   @Test func aWrongAnswerIsNoFailure() async throws {
     let requests = Atomic(0)

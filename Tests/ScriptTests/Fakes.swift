@@ -104,7 +104,7 @@ final class Recorder: Output {
     noteStream.continuation.yield(text)
   }
   func foreground(_ job: Job, showsProgress: Bool) {}
-  func foregroundEnded(_ job: Job) {}
+  func foregroundEnded(_ job: Job, hasRows: Bool) {}
   func finished(_ job: Job) {}
   /// Once, then until it is over.
   func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws {

@@ -23,7 +23,7 @@ extension Context {
     defer {
       if isShown {
         session.endForeground(handle)
-        session.world.output.foregroundEnded(handle.job)
+        session.world.output.foregroundEnded(handle.job, hasRows: false)
       }
     }
     do {

@@ -62,7 +62,7 @@ struct JobScope: Sendable {
     guard isForeground else { return }
     job.finished()
     session.endForeground(handle)
-    session.world.output.foregroundEnded(job)
+    session.world.output.foregroundEnded(job, hasRows: hasRows)
   }
 
   /// How the work is cancelled. That of a background statement ends with its task, nested work with the row around it.

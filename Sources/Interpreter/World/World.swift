@@ -48,7 +48,9 @@ public protocol Output: Sendable {
   func note(_ text: String)
   /// A job runs in the foreground until `foregroundEnded`: keys steer it, and its progress is shown where it does not show itself.
   func foreground(_ job: Job, showsProgress: Bool)
-  func foregroundEnded(_ job: Job)
+  ///
+  /// - Parameter hasRows: false for a call that stands alone: its failure is told where its value goes.
+  func foregroundEnded(_ job: Job, hasRows: Bool)
   /// A background job has ended.
   func finished(_ job: Job)
   /// Columns for replies that stream side by side.

@@ -62,10 +62,12 @@ extension Console {
     if takesKeys, let handler { terminalKeys?.take(.work, handler) }
   }
 
-  func foregroundEnded(_ job: Job) {
-    let wasThere = release(job)
+  func foregroundEnded(_ job: Job, hasRows: Bool) {
+    guard release(job), job.number == nil else { return }
     let progress = job.progress
-    if wasThere, job.number == nil, (progress.total ?? 2) != 1 { note(JobSummary(job, progress).text) }
+    // One prompt that was answered as it was asked has nothing to sum up.
+    let isPlain = progress.succeeded == 1 && progress.calls.wrong.isEmpty && progress.calls.cut == 0
+    if (progress.total ?? 2) != 1 || hasRows && !isPlain { note(JobSummary(job, progress).text) }
   }
 
   /// The job is over, or goes on, but not here. False if it was not here.

@@ -34,7 +34,7 @@ final class PeerOutput: Output {
   // Lines that steer start nothing that has a progress or streams.
   func reply(named name: String, of job: Job?, raw: Bool) -> any ReplyOutput { Nowhere() }
   func foreground(_ job: Job, showsProgress: Bool) {}
-  func foregroundEnded(_ job: Job) {}
+  func foregroundEnded(_ job: Job, hasRows: Bool) {}
   func finished(_ job: Job) {}
   func board(_ titles: [String], of job: Job?) -> any Board { OrderedBoard(titles, Nowhere()) }
   func live(isOver: @escaping @Sendable () -> Bool, _ sample: @escaping @Sendable () async throws -> Value) async throws {
