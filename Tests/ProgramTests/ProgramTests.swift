@@ -157,6 +157,8 @@ import Testing
     let broken = try await Program.run(["check", "/dev/stdin"], input: "let = 1\naks \"x\"\nlet = 2\n")
     #expect(broken.status == 2)
     #expect(broken.errors.contains(":1:5") && broken.errors.contains(":3:5"))
+    let flags = try await Program.run(["check", "/dev/stdin"], input: "print (map 1..3 \"{it}\" --w 1)\nask \"x\" --w 1\n")
+    #expect(flags.status == 2 && flags.errors.split(separator: "\n").count { $0.hasPrefix("error") } == 2, "\(flags.errors)")
   }
 
   /// Every block of the tutorial, one after the other in one session.

@@ -107,7 +107,7 @@ extension PipelineChecker {
     for flag in command.flags where !known.contains(flag.name.text) && !parameters.contains(flag.name.text) {
       report(
         "there is no flag `--\(flag.name.text)`" + (parameters.isEmpty ? "" : ", and no prompt with that parameter"), flag.name.span,
-        Suggestion.help(for: flag.name.text, among: Array(parameters) + known, asFlag: true))
+        Suggestion.help(for: flag.name.text, among: Array(parameters) + known, asFlag: true) ?? "`help map` lists them")
       return false
     }
     return true

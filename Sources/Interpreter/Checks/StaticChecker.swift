@@ -119,7 +119,10 @@ struct StaticChecker {
         }, prompts: prompts, session: session,
         mayWrite: { path in written?.contains(Self.fileName(path)) ?? true }), checksAll: false)
     let shape = checker.check(pipeline)
-    diagnostics += checker.diagnostics
+    // Of a place of which the command itself has said something, the pipeline knows more.
+    let told = checker.diagnostics
+    diagnostics.removeAll { known in told.contains { $0.span == known.span } }
+    diagnostics += told
     return shape
   }
 
