@@ -9,15 +9,18 @@ import Transport
 final class ChatExchange: ResponseHandler, @unchecked Sendable {
   private(set) var decoder: any ReplyDecoder
   private let feed: TokenFeed?
+  private let activity: ReplyActivity?
   private let start = ContinuousClock.now
   private(set) var ttft: Duration?
   private var stated: StatedLimits?
+  /// The decoder's progress when it was last looked at.
+  private var progressed = 0
   /// How much of the text has been passed on.
   private var shown = 0
 
-  init(decoder: any ReplyDecoder, feed: TokenFeed?) {
+  init(decoder: any ReplyDecoder, feed: TokenFeed?, activity: ReplyActivity? = nil) {
     self.decoder = decoder
-    self.feed = feed
+    (self.feed, self.activity) = (feed, activity)
   }
 
   func received(head: ResponseHead) {
@@ -32,7 +35,12 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
   func received(body: UnsafeRawBufferPointer) -> BodyVerdict {
     decoder.feed(body)
     if decoder.isHopeless { return .stop }
-    if ttft == nil, decoder.progress > 0 { ttft = start.duration(to: .now) }
+    let progress = decoder.progress
+    if progress != progressed {
+      progressed = progress
+      activity?.note()
+      if ttft == nil { ttft = start.duration(to: .now) }
+    }
     let isLagging = show(whole: false)
     if decoder.isEnded { return .complete }
     return isLagging ? .pause : .proceed

@@ -20,7 +20,7 @@ public final class ProviderClient: ModelClient {
     self.transport = transport
   }
 
-  public func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+  public func send(_ request: ChatRequest, feed: TokenFeed?, activity: ReplyActivity?) async -> Attempt {
     defer { feed?.finish() }
     guard let endpoint = registry.endpoint(request.model.provider, at: request.directory) else {
       return Attempt(failure: Failure(.notFound, "there is no provider `\(request.model.provider)`"))
@@ -29,24 +29,24 @@ public final class ProviderClient: ModelClient {
     let place = Place(url: endpoint.chat.url, model: request.model.name)
     var form = forms.withLock { $0[place] } ?? BodyForm(host: endpoint.chat.hostName)
     var request = request
-    var answer = await send(request, form, to: endpoint, feed)
+    var answer = await send(request, form, to: endpoint, feed, activity)
     // A server may want the body otherwise, and say so: asked once more for each thing it names, and remembered.
     for _ in 0..<2 {
       guard let mended = form.mended(by: answer.attempt.failure, for: request) else { break }
       form = mended
       forms.withLock { $0[place] = mended }
-      answer = await send(request, form, to: endpoint, feed)
+      answer = await send(request, form, to: endpoint, feed, activity)
     }
     if answer.isEmptyStream, request.streams {
       // llama-cpp-python says nothing at all where a stream cannot be had, and why where it is asked for the whole.
       request.streams = false
-      answer = await send(request, form, to: endpoint, feed)
+      answer = await send(request, form, to: endpoint, feed, activity)
     }
     return answer.attempt
   }
 
   private func send(
-    _ request: ChatRequest, _ form: BodyForm, to endpoint: Registry.Endpoint, _ feed: TokenFeed?
+    _ request: ChatRequest, _ form: BodyForm, to endpoint: Registry.Endpoint, _ feed: TokenFeed?, _ activity: ReplyActivity?
   ) async -> (attempt: Attempt, isEmptyStream: Bool) {
     let own = request.headers.map { (name: $0.name, value: $0.value.reveal()) }
     let headers = own.isEmpty ? endpoint.headers : endpoint.headers.replacing(own)
@@ -55,7 +55,7 @@ public final class ProviderClient: ModelClient {
     http.deadlines.firstToken = request.timeouts.firstToken
     http.deadlines.idle = request.timeouts.idle
     http.deadlines.total = request.timeouts.total
-    let exchange = ChatExchange(decoder: OpenAIDecoder(keepsThink: request.keepsThink), feed: feed)
+    let exchange = ChatExchange(decoder: OpenAIDecoder(keepsThink: request.keepsThink), feed: feed, activity: activity)
     let transfer = transport.transfer(http, handler: exchange)
     feed?.onDrain { transfer.resume() }
     let result = await transfer.run()

@@ -156,7 +156,7 @@ extension ShellSession {
   /// Whether it would be a loss to end a job at once: it has sent several prompts.
   private func hasAnswers(_ job: Job) -> Bool {
     let progress = job.progress
-    return (progress.total ?? 2) != 1 && progress.done + progress.inFlight + progress.waiting > 0
+    return (progress.total ?? 2) != 1 && progress.launched > 0
   }
 
   /// ^C: the first lets what is in flight finish, where there is such a thing; the next cancels that too. A line that only waits for a
@@ -166,7 +166,7 @@ extension ShellSession {
     if count == 1, let job = console.foregroundJob, hasAnswers(job) {
       job.stopLaunching()
       let progress = job.progress
-      let rest = progress.total.map { $0 - progress.succeeded - progress.skipped - progress.inFlight - progress.waiting } ?? 0
+      let rest = progress.total.map { $0 - progress.succeeded - progress.skipped - progress.begun } ?? 0
       let keeps = rest > 0 ? "; `retry \(job.variable ?? "_")` will send the \(rest) left" : ""
       console.note("letting \(progress.inFlight) in flight finish; ^C once more cancels them\(keeps)")
     } else {

@@ -418,7 +418,12 @@ final class CurlLoop {
     if transfer.isPaused { return nil }
     let silence = now - transfer.lastActivity
     if transfer.isWaiting {
-      if let first = deadlines.firstToken, silence > first.nanoseconds { return .timedOut(.firstToken, after: first) }
+      guard let first = deadlines.firstToken else { return nil }
+      if silence > first.nanoseconds { return .timedOut(.firstToken, after: first) }
+      let longest = first * Deadlines.patience
+      if deadlines.total == nil, now - transfer.started - transfer.excused > longest.nanoseconds {
+        return .timedOut(.firstToken, after: longest)
+      }
     } else if let idle = deadlines.idle, silence > idle.nanoseconds {
       return .timedOut(.idle, after: idle)
     }

@@ -25,12 +25,16 @@ public struct HTTPRequest: Sendable {
 /// (libcurl's own LOW_SPEED timers cost 12 µs a second for every stream).
 public struct Deadlines: Sendable, Equatable {
   public var connect: Duration? = .seconds(10)
-  /// Until the handler says that what was asked for has begun to come.
+  /// Until the handler says that what was asked for has begun to come. Whatever else comes meanwhile begins it anew, up to `total`;
+  /// where that is no limit, up to `patience` times this.
   public var firstToken: Duration?
   public var idle: Duration?
   public var total: Duration?
 
   public init() {}
+
+  /// How many times `firstToken` signs of life alone can hold a transfer: a server's queue may be long, and is not endless.
+  public static let patience = 10
 
   var shortest: Duration? {
     var shortest = firstToken

@@ -4,39 +4,53 @@ import Threads
 
 /// `why JOB`: where the time went, what holds the job back now, and the line to type.
 @Suite struct WhyTests {
-  typealias Case = (name: String, setup: String, says: String)
+  /// `when`: of the row in `jobs`, before it is asked; `then`: what is done first.
+  typealias Case = (name: String, setup: String, when: String, then: String, says: String)
 
   /// The server answers nothing for as long as somebody waits, but for what a setup asks of it.
   static let cases: [Case] = [
-    ("paused", "let r = map 1..20 \"hang\" &\npause r", "now: it is paused; `resume r`"),
-    ("width", "let r = map 1..20 \"hang\" &", "now: the limit of 8 at once is in use; `set concurrency 16`"),
+    ("paused", "let r = map 1..20 \"hang\" &", "in_flight == 8", "pause r", "now: it is paused; `resume r`"),
+    ("width", "let r = map 1..20 \"hang\" &", "in_flight == 8", "", "now: the limit of 8 at once is in use; `set concurrency 16`"),
     (
-      "width of the job", "let r = map 1..20 \"hang\" &\nset concurrency 2 for r",
+      "width of the job", "let r = map 1..20 \"hang\" &", "in_flight == 8", "set concurrency 2 for r",
       "now: the limit of 2 at once of r is in use; `set concurrency 4 for r`"
     ),
     (
-      "width of a model", "set concurrency 3 for openai/m\nlet r = map 1..20 \"hang\" &",
+      "width of a model", "set concurrency 3 for openai/m\nlet r = map 1..20 \"hang\" &", "in_flight == 3", "",
       "now: the limit of 3 at once of openai/m is in use; `set concurrency 6 for openai/m`"
     ),
     (
-      "width of a provider", "set concurrency 3 for openai\nlet r = map 1..20 \"hang\" &",
+      "width of a provider", "set concurrency 3 for openai\nlet r = map 1..20 \"hang\" &", "in_flight == 3", "",
       "now: the limit of 3 at once of openai is in use; `set concurrency 6 for openai`"
     ),
-    ("a rate of ours", "set rpm 20\nlet r = map 1..20 \"quick\" &", "now: openai: rpm 20 until "),
-    ("a rate of the model", "set rpm 20 for openai/m\nlet r = map 1..20 \"quick\" &", "`set rpm 40 for openai/m`"),
-    ("stated", "let r = map 1..20 \"stated\" &", "now: openai/m: 0 requests left until "),
-    ("refused", "let r = map 1..20 \"refuse\" &", "now: openai/m: 429"),
-    ("tail", "let r = map 1..3 \"hang\" &", "now: the last 3 rows are under way; they do not fill the limit of 8; `set hedge p95`"),
-    ("over", "let r = map 1..3 \"quick\" &\ngather r", "now: it is over"),
+    ("a rate of ours", "set rpm 20\nlet r = map 1..20 \"quick\" &", "done != \"0/20\"", "", "now: openai: rpm 20 until "),
+    ("a rate of the model", "set rpm 20 for openai/m\nlet r = map 1..20 \"quick\" &", "done != \"0/20\"", "", "`set rpm 40 for openai/m`"),
+    ("stated", "let r = map 1..20 \"stated\" &", "done != \"0/20\"", "", "now: openai/m: 0 requests left until "),
+    ("refused", "let r = map 1..20 \"refuse\" &", "retried > 0", "", "now: openai/m: 429"),
+    ("learned", "let r = map 1..2000 \"bucket\" &", "retried > 3", "", " a second at most, as its refusals taught"),
+    (
+      "no word", "set first-token-timeout 100ms\nlet r = map 1..20 \"hang\" &", "retried > 8", "",
+      "now: openai/m does not answer (tries timed out: "
+    ),
+    (
+      "tail", "let r = map 1..3 \"hang\" &", "in_flight == 3", "",
+      "now: the last 3 rows are under way; they do not fill the limit of 8; `set hedge p95`"
+    ),
+    ("over", "let r = map 1..3 \"quick\" &\ngather r", "done == \"3/3\"", "", "now: it is over"),
   ]
 
   @Test(arguments: cases) func whatHoldsItBack(_ line: Case) async throws {
     let server = try Self.server()
     let script = """
       set model openai/m
+      \(Self.waiting(for: line.when))
       \(line.setup)
-      try { timeout 1500ms { gather r } } catch e { log e.message }
-      why r
+      waits()
+      \(line.then)
+      for i in 1..10 {
+        why r
+        try { timeout 10ms { gather r } } catch e { }
+      }
       cancel r
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
@@ -48,13 +62,13 @@ import Threads
     let server = try Self.server()
     let script = """
       set model openai/m
+      \(Self.waiting(for: "done == \"1\""))
       let r = load - | map "quick {it}" &
-      try { timeout 1s { gather r } } catch e { log e.message }
+      waits()
       why r
       cancel r
       """
-    let result = try await Program.run(
-      ["-c", "(echo one; sleep 4) | \(Program.path) -e '\(script)'"], environment: server.environment, program: "/bin/bash")
+    let result = try await Program.run(["-e", script], input: "one\n", environment: server.environment, holdsInput: true)
     #expect(result.output.contains("now: its rows come slower than they are answered"), "\(result.output) \(result.errors)")
   }
 
@@ -68,12 +82,36 @@ import Threads
     #expect(lines.contains { $0.contains(" openai/m at ") && $0.contains(" rows/s, ") && $0.contains(" tokens/s") }, "\(result.output)")
   }
 
+  /// `waits`, which returns when a job is so far, or after half a minute.
+  private static func waiting(for state: String) -> String {
+    """
+    def waits() {
+      for i in 1..3000 {
+        if len(jobs | where \(state)) > 0 { return i }
+        try { timeout 10ms { gather } } catch e { }
+      }
+      return 0
+    }
+    """
+  }
+
   private static func server() throws -> ChatServer {
-    try ChatServer { call in
+    let bucket = Mutex((left: 20.0, at: ContinuousClock.now))
+    return try ChatServer { call in
       switch call.prompt {
       case "hang":
         call.connection.waitForClose()
         return false
+      case "bucket":
+        let isTaken = bucket.withLock { bucket in
+          let passed = bucket.at.duration(to: .now)
+          bucket.left = min(20, bucket.left + (passed / .seconds(1)) * 30)
+          bucket.at = .now
+          if bucket.left < 1 { return false }
+          bucket.left -= 1
+          return true
+        }
+        if isTaken { call.answer("yes") } else { call.refuse(429, headers: "retry-after-ms: 300\r\n") }
       case "refuse": call.refuse(429, headers: "retry-after: 30\r\n")
       case "stated":
         let body = Sample.document("yes")

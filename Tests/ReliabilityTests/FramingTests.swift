@@ -57,7 +57,8 @@ import Transport
     let client = ProviderClient(registry: registry, transport: transport)
     for cut in cuts {
       position.store(cut, ordering: .relaxed)
-      let attempt = await client.send(ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "x")]), feed: nil)
+      let attempt = await client.send(
+        ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "x")]), feed: nil, activity: nil)
       if cut == bytes.count {
         #expect(attempt.failure == nil)
       }

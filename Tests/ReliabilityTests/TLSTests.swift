@@ -19,7 +19,7 @@ import Transport
     defer { transport.shutdown() }
     var request = ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "x")])
     change(&request.timeouts)
-    return await ProviderClient(registry: registry, transport: transport).send(request, feed: nil)
+    return await ProviderClient(registry: registry, transport: transport).send(request, feed: nil, activity: nil)
   }
 
   @Test func aServerThatNeverShakesHands() async throws {

@@ -98,7 +98,7 @@ import Threads
 
     init(_ answer: @escaping @Sendable (Int) async -> Attempt) { self.answer = answer }
 
-    func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+    func send(_ request: ChatRequest, feed: TokenFeed?, activity: ReplyActivity?) async -> Attempt {
       let number = count.withLock { count in
         count += 1
         return count

@@ -85,7 +85,7 @@ import Testing
     func permit(at now: Duration) -> Permit {
       Permit(
         job: 1, lane: 0, model: model, granted: now, tokens: 0, input: 0, jobEntry: nil, providerEntry: nil,
-        taken: lane.take(0, now: now), looksForServer: false, isBudgeted: false)
+        taken: lane.take(0, now: now), looksForServer: false, isBudgeted: false, activity: lane.activity)
     }
     let first = permit(at: .zero)
     for _ in 0..<4 { _ = permit(at: .milliseconds(100)) }

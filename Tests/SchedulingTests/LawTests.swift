@@ -40,6 +40,7 @@ struct LawRound {
     var lane: Int
     var begun: BegunRow?
     var standing = RetryStanding()
+    var refused: Duration?
     var isOver = false
   }
 
@@ -106,7 +107,7 @@ struct LawRound {
   }
 
   private static func server(_ random: inout Seeded) -> any SimulatedServer {
-    switch random.below(7) {
+    switch random.below(9) {
     case 0:
       BucketServer(
         rate: Double(5 + random.below(100)), burst: Double(1 + random.below(10)), asks: random.below(2) == 0 ? nil : .milliseconds(300))
@@ -115,6 +116,14 @@ struct LawRound {
     case 3: QueueServer(places: 1 + random.below(8), service: .milliseconds(20 + random.below(300)), chance: 0.5, gives: .seconds(2))
     case 4: CuttingServer(bears: 1 + random.below(3), service: .milliseconds(50 + random.below(300)))
     case 5: AwayServer(away: .milliseconds(200 + random.below(800))..<(.seconds(2 + random.below(8))), service: .milliseconds(50))
+    case 6:
+      SilentServer(
+        silent: .milliseconds(random.below(800))..<(.seconds(random.below(3) == 0 ? 5000 : 2 + random.below(12))), gives: .seconds(2),
+        service: .milliseconds(50))
+    case 7:
+      RefusingServer(
+        refuses: .milliseconds(random.below(800))..<(.seconds(random.below(3) == 0 ? 5000 : 2 + random.below(12))),
+        asks: random.below(2) == 0 ? nil : .seconds(1))
     default: QueueServer(places: 64, service: .milliseconds(10 + random.below(500)))
     }
   }
@@ -175,7 +184,8 @@ struct LawRound {
         answered += 1
         return over(row)
       }
-      if failure.detail == .unreachable, limiter.waitsForServer(of: permit) { return ask(row, .continuing) }
+      if failure.isRefusal { rows[row].refused = rows[row].refused ?? now }
+      if failure.detail == .unreachable || attempt.isUnanswered, limiter.waitsForServer(of: permit) { return ask(row, .continuing) }
       switch rows[row].standing.decide(policy, failure, random: Double(random.below(1000)) / 1000) {
       case .fail:
         failed += 1
@@ -232,7 +242,9 @@ struct LawRound {
 
   private mutating func ask(_ row: Int, _ turn: LimiterState.Turn) {
     let lane = rows[row].lane
-    switch limiter.acquire(rows[row].job, lane: Self.models[lane], turn, row: rows[row].begun, now: now) {
+    switch limiter.acquire(
+      rows[row].job, lane: Self.models[lane], turn, row: rows[row].begun, refused: rows[row].refused, patience: .seconds(120), now: now)
+    {
     case .granted(let permit): send(row, permit)
     case .queued(let id): waiting[id] = row
     case .shut, .stopped:

@@ -17,7 +17,9 @@ import Testing
     func rows(_ width: Int, seconds: Int) {
       for _ in 0..<seconds {
         for _ in 0..<width { job.launched() }
+        job.calls(width)
         time.advance(by: .seconds(1))
+        job.calls(-width)
         for _ in 0..<width {
           job.called(answered())
           _ = job.ended(failure: nil)
@@ -27,9 +29,11 @@ import Testing
     rows(8, seconds: 20)
     #expect((7...9).contains(job.progress.rate))
     job.launched()
+    job.calls(1)
     // Of 150 rows that are left one at a time is under way: 150 s, not 19.
     #expect((140...160).contains(job.progress.eta?.seconds ?? 0))
     time.advance(by: .seconds(1))
+    job.calls(-1)
     job.called(answered())
     _ = job.ended(failure: nil)
     rows(1, seconds: 11)

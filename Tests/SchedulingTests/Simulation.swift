@@ -17,6 +17,10 @@ struct Simulation {
     /// Calls under way at once, at most.
     var most = 0
     var changes: [LimitChange] = []
+    /// Rows that failed, by kind.
+    var kinds: [FailureKind: Int] = [:]
+    /// Why rows were sent away, in turn.
+    var shut: [LaneShut] = []
     func refusedPerRow(_ rows: Int) -> Double { Double(refused) / Double(rows) }
   }
 
@@ -36,11 +40,14 @@ struct Simulation {
   private enum Event {
     case ended(call: Int, Attempt)
     case retries(row: Int, isBehind: Bool)
+    /// The first token of a call whose answer takes long.
+    case word(call: Int)
     case alarm
   }
 
   private struct Row {
     var attempts = 0
+    var refused: Duration?
     var standing = RetryStanding()
   }
 
@@ -83,21 +90,31 @@ struct Simulation {
       for (call, at, attempt) in server.takes(calls, at: now) {
         queue.removeCall(call)
         queue.add(at, .ended(call: call, attempt))
+        if attempt.failure == nil, let ttft = attempt.ttft, at - now > .seconds(1) { queue.add(now + ttft, .word(call: call)) }
       }
     }
     func ask(_ row: Int, _ turn: LimiterState.Turn) {
-      switch limiter.acquire(1, lane: lane, turn, now: now) {
+      switch limiter.acquire(1, lane: lane, turn, refused: state[row].refused, patience: policy.maximumWait, now: now) {
       case .granted(let permit): send(row, permit)
       case .queued(let waiter):
         waiting[waiter] = row
         if turn == .fresh { freshWaits = true }
       case .spent, .stopped: break
-      case .shut: give(row)
+      case .shut(let shut): turnAway(row, shut)
       }
     }
-    func give(_ row: Int) {
+    func give(_ row: Int, _ kind: FailureKind) {
       outcome.failed += 1
+      outcome.kinds[kind, default: 0] += 1
       done += 1
+    }
+    func turnAway(_ row: Int, _ shut: LaneShut) {
+      outcome.shut.append(shut)
+      switch shut.reason {
+      case .down: give(row, .connection)
+      case .silent: give(row, .timeout)
+      default: give(row, .rateLimited)
+      }
     }
     func settle() {
       while true {
@@ -107,10 +124,10 @@ struct Simulation {
           ask(fresh - 1, .fresh)
         }
         let effects = limiter.grantWaiting(now: now)
-        for (waiter, _) in effects.shut {
+        for (waiter, shut) in effects.shut {
           guard let row = waiting.removeValue(forKey: waiter) else { continue }
           if state[row].attempts == 0 { freshWaits = false }
-          give(row)
+          turnAway(row, shut)
         }
         for (waiter, permit) in effects.granted {
           guard let row = waiting.removeValue(forKey: waiter) else { continue }
@@ -129,6 +146,7 @@ struct Simulation {
       now = max(now, at)
       switch event {
       case .alarm: alarm = nil
+      case .word(let call): under[call]?.permit.activity.note()
       case .retries(let row, let isBehind): ask(row, isBehind ? .behind : .continuing)
       case .ended(let call, let attempt):
         guard let (row, permit) = under.removeValue(forKey: call) else { continue }
@@ -139,13 +157,12 @@ struct Simulation {
         }
         limiter.ended(permit, CallOutcome(attempt, sent: permit.granted, policy: policy), now: now)
         if let failure = attempt.failure {
-          if failure.detail == .unreachable, policy.retries > 0, limiter.waitsForServer(of: permit) {
+          if failure.isRefusal { state[row].refused = state[row].refused ?? now }
+          if failure.detail == .unreachable || attempt.isUnanswered, policy.retries > 0, limiter.waitsForServer(of: permit) {
             ask(row, .continuing)
           } else {
             switch state[row].standing.decide(policy, failure, random: Double(random.below(1000)) / 1000) {
-            case .fail:
-              outcome.failed += 1
-              done += 1
+            case .fail(let failure): give(row, failure.kind)
             case .retry(let wait): queue.add(now + wait, .retries(row: row, isBehind: failure.detail == .firstToken))
             }
           }
@@ -325,4 +342,43 @@ struct AwayServer: SimulatedServer {
     }
     return [(call, now + service, .answer(service, ttft: .milliseconds(20)))]
   }
+}
+
+/// Takes calls between two moments and says nothing; whoever sends them gives up after a while.
+struct SilentServer: SimulatedServer {
+  let silent: Range<Duration>
+  var gives: Duration = .seconds(120)
+  var service: Duration = .seconds(2)
+
+  mutating func takes(_ call: Int, at now: Duration) -> [(call: Int, at: Duration, Attempt)] {
+    guard silent.contains(now) else { return [(call, now + service, .answer(service, ttft: .milliseconds(20)))] }
+    var late = Attempt.no(.timeout)
+    late.failure?.detail = .firstToken
+    return [(call, now + gives, late)]
+  }
+}
+
+/// Refuses every call between two moments.
+struct RefusingServer: SimulatedServer {
+  let refuses: Range<Duration>
+  let asks: Duration?
+
+  mutating func takes(_ call: Int, at now: Duration) -> [(call: Int, at: Duration, Attempt)] {
+    guard refuses.contains(now) else { return [(call, now + .milliseconds(50), .answer(.milliseconds(50)))] }
+    return [(call, now + .milliseconds(2), .no(.rateLimited, status: 429, after: asks))]
+  }
+}
+
+/// Does with each call what its number says.
+struct ScriptedServer: SimulatedServer {
+  let answer: (Int, Duration) -> (after: Duration, Attempt)
+
+  mutating func takes(_ call: Int, at now: Duration) -> [(call: Int, at: Duration, Attempt)] {
+    let (after, attempt) = answer(call, now)
+    return [(call, now + after, attempt)]
+  }
+}
+
+extension Duration {
+  static let ever = Duration.seconds(1_000_000)
 }

@@ -18,7 +18,7 @@ final class ScriptedModel: ModelClient {
   var cancelled: Int { state.withLock { $0.cancelled } }
   var mostLive: Int { state.withLock { $0.mostLive } }
 
-  func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+  func send(_ request: ChatRequest, feed: TokenFeed?, activity: ReplyActivity?) async -> Attempt {
     state.withLock {
       $0.calls += 1
       $0.live += 1

@@ -64,7 +64,8 @@ import Threads
       for index in 0..<600 {
         group.addTask(executorPreference: transport) {
           let attempt = await client.send(
-            ChatRequest(model: ModelName(provider: "sim", name: "fast"), messages: [Message(.user, "n \(index % 10)")]), feed: nil)
+            ChatRequest(model: ModelName(provider: "sim", name: "fast"), messages: [Message(.user, "n \(index % 10)")]), feed: nil,
+            activity: nil)
           return attempt.failure == nil ? attempt.text : nil
         }
       }

@@ -86,7 +86,7 @@ extension Context {
     defer { if let slot { session.world.tails.release(slot) } }
     let received = await session.world.engine.call(
       call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, revised: revised,
-      budgetSpent: jobScope?.budgetSpent)
+      budgetSpent: jobScope?.budgetSpent, unanswered: jobScope?.unanswered)
     let read = form?.read(received)
     let (reply, parsed) = (read?.1 ?? received, read?.0)
     job.called(reply)

@@ -80,7 +80,7 @@ extension Session {
       ("name", values.map { .string($0.name) } ?? .null), ("from", values.map { .string($0.from) } ?? .null),
       ("to", values.map { .string($0.to) } ?? .null), ("row", .whole(concerned.flatMap { change.rows[$0] })),
       ("by", change.by.name.map(JSONValue.string) ?? .null), ("why", change.by.why.map(JSONValue.string) ?? .null),
-      ("text", .string(change.text)),
+      ("text", .string(change.text)), ("times", .int(change.times)),
     ])
   }
 

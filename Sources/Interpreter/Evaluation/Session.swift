@@ -206,7 +206,7 @@ public final class Session: Sendable {
     world.engine.limiter.close()
     let hasSent = running.contains { job in
       let progress = job.progress
-      return progress.done + progress.inFlight + progress.waiting > 0
+      return progress.launched > 0
     }
     return hasSent ? world.engine.limiter.inUse : nil
   }

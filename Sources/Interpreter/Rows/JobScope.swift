@@ -120,6 +120,16 @@ struct JobScope: Sendable {
     return session.isAttended && job.mayLaunch
   }
 
+  /// A try ended without a word of an answer, and another follows: a server that says nothing is one the brake knows before the first
+  /// row has used up its tries.
+  func unanswered(_ failure: Failure, began: Duration) {
+    guard hasRows, let stopAfter = session.settings.stopAfter else { return }
+    guard job.triedInVain(failure.kind, began: began, stopAfter: stopAfter) else { return }
+    session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
+    // Nobody is there to let it go on: what has begun waits no longer either.
+    if !session.isAttended { session.world.engine.limiter.stopWaiting(job) }
+  }
+
   /// Runs one call, as a task that the job can cancel.
   static func single(
     _ call: Invocation, _ context: Context, showsProgress: Bool = true, _ body: @escaping @Sendable (Context) async -> ReplyRow

@@ -147,7 +147,8 @@ public struct SettingDefinition: Sendable {
       get: { $0.limits.tokenBudget.map { .text("tokens \($0)") } ?? .nothing },
       put: { $0.limits.tokenBudget = SettingDefinition.budget($1) }),
     SettingDefinition(
-      name: "stop-after", summary: "errors of one kind in a row after which a job pauses (in a script: sends no more)",
+      name: "stop-after",
+      summary: "errors of one kind in a row after which a job pauses (in a script: sends no more); tries that got no word count too",
       kind: .whole(1...1_000_000), isRequest: false, isLive: true,
       get: { $0.stopAfter.map(Value.int) ?? .nothing }, put: { $0.stopAfter = $1.asWhole }),
     SettingDefinition(
@@ -199,7 +200,9 @@ public struct SettingDefinition: Sendable {
       get: { .duration($0.retry.maximumWait) },
       put: { if case .duration(let d) = $1 { $0.retry.maximumWait = d } else { $0.retry.maximumWait = .seconds(1_000_000_000) } }),
     SettingDefinition(
-      name: "down-wait", summary: "how long rows wait for a server that is down and has answered before", kind: .duration, isRequest: false,
+      name: "down-wait",
+      summary: "how long rows wait for a server that is down and has answered before, or that takes calls and says nothing",
+      kind: .duration, isRequest: false,
       isLive: true,
       get: { $0.limits.downWait.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.limits.downWait = d } else { $0.limits.downWait = nil } }),
@@ -213,7 +216,9 @@ public struct SettingDefinition: Sendable {
       put: { if case .duration(let d) = $1 { $0.timeouts.connect = d } else { $0.timeouts.connect = nil } }),
     SettingDefinition(
       name: "first-token-timeout",
-      summary: "time from the request to the first token of its answer (of one that comes whole: its first byte)", kind: .duration,
+      summary:
+        "time from the request to the first token of its answer (of one that comes whole: its first byte); signs of life before it "
+        + "begin it anew, up to `timeout`, or ten times this", kind: .duration,
       isRequest: true, isLive: true,
       get: { $0.timeouts.firstToken.map(Value.duration) ?? .nothing },
       put: { if case .duration(let d) = $1 { $0.timeouts.firstToken = d } else { $0.timeouts.firstToken = nil } }),

@@ -55,7 +55,8 @@ struct OpenAIDecoder: ReplyDecoder {
       // Two fields changed side by side: exclusive access is to each, not to the whole.
       readEvents(&events, &reading, isWhole: true) { events, dispatch in events.feed(bytes, dispatch) }
     case .document:
-      reads += 1
+      // Blanks keep a connection open, and are no more of the answer.
+      if bytes.contains(where: { !Self.isBlank($0) }) { reads += 1 }
       // A document near its limit is not given room for twice that.
       if buffer.count + bytes.count > buffer.capacity, buffer.capacity > Self.maximumDocument / 4 {
         buffer.reserveCapacity(min(2 * buffer.capacity, Self.maximumDocument + bytes.count))
@@ -179,8 +180,10 @@ struct OpenAIDecoder: ReplyDecoder {
     return UnsafeRawBufferPointer(rebasing: bytes[index...])
   }
 
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+
   private func guess(_ bytes: UnsafeRawBufferPointer) -> Form {
-    guard let first = bytes.first(where: { $0 != 0x20 && $0 != 0x0A && $0 != 0x0D && $0 != 0x09 }) else { return .unknown }
+    guard let first = bytes.first(where: { !Self.isBlank($0) }) else { return .unknown }
     if let status = head?.status, !(200..<300).contains(status) { return .document }
     switch first {
     case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "<"), UInt8(ascii: "\""): return .document

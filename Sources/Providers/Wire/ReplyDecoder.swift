@@ -41,7 +41,11 @@ extension Failure {
       detail = .proxy
     case .timedOut(let deadline, let after):
       self.init(.timeout, "\(deadline.rawValue) timeout after \(after)")
-      if deadline == .firstToken { detail = .firstToken }
+      switch deadline {
+      case .firstToken: detail = .firstToken
+      case .connect: detail = .unreachable
+      case .idle, .total: break
+      }
     case .broken(let words): self.init(.connection, words)
     case .tooLarge(let words): self.init(.malformed, "the answer was too large: \(words)")
     case .noDescriptors:

@@ -36,16 +36,18 @@ public struct CallEngine: Sendable {
   ///   - hedge: sends a second call beside one whose first token is later than that of so many percent of the job's calls.
   ///   - revised: asked when leave is there and nothing was sent yet: the call that goes instead, if it changed meanwhile.
   ///   - budgetSpent: told that the token budget has no room; returns whether to ask again.
+  ///   - unanswered: told that a try ended without a word of an answer, and another follows; and when it was sent.
   public func call(
     _ prepared: PreparedCall, in job: Job, policy: RetryPolicy, hedge: Int? = nil, row: BegunRow? = nil, observer: Observer? = nil,
-    revised: (@Sendable () -> PreparedCall?)? = nil, budgetSpent: (@Sendable () -> Bool)? = nil
+    revised: (@Sendable () -> PreparedCall?)? = nil, budgetSpent: (@Sendable () -> Bool)? = nil,
+    unanswered: (@Sendable (Failure, Duration) -> Void)? = nil
   ) async -> Reply {
     let reply: Reply
     if let known = answered(prepared) {
       reply = known
     } else {
       var brought = Attempt()
-      var tried = await live(prepared, in: job, policy, hedge, row, observer, revised, budgetSpent, &brought)
+      var tried = await live(prepared, in: job, policy, hedge, row, observer, revised, budgetSpent, unanswered, &brought)
       if tried.failure != nil { tried.attempt.keep(brought) }
       reply = tried
       job.spent(reply)
@@ -63,22 +65,25 @@ public struct CallEngine: Sendable {
 
   private func live(
     _ prepared: PreparedCall, in job: Job, _ policy: RetryPolicy, _ hedge: Int?, _ row: BegunRow?, _ observer: Observer?,
-    _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?, _ brought: inout Attempt
+    _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?,
+    _ unanswered: (@Sendable (Failure, Duration) -> Void)?, _ brought: inout Attempt
   ) async -> Reply {
     var call = prepared
     var reply = Reply(call: call, attempt: Attempt(failure: .cancelled), attempts: 0, queued: .zero)
     var standing = RetryStanding()
-    var last: Failure?
+    // Whether it goes behind those that wait, and since when it has been refused.
+    var (isBehind, refused): (Bool, Duration?) = (false, nil)
     while true {
       let asked = time.now
       let permit: Permit
-      switch await admit(call, job, row, policy, isBehind: last?.detail == .firstToken) {
+      switch await admit(call, job, row, policy, refused: refused, isBehind: isBehind) {
       case .granted(let granted): permit = granted
       case .cancelled:
         if reply.attempts == 0, !Task.isCancelled { reply.attempt.failure = Failure(.notSent, "not sent") }
         return reply
       case .shut(let shut):
-        reply.attempt = Attempt(failure: failure(shut, policy))
+        reply.queued += time.now - asked
+        reply.attempt = Attempt(failure: failure(shut, policy, wasSent: reply.attempts > 0))
         return reply
       case .spent:
         if budgetSpent?() ?? false { continue }
@@ -104,26 +109,33 @@ public struct CallEngine: Sendable {
         reply.attempt = race.attempt
         if race.isHedged { reply.hedged = true }
       } else {
-        reply.attempt = await send(call, permit, policy, observer, reply.attempts)
+        reply.attempt = await send(call, job, permit, policy, observer, reply.attempts)
       }
       guard let failure = reply.failure else { return reply }
       brought.keep(reply.attempt, overOwn: true)
       if Task.isCancelled { return reply }
-      last = failure
+      let isUnanswered = reply.attempt.isUnanswered
       // Nothing was done for it, and its lane lets it go when the server is back: no try is used up.
-      if failure.isOfServerAway(forLook: permit.looksForServer), policy.retries > 0, limiter.waitsForServer(of: permit) {
+      if isUnanswered || failure.isOfServerAway(forLook: permit.looksForServer), policy.retries > 0, limiter.waitsForServer(of: permit) {
+        isBehind = false
+        job.tried(reply.attempt)
         job.willRetry()
         job.retries()
         observer?.willRetry?(failure, reply.attempts, .zero)
+        if isUnanswered { unanswered?(failure, permit.granted) }
         continue
       }
+      isBehind = failure.detail == .firstToken
+      if failure.isRefusal { refused = refused ?? time.now }
       switch standing.decide(policy, failure, random: random()) {
       case .fail(let failure):
         reply.attempt.failure = failure
         return reply
       case .retry(let wait):
+        job.tried(reply.attempt)
         job.willRetry()
         observer?.willRetry?(failure, reply.attempts, wait)
+        if isUnanswered { unanswered?(failure, permit.granted) }
         let isCancelled: Bool
         do {
           try await limiter.pause(for: wait)
@@ -140,12 +152,12 @@ public struct CallEngine: Sendable {
   /// Leave for this very call: of its provider's lane, with room for its tokens. A job that begins nothing new gives none to the first
   /// call of a row.
   private func admit(
-    _ call: PreparedCall, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy, isBehind: Bool = false
+    _ call: PreparedCall, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy, refused: Duration? = nil, isBehind: Bool = false
   ) async -> Limiter.Answer {
     let isFresh = row?.isFresh ?? false
     if isFresh, !job.mayLaunch { return .cancelled }
     let answer = await limiter.acquire(
-      job, lane: call.request.model, call.amount, row: row, patience: policy.maximumWait, isBehind: isBehind)
+      job, lane: call.request.model, call.amount, row: row, refused: refused, patience: policy.maximumWait, isBehind: isBehind)
     if case .granted(let permit) = answer, isFresh, !job.mayLaunch {
       limiter.release(permit)
       return .cancelled
@@ -153,11 +165,26 @@ public struct CallEngine: Sendable {
     return answer
   }
 
-  /// The call was not sent: its lane is shut for longer than it would wait.
-  private func failure(_ shut: LaneShut, _ policy: RetryPolicy) -> Failure {
+  /// The call is not sent (again): its lane is shut for longer than it would wait.
+  private func failure(_ shut: LaneShut, _ policy: RetryPolicy, wasSent: Bool) -> Failure {
     let now = time.now
-    if case .down(let since) = shut.reason {
+    let unsent = wasSent ? "" : "not sent: "
+    switch shut.reason {
+    case .down(let since):
       return Failure(.connection, "\(shut.name) has been down for \((now - since).words); it is not waited for longer (`set down-wait`)")
+    case .silent(let silence):
+      var failure = Failure(
+        .timeout,
+        "\(unsent)\(shut.name) has not answered for \((now - silence.since).words) (tries timed out: \(silence.tries)); "
+          + "it is not waited for longer (`set down-wait`, `set stop-after`)")
+      failure.detail = .firstToken
+      return failure
+    case .refusing(let status, let since):
+      return Failure(
+        .rateLimited,
+        "\(unsent)\(shut.name) answers \(status) to every call for \((now - since).words), more than max-wait "
+          + "(\(policy.maximumWait.words)) allows")
+    default: break
     }
     let wait = (shut.until ?? now) - now
     let why =
@@ -168,24 +195,26 @@ public struct CallEngine: Sendable {
       default: "lets nothing through"
       }
     return Failure(
-      .rateLimited, "not sent: \(shut.name) \(why) for another \(wait.words), more than max-wait (\(policy.maximumWait.words)) allows",
+      .rateLimited, "\(unsent)\(shut.name) \(why) for another \(wait.words), more than max-wait (\(policy.maximumWait.words)) allows",
       retryAfter: wait)
   }
 
   private func send(
-    _ call: PreparedCall, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int
+    _ call: PreparedCall, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int
   ) async -> Attempt {
     for ledger in routes.ledgers { ledger.sending(call, attempt: number) }
     let sent = time.now
+    job.calls(1)
     let attempt: Attempt
     if let watch = observer?.watch {
       let feed = TokenFeed()
       async let shown: Void = watch(feed, number)
-      attempt = await client.send(call.request, feed: feed)
+      attempt = await client.send(call.request, feed: feed, activity: permit.activity)
       await shown
     } else {
-      attempt = await client.send(call.request, feed: nil)
+      attempt = await client.send(call.request, feed: nil, activity: permit.activity)
     }
+    job.calls(-1)
     limiter.release(permit, CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy))
     return attempt
   }
@@ -225,7 +254,7 @@ extension CallEngine {
     let late = job.ttft(percentile: percentile)
     let race = await withTaskGroup(of: Event.self) { group in
       let begun = FirstToken()
-      group.addTask { .ended(await self.sendWatched(call, permit, policy, begun)) }
+      group.addTask { .ended(await self.sendWatched(call, job, permit, policy, begun)) }
       if let late {
         group.addTask {
           do { try await time.sleep(for: late) } catch { return .notSent }
@@ -237,7 +266,7 @@ extension CallEngine {
           }
           job.hedged()
           begun.noteHedge()
-          return .ended(await self.send(call, second, policy, nil, 2))
+          return .ended(await self.send(call, job, second, policy, nil, 2))
         }
       }
       var failed: Attempt?
@@ -256,9 +285,11 @@ extension CallEngine {
     return race
   }
 
-  private func sendWatched(_ call: PreparedCall, _ permit: Permit, _ policy: RetryPolicy, _ begun: FirstToken) async -> Attempt {
+  private func sendWatched(
+    _ call: PreparedCall, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, _ begun: FirstToken
+  ) async -> Attempt {
     var observer = Observer()
     observer.watch = { feed, _ in while await feed.next() != nil { begun.come() } }
-    return await send(call, permit, policy, observer, 1)
+    return await send(call, job, permit, policy, observer, 1)
   }
 }

@@ -28,11 +28,7 @@ public struct RetryStanding: Sendable {
   /// - Parameter random: in 0..<1; spreads the wake-ups, so that all that were refused together do not come back together.
   public mutating func decide(_ policy: RetryPolicy, _ failure: Failure, random: Double) -> RetryPolicy.Decision {
     guard failure.shouldRetry ?? failure.kind.isTransient, policy.retries > 0 else { return .fail(failure) }
-    switch failure.kind {
-    // 503 says nothing of later: it may as well be a server that has failed.
-    case .rateLimited where failure.status != 503, .overloaded where failure.status != 503: return refused(policy, failure, random)
-    default: return faulted(policy, failure, random)
-    }
+    return failure.isRefusal ? refused(policy, failure, random) : faulted(policy, failure, random)
   }
 
   private mutating func faulted(_ policy: RetryPolicy, _ failure: Failure, _ random: Double) -> RetryPolicy.Decision {
@@ -72,4 +68,9 @@ public struct RetryStanding: Sendable {
 
   /// 0.5 s, 1 s, 2 s … 8 s.
   private static func backoff(_ number: Int) -> Duration { .milliseconds(min(500 << min(number - 1, 10), 8000)) }
+}
+
+extension Failure {
+  /// Whether the server says "later". 503 says nothing of later: it may as well be a server that has failed.
+  var isRefusal: Bool { (kind == .rateLimited || kind == .overloaded) && status != 503 }
 }

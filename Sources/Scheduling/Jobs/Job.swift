@@ -40,7 +40,10 @@ public final class Job: Sendable {
     /// Prompts without an answer, and rows that never came to one.
     public var unanswered: Int { calls.unanswered + unmade }
     public var done: Int { succeeded + failed + skipped }
-    public var inFlight: Int { launched - done - waiting }
+    /// Rows that have begun and are not over, whatever they wait for.
+    public var begun: Int { launched - done }
+    /// Calls under way: a permit each.
+    public var inFlight = 0
     /// Rows per second: now while it runs, over the whole run afterwards.
     public var rate: Double { recentRate ?? (elapsed.seconds > 0 ? Double(done) / elapsed.seconds : 0) }
 
@@ -84,6 +87,13 @@ public final class Job: Sendable {
     public var firstToken: Duration = .zero
     public var writing: Duration = .zero
 
+    /// What one try took.
+    mutating func add(_ attempt: Attempt) {
+      let first = attempt.ttft ?? attempt.latency
+      firstToken += first
+      writing += attempt.latency - first
+    }
+
     public var all: Duration { waiting + betweenTries + firstToken + writing }
 
     public init() {}
@@ -102,6 +112,8 @@ public final class Job: Sendable {
     var number: Int?
     var said: Set<String> = []
     var recent: RecentRate
+    /// When the last try without a word of an answer ended.
+    var triedInVain: Duration?
   }
 
   /// Its own among all jobs of the session.
@@ -113,6 +125,8 @@ public final class Job: Sendable {
   private let started: Duration
   private let startedCPU: Duration
   private let guarded: Mutex<Guarded>
+  /// Calls under way.
+  private let live = Atomic(0)
 
   public init(id: Int, name: String, variable: String? = nil, total: Int?, time: any Timekeeper) {
     self.id = id
@@ -128,6 +142,9 @@ public final class Job: Sendable {
   // MARK: told by those who do the work
 
   public func launched() { guarded.withLock { $0.progress.launched += 1 } }
+
+  /// So many calls more, or fewer, are under way.
+  func calls(_ change: Int) { live.wrappingAdd(change, ordering: .relaxed) }
 
   /// A row waits for another try.
   func willRetry() {
@@ -146,11 +163,12 @@ public final class Job: Sendable {
       guarded.spent.calls += 1
       guarded.spent.waiting += reply.queued - reply.waited
       guarded.spent.betweenTries += reply.waited
-      let firstToken = reply.attempt.ttft ?? reply.attempt.latency
-      guarded.spent.firstToken += firstToken
-      guarded.spent.writing += reply.attempt.latency - firstToken
+      guarded.spent.add(reply.attempt)
     }
   }
+
+  /// A try of a call has ended, and another follows.
+  func tried(_ attempt: Attempt) { guarded.withLock { $0.spent.add(attempt) } }
 
   public var timeSpent: TimeSpent { guarded.withLock { $0.spent } }
 
@@ -235,6 +253,18 @@ public final class Job: Sendable {
     }
   }
 
+  /// A try ended without a word of an answer, and another follows. Those that were under way together count once: they say the same.
+  ///
+  /// - Returns: whether the job should stop now.
+  public func triedInVain(_ kind: FailureKind, began: Duration, stopAfter: Int) -> Bool {
+    let now = time.now
+    return guarded.withLock { guarded in
+      if let last = guarded.triedInVain, began < last { return false }
+      guarded.triedInVain = now
+      return guarded.brake.failed(kind, limit: stopAfter)
+    }
+  }
+
   public func finished(failed: Bool = false) {
     guarded.withLock { guarded in
       guarded.ended = time.now
@@ -249,6 +279,7 @@ public final class Job: Sendable {
     guarded.withLock { guarded in
       var progress = guarded.progress
       progress.elapsed = (guarded.ended ?? time.now) - started
+      progress.inFlight = live.load(ordering: .relaxed)
       if let latencies = guarded.latencies, progress.calls.ended > 0 {
         progress.p50 = .milliseconds(latencies.valueAtPercentile(50))
         progress.p95 = .milliseconds(latencies.valueAtPercentile(95))

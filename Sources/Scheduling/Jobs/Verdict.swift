@@ -44,8 +44,17 @@ public enum Verdict: Sendable, Equatable {
     case .rate(let rate, let whose): "set \(rate.name) \(rate.number * 2)\(whose.isEmpty ? "" : " for \(whose)")"
     case .down: "set down-wait 30m"
     case .alone: "set concurrency 1 for \(shut.name)"
-    case .requestsLeft, .tokensLeft, .refused, .learnedRate: nil
+    case .silent(let silence): "set first-token-timeout \(silence.within.twice)"
+    case .requestsLeft, .tokensLeft, .refused, .refusing, .learnedRate: nil
     }
+  }
+}
+
+extension Duration {
+  /// Twice as long, as `set` takes it: `4m`.
+  fileprivate var twice: String {
+    let seconds = max(1, Int((self * 2).seconds.rounded()))
+    return seconds % 60 == 0 ? "\(seconds / 60)m" : "\(seconds)s"
   }
 }
 
@@ -61,20 +70,19 @@ extension Limiter {
     if let waits = shut.first(where: { $0.isNews(now: now) }) ?? (lanes.count == shut.count ? shut.first : nil) { return .shut(waits) }
     if let share = job.ownCPU, share > 0.9 { return .ownCPU(share) }
     let limit = standing(of: job).limit
-    if let total = progress.total, total - progress.done <= limit, progress.inFlight == total - progress.done {
+    if let total = progress.total, total - progress.done <= limit, progress.begun == total - progress.done {
       return .tail(rows: total - progress.done, limit: limit)
     }
     if let own = own(of: job).concurrency, progress.inFlight >= own { return .width(own, of: job.name) }
-    let waiting = lanes.filter { $0.waiting > 0 }
-    if let full = waiting.first(where: { $0.inUse >= $0.limit ?? .max }), let limit = full.limit {
+    if let full = lanes.first(where: { $0.inUse >= $0.limit ?? .max }), let limit = full.limit {
       return full.own.concurrency == limit ? .width(limit, of: full.model.description) : .full(full.model, limit: limit)
     }
-    for lane in waiting {
+    for lane in lanes {
       let provider = lane.model.provider
       let inUse = self.lanes().reduce(0) { $0 + ($1.model.provider == provider ? $1.inUse : 0) }
       if let own = lane.ofProvider.concurrency, inUse >= own { return .width(own, of: provider) }
     }
-    if !waiting.isEmpty || progress.inFlight >= limit { return .width(limit, of: nil) }
+    if lanes.contains(where: { $0.waiting > 0 }) || progress.inFlight >= limit { return .width(limit, of: nil) }
     return .slowSource
   }
 }

@@ -152,7 +152,7 @@ struct AdaptiveLimit: Sendable {
   }
 
   /// A first-token time-out while so many others were answered within its time: the queue is too long. So many as are answered in
-  /// half that time wait half of it.
+  /// half that time wait half of it. Where answers are so long that none has ended within its time, the half of the width is tried.
   ///
   /// - Returns: whether the limit was cut.
   mutating func queued(began: Duration, answered: Int, now: Duration) -> Bool {
@@ -163,7 +163,7 @@ struct AdaptiveLimit: Sendable {
     base = nil
     isFull = true
     growthPausedUntil = max(growthPausedUntil, now + Self.lookAgain)
-    move(to: max(range.lowerBound, min(limit - 1, answered / 2)), now)
+    move(to: max(range.lowerBound, min(limit - 1, (answered > 0 ? answered : limit) / 2)), now)
     return true
   }
 

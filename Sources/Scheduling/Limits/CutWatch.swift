@@ -15,9 +15,12 @@ struct CutWatch: Sendable {
     /// `isSure`: one call had gone alone, and was answered.
     case narrowed(from: Int, to: Int, isSure: Bool)
     case widthIsNotWhy(restored: Int)
+    /// So many looks came to no end that tells.
+    case lookGivenUp(restored: Int, looks: Int)
   }
 
   private static let inARow = 3
+  private static let mostLooks = 3
   private var state = State.watching
   /// Of the last answers and cuts, which were cuts.
   private var recent: Deque<Bool> = []
@@ -26,6 +29,8 @@ struct CutWatch: Sendable {
   private var since: Duration = .zero
   /// Width was found not to be why: not looked at again before.
   private var quietUntil: Duration = .zero
+  /// Looks that came to no end that tells.
+  private var lost = 0
 
   var isAlone: Bool { if case .watching = state { false } else { true } }
   var mayTake: Bool { if case .looking = state { false } else { true } }
@@ -78,9 +83,21 @@ struct CutWatch: Sendable {
     return nil
   }
 
-  /// The call that looked came to no end that tells: another may go.
-  mutating func lookLost() {
-    if case .looking(let width) = state { state = .waiting(width: width) }
+  /// The call that looked came to no end that tells (refused, a silence, a mistake in the request): another may go, a few times.
+  ///
+  /// - Parameter isCancelled: it says nothing, and does not count.
+  mutating func lookLost(isCancelled: Bool, now: Duration) -> Change? {
+    guard case .looking(let width) = state else { return nil }
+    if !isCancelled { lost += 1 }
+    guard lost >= Self.mostLooks else {
+      state = .waiting(width: width)
+      return nil
+    }
+    defer {
+      restart(now)
+      quietUntil = now + .seconds(60)
+    }
+    return .lookGivenUp(restored: width, looks: lost)
   }
 
   /// The server went down and came back: what broke off then says nothing of the width.
@@ -88,6 +105,7 @@ struct CutWatch: Sendable {
     state = .watching
     recent.removeAll()
     cutsInARow = 0
+    lost = 0
     since = now
   }
 }

@@ -12,6 +12,8 @@ struct JobQueue: Sendable {
     /// Whether a stop of its job takes it back.
     var isFresh = true
     var since: Duration
+    /// When it was first refused; nil where it was not.
+    var refused: Duration?
     /// A server that lets nothing through for longer than this is not waited for.
     var patience: Duration?
   }
@@ -63,6 +65,7 @@ struct JobQueue: Sendable {
   /// What the user has set for it.
   var floor = Floor()
   var isPaused = false
+  var resumedAt: Duration = .zero
   /// It begins nothing new.
   var isStopped = false
   /// Kept when empty, so that it is known which lanes a job uses. They are few.

@@ -15,6 +15,15 @@ struct Lane: Sendable {
   private var statedTokens: StatedRate?
   private(set) var pace = Pace()
   private var cuts = CutWatch()
+  private(set) var silence = Silence()
+  /// Of all its calls: told as answers come.
+  let activity = ReplyActivity()
+  /// When it last answered anything, a refusal or an error too.
+  private var heardAt: Duration?
+  /// Since when it has refused every call, where nothing else has ended since.
+  private(set) var refusedSince: Duration?
+  /// Jobs that wait for it no longer.
+  var givenUp = GivenUp()
   /// The last grants, to tell what a server cannot have counted when it made its statement.
   private var grants: Deque<(at: Duration, tokens: Int)> = []
   /// The last answers, by their end.
@@ -22,6 +31,8 @@ struct Lane: Sendable {
   private(set) var windows = LaneWindows()
   /// What last refused, for those who ask why nothing goes.
   private var lastRefusal = ""
+  /// The same, with the wait that it asked for.
+  private(set) var refusal = LimitChange.Sign("")
 
   init(_ model: ModelName, provider: Int, _ limits: Limits) {
     (self.model, self.provider, width) = (model, provider, limits.width)
@@ -45,12 +56,15 @@ struct Lane: Sendable {
   /// Whether the width was narrowed under one that is set.
   private var isNarrowed = false
 
+  /// How soon one looks again whether a call that looks is being answered.
+  static let glance: Duration = .milliseconds(500)
+
   var inUse: Int { floor.inUse }
   var countsTokens: Bool { floor.countsTokens || statedTokens != nil }
 
   /// Calls at once that it bears now; nil for whatever the session says.
   var limit: Int? {
-    let found = cuts.isAlone ? 1 : adaptive?.limit
+    let found = cuts.isAlone || silence.standing != nil ? 1 : adaptive?.limit
     guard let set = floor.own.concurrency else { return found }
     return min(found ?? set, set)
   }
@@ -59,10 +73,12 @@ struct Lane: Sendable {
 
   /// The moment from which a call of so many tokens may go; nil where only the end of another call can tell.
   mutating func opens(for amount: Int, now: Duration) -> Duration? {
+    // While one looks, whether it is being answered is seen to now and then.
+    guard let looks = silence.opens(now: now) else { return now + Self.glance }
     if floor.isFull { return nil }
     if let adaptive, inUse >= adaptive.limit { return nil }
     if cuts.isAlone, inUse > 0 || !cuts.mayTake { return nil }
-    var opening = max(pace.opens(now: now), floor.opens(for: amount, now: now))
+    var opening = max(looks, pace.opens(now: now), floor.opens(for: amount, now: now))
     if let statedRequests { opening = max(opening, statedRequests.opens(for: 1, now: now)) }
     if let statedTokens { opening = max(opening, statedTokens.opens(for: amount, now: now)) }
     return opening
@@ -80,8 +96,24 @@ struct Lane: Sendable {
     return shut
   }
 
+  /// What one waits for where it takes calls and says nothing.
+  var silent: LaneShut? {
+    silence.standing.map {
+      LaneShut(name: model.description, until: nil, reason: .silent(.init(since: $0.since, within: $0.within, tries: $0.tries)))
+    }
+  }
+
+  /// The moment from which a row waits no longer that has waited since then: everything has been refused for as long as it has patience.
+  func runsOut(waiting since: Duration, patience: Duration) -> Duration? { refusedSince.map { max($0, since) + patience } }
+
+  /// Why one that has no more patience goes no more.
+  var refusing: LaneShut? {
+    refusedSince.map { LaneShut(name: model.description, until: nil, reason: .refusing(status: lastRefusal, since: $0)) }
+  }
+
   /// Why a call of so many tokens does not go now, whoever says so.
   mutating func shut(for amount: Int, now: Duration) -> LaneShut? {
+    if let silent { return silent }
     if cuts.isAlone { return LaneShut(name: model.description, until: nil, reason: .alone) }
     if let shut = isShut(for: amount, now: now) { return shut }
     if let rate = floor.binding(for: amount, now: now) {
@@ -100,6 +132,9 @@ struct Lane: Sendable {
     var tokenEntry: Int?
     var looksForPace: Bool
     var looksAlone: Bool
+    var looksForWord: Bool
+    /// What had come to the lane's calls when it began.
+    var activity: Int
     /// The look of its width under which it began.
     var look: Int
   }
@@ -111,7 +146,9 @@ struct Lane: Sendable {
     if grants.count == 4096 { grants.removeFirst() }
     grants.append((now, amount))
     let look = adaptive?.took(now: now)
-    return Taken(tokenEntry: entry, looksForPace: pace.took(now: now), looksAlone: cuts.took(), look: look ?? -1)
+    return Taken(
+      tokenEntry: entry, looksForPace: pace.took(now: now), looksAlone: cuts.took(), looksForWord: silence.took(now: now),
+      activity: activity.count, look: look ?? -1)
   }
 
   /// Takes the end of a call in; returns what it changed.
@@ -121,14 +158,16 @@ struct Lane: Sendable {
     if let stated = outcome.stated, let heard = outcome.heard { hear(stated, heard, since: permit.granted) }
     let fixed = if case .fixed(let fixed) = width { fixed } else { inUse }
     windows.ended(outcome, limit: limit ?? fixed, now: now)
-    var changes: [LimitChange.What] = []
+    var changes = heard(permit, outcome, now)
     let answer: CallOutcome.Answer? = if case .answered(let answer) = outcome.verdict { answer } else { nil }
     if answer != nil {
       if answers.count == 512 { answers.removeFirst() }
       answers.append(now)
       if let change = cuts.answered(began: permit.granted, isLook: permit.taken.looksAlone, now: now) { changes += took(change, now) }
-    } else if outcome.verdict != .cut, permit.taken.looksAlone {
-      cuts.lookLost()
+    } else if outcome.verdict != .cut, permit.taken.looksAlone,
+      let change = cuts.lookLost(isCancelled: outcome.verdict == .silent, now: now)
+    {
+      changes += took(change, now)
     }
     switch adaptive?.ended(began: permit.granted, under: permit.taken.look, answer: answer, inUse: inUse, now: now) {
     case .grew(let from, let to, let replies): changes.append(.grew(from: from, to: to, replies: replies))
@@ -142,6 +181,7 @@ struct Lane: Sendable {
       changes += told(pace.answered(began: permit.granted, isLook: permit.taken.looksForPace, now: now), outcome)
     case .refused(let asked):
       lastRefusal = outcome.words
+      refusal = outcome.sign
       let before = adaptive?.limit ?? 0
       // Where a wait is held, the width is not why; a width that finds itself is cut all the same, once an episode.
       if adaptive?.refused(now: now) == true {
@@ -162,8 +202,8 @@ struct Lane: Sendable {
     case .queued:
       if permit.taken.looksForPace { pace.lookLost(now: now) }
       let answered = answers.reversed().prefix { $0 >= permit.granted }.count
-      guard answered > 0 else {
-        changes += troubled(outcome, now)
+      guard answered > 0 || activity.count != permit.taken.activity else {
+        changes += unanswered(permit, outcome, now)
         break
       }
       narrowIfFixed(from: inUse, now)
@@ -181,9 +221,62 @@ struct Lane: Sendable {
   }
 
   /// The server went down: what broke off then says nothing of this model.
-  mutating func serverWentDown(now: Duration) { cuts.restart(now) }
+  mutating func serverWentDown(now: Duration) {
+    cuts.restart(now)
+    refusedSince = nil
+  }
+
+  /// Whether something has come, where nothing had for long: before a call has ended.
+  mutating func glance(now: Duration) -> LimitChange.What? {
+    guard silence.standing != nil, activity.count != quietCount else { return nil }
+    heardAt = now
+    givenUp.removeAll()
+    return silence.heard(now: now).map { .back(after: $0) }
+  }
+
+  /// Nobody waits any more for it to say something, where that is so by now.
+  mutating func silenceEnds(_ downWait: Duration?, now: Duration) -> (LaneShut, LimitChange.What)? {
+    guard let ends = silence.ends(downWait), ends <= now, let shut = silent, let standing = silence.standing else { return nil }
+    silence.giveUp()
+    return (shut, .silentTooLong(after: now - standing.since, tries: standing.tries))
+  }
 
   // MARK: learning
+
+  /// What the activity was when it fell silent.
+  private var quietCount = 0
+
+  /// Takes in whether the server said anything, and whether it was a refusal.
+  private mutating func heard(_ permit: Permit, _ outcome: CallOutcome, _ now: Duration) -> [LimitChange.What] {
+    switch outcome.verdict {
+    case .refused: refusedSince = refusedSince ?? now
+    case .silent:
+      if permit.taken.looksForWord { silence.lookLost(now) }
+      return []
+    case .answered, .other:
+      refusedSince = nil
+      givenUp.removeAll()
+    case .troubled, .cut, .queued, .unreachable:
+      refusedSince = nil
+      guard outcome.heardStatus else {
+        if permit.taken.looksForWord, outcome.verdict != .queued { silence.lookEnded(now) }
+        return []
+      }
+    }
+    heardAt = now
+    return silence.heard(now: now).map { [.back(after: $0)] } ?? []
+  }
+
+  /// A call timed out, and nothing had come to any other since it began.
+  private mutating func unanswered(_ permit: Permit, _ outcome: CallOutcome, _ now: Duration) -> [LimitChange.What] {
+    if let heardAt, heardAt > permit.granted {
+      if permit.taken.looksForWord { silence.lookEnded(now) }
+      return troubled(outcome, now)
+    }
+    guard silence.timedOut(began: permit.granted, isLook: permit.taken.looksForWord, now: now) else { return [] }
+    quietCount = activity.count
+    return [.silent(within: now - permit.granted)]
+  }
 
   private mutating func troubled(_ outcome: CallOutcome, _ now: Duration) -> [LimitChange.What] {
     guard adaptive?.troubled(now: now) == true, let limit = adaptive?.limit else { return [] }
@@ -204,6 +297,7 @@ struct Lane: Sendable {
     switch change {
     case .looksAlone(let from, let cut, let of): return [.looksAlone(from: from, cut: cut, of: of)]
     case .widthIsNotWhy(let width): return [.widthIsNotWhy(restored: width)]
+    case .lookGivenUp(let width, let looks): return [.lookGivenUp(restored: width, looks: looks)]
     case .narrowed(let from, let to, let isSure):
       narrowIfFixed(from: from, now)
       adaptive?.narrow(to: to, now: now)

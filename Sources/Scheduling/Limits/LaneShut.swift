@@ -16,6 +16,18 @@ public struct LaneShut: Sendable, Equatable {
     case down(since: Duration)
     /// Its streams broke off: one call at a time looks.
     case alone
+    /// It takes calls and says nothing: one at a time looks.
+    case silent(Silent)
+    /// It has refused every call since then.
+    case refusing(status: String, since: Duration)
+  }
+
+  public struct Silent: Sendable, Equatable {
+    /// When the first call was sent that got no word, and how long that one waited.
+    public var since: Duration
+    public var within: Duration
+    /// Calls that timed out without a word.
+    public var tries: Int
   }
 
   /// `openai/gpt-5`, or the provider where all its models wait.
@@ -31,7 +43,7 @@ public struct LaneShut: Sendable, Equatable {
   /// Whether it is shut for long enough to be told: a rate's next moment is not.
   public func isNews(now: Duration) -> Bool {
     switch reason {
-    case .down, .alone: true
+    case .down, .alone, .silent, .refusing: true
     case .learnedRate: false
     default: until.map { $0 - now >= .seconds(1) } ?? true
     }
@@ -47,9 +59,12 @@ public struct LaneShut: Sendable, Equatable {
     case .tokensLeft(let left): return "\(name): \(left) tokens left\(end)"
     case .refused(let status): return "\(name): \(status)\(end)"
     case .rate(let rate, let whose): return "\(name): \(rate.words)\(whose == name || whose.isEmpty ? "" : " of \(whose)")\(end)"
-    case .learnedRate: return "\(name): as fast as it takes them"
+    case .learnedRate(let rate): return "\(name): \(rate.rateWords) at most, as its refusals taught"
     case .down(let since): return "\(name) is down, waiting (\(Int((now - since).seconds)) s)"
     case .alone: return "\(name) cuts its streams: one call looks alone"
+    case .silent(let silence):
+      return "\(name) does not answer (tries timed out: \(silence.tries)), waiting (\(Int((now - silence.since).seconds)) s)"
+    case .refusing(let status, let since): return "\(name): \(status) to every call for \((now - since).words)"
     }
   }
 }
@@ -60,6 +75,8 @@ public struct LaneStanding: Sendable {
   public var inUse: Int
   /// Calls at once that it bears now, found or set; nil where nothing but the session's limit holds.
   public var limit: Int?
+  /// Why one call at a time goes to it, where it takes calls and says nothing.
+  public var silent: LaneShut?
   /// Calls a second that refusals taught.
   public var learnedRate: Double?
   /// What is set for the model, and for its provider (the unnamed rates included).

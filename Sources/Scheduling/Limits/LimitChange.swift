@@ -87,9 +87,17 @@ public struct LimitChange: Sendable, Equatable {
     case queued(from: Int, to: Int, answered: Int, within: Duration)
     /// Widening brought too little: `16 → 32 brought +3 %, ttft 0.15 → 1.1 s: back to 16`.
     case notPaidFor(from: Int, to: Int, gain: Double, ttftBefore: Duration?, ttftAfter: Duration?)
+    /// So many calls that went alone came to no end that tells whether the width was why.
+    case lookGivenUp(restored: Int, looks: Int)
     case down
     case back(after: Duration)
     case gaveUp(after: Duration)
+    /// Not a word came within so long of a call: one at a time looks.
+    case silent(within: Duration)
+    /// Nobody waits for it any more.
+    case silentTooLong(after: Duration, tries: Int)
+    /// It has refused every call for so long: a job's rows wait no more.
+    case refusedTooLong(after: Duration, Sign)
   }
 
   /// On the session's timekeeper.
@@ -99,6 +107,8 @@ public struct LimitChange: Sendable, Equatable {
   public var by: ChangeAuthor
   /// The first row of each job, by the job's number, that was launched after it; of those that ran.
   public var rows: [Int: Int]
+  /// How often it came in a row: of what repeats itself only the last is kept.
+  public internal(set) var times = 1
 
   public init(at: Duration, _ place: Place, _ what: What, by: ChangeAuthor, rows: [Int: Int] = [:]) {
     (self.at, self.place, self.what, self.by, self.rows) = (at, place, what, by, rows)
@@ -133,13 +143,15 @@ public struct LimitChange: Sendable, Equatable {
   public var isOfWidth: Bool {
     switch what {
     case .set(let name, _, _): name == "concurrency"
-    case .machine, .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy: true
+    case .machine, .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy, .lookGivenUp: true
     default: false
     }
   }
 
-  /// `40 → 32: 429 from api/m, retry after 2 s`
-  public var text: String {
+  /// `40 → 32: 429 from api/m, retry after 2 s`, with how often it came in a row where that is more than once.
+  public var text: String { times > 1 ? "\(onceText) (\(times) times)" : onceText }
+
+  private var onceText: String {
     let name = place.words
     switch what {
     case .set(let setting, let from, let to):
@@ -170,13 +182,20 @@ public struct LimitChange: Sendable, Equatable {
         "\(from) → \(to): \(isSure ? "alone it was answered, " : "")side by side \(name) cuts its streams; `set concurrency \(to) for \(name)` says so for good"
     case .widthIsNotWhy(let limit): return "1 → \(limit): alone it broke off as well; \(name) cuts its streams whatever their number"
     case .queued(let from, let to, let answered, let within):
-      return
-        "\(from) → \(to): no first token in time while \(answered) other calls were answered within \(within.words): \(name) has a queue"
+      let others = answered == 0 ? "other calls were being answered" : "\(answered) other calls were answered within \(within.words)"
+      return "\(from) → \(to): no first token in time while \(others): \(name) has a queue"
     case .notPaidFor(let from, let to, let gain, let before, let after):
       let percent = Int((gain * 100).rounded())
       var words = "\(from) → \(to) brought \(percent < 0 ? "" : "+")\(percent) %"
       if let before, let after { words += ", ttft \(before.shortWords) → \(after.shortWords)" }
       return words + ": back to \(from)"
+    case .lookGivenUp(let limit, let looks):
+      return "1 → \(limit): \(looks) calls that went alone came to no end that tells whether the width was why"
+    case .silent(let within): return "\(name) does not answer: no word within \(within.words) of a call; one at a time looks"
+    case .silentTooLong(let after, let tries):
+      return "\(name) has not answered for \(after.words) (tries timed out: \(tries)): nobody waits for it any more (`set down-wait`)"
+    case .refusedTooLong(let after, let sign):
+      return "nothing was accepted for \(after.words), longer than `max-wait`: rows fail: \(sign.text(name))"
     case .down: return "\(name) is down: one call looks every few seconds"
     case .back(let after): return "\(name) is back after \(after.words)"
     case .gaveUp(let after): return "\(name) has been down for \(after.words): nobody waits for it any more (`set down-wait`)"
@@ -200,8 +219,42 @@ struct LimitHistory: Sendable {
   private static let most = 1000
 
   mutating func note(_ change: LimitChange) {
+    var change = change
+    if let earlier = repeated(change) {
+      change.times += changes[earlier].times
+      changes.remove(at: earlier)
+    }
     if changes.count == Self.most { changes.removeFirst(Self.most / 4) }
     changes.append(change)
+  }
+}
+
+extension LimitHistory {
+  /// How far back one looks for what repeats itself.
+  private static let round = 12
+
+  /// Where what a server does again and again stands already, with nothing but its like after it: a server that refuses each second
+  /// would fill the history.
+  fileprivate func repeated(_ change: LimitChange) -> Int? {
+    guard let kind = change.what.repeats else { return nil }
+    for index in changes.indices.suffix(Self.round).reversed() where changes[index].place == change.place {
+      guard let other = changes[index].what.repeats else { return nil }
+      if other == kind { return index }
+    }
+    return nil
+  }
+}
+
+extension LimitChange.What {
+  /// What may come again and again while nothing else changes; the same for those that are alike.
+  fileprivate var repeats: Int? {
+    switch self {
+    case .held(_, let isEarly, let isStill, _): isStill ? 0 : isEarly ? 1 : 2
+    case .goesOn: 3
+    case .paced: 4
+    case .growthPaused: 5
+    default: nil
+    }
   }
 }
 
@@ -221,7 +274,7 @@ extension Duration {
 
 extension Double {
   /// `40 a second`, `0.5 a second`, `20 a minute`
-  fileprivate var rateWords: String {
+  var rateWords: String {
     if self >= 10 { return "\(Int(rounded())) a second" }
     if self >= 1 { return "\((self * 10).rounded() / 10) a second" }
     return "\((self * 600).rounded() / 10) a minute"

@@ -66,18 +66,19 @@ public final class Limiter: Sendable {
   /// - Parameters:
   ///   - lane: the model it goes to.
   ///   - row: the row whose call it is. Calls of rows that have begun come before those of new rows of their job.
+  ///   - refused: when the call was first refused; what it waited since counts against its patience.
   ///   - patience: a server that lets nothing through for longer than this is not waited for; nil for however long.
   ///   - isBehind: it stood in the server's queue for too long: it comes behind those that wait.
   public func acquire(
-    _ job: Job, lane: ModelName, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil, patience: Duration? = nil,
-    isBehind: Bool = false
+    _ job: Job, lane: ModelName, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil, refused: Duration? = nil,
+    patience: Duration? = nil, isBehind: Bool = false
   ) async -> Answer {
     if Task.isCancelled { return .cancelled }
     let now = time.now
     let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : isBehind ? .behind : .continuing
     let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
       if guarded.isClosed { return (.stopped, []) }
-      let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, patience: patience, now: now)
+      let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, refused: refused, patience: patience, now: now)
       // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
       if case .granted = request, row?.group.parent == nil { return (request, []) }
       return (request, settle(&guarded, now))
@@ -229,6 +230,11 @@ public final class Limiter: Sendable {
   /// - Parameter reason: why it is paused, where that is not just somebody's wish.
   public func setPaused(_ paused: Bool, _ job: Job, reason: String?, by author: ChangeAuthor, rows: [Int: Int] = [:]) {
     change { state, now in state.counting(rows) { $0.setPaused(paused, job.id, reason: reason, by: author, now: now) } }
+  }
+
+  /// Rows of a job that wait for a server which says nothing fail now.
+  public func stopWaiting(_ job: Job) {
+    change { $0.stopWaiting(job.id, now: $1) }
   }
 
   /// What the machine carries at once, whatever is set.

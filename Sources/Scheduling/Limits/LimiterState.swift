@@ -90,18 +90,23 @@ struct LimiterState: Sendable {
     var opening: Duration?
   }
 
-  /// - Parameter patience: a server that lets nothing through for longer than this is not waited for; nil for however long.
+  /// - Parameters:
+  ///   - refused: when the call was first refused: what it waited since counts.
+  ///   - patience: a server that lets nothing through for longer than this is not waited for; nil for however long.
   mutating func acquire(
     _ job: JobID, lane model: ModelName, _ turn: Turn, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil,
-    patience: Duration? = nil, now: Duration
+    refused: Duration? = nil, patience: Duration? = nil, now: Duration
   ) -> Request {
     let queue = place(of: job)
     if turn == .fresh, queues[queue].isStopped { return .stopped }
     let lane = number(of: model)
     let line = queues[queue].place(of: lane)
-    var waiter = Waiter(id: 0, amount: amount, row: row, isFresh: turn == .fresh, since: now, patience: patience)
+    var waiter = Waiter(id: 0, amount: amount, row: row, isFresh: turn == .fresh, since: now, refused: refused, patience: patience)
     if queues[queue].lines[line].isEmpty {
-      if let shut = shut(waiter, of: queue, lane, now) { return .shut(shut) }
+      if let shut = shut(waiter, of: queue, lane, now) {
+        if case .refusing(_, let since) = shut.reason { noteRefusing(queue, lane, shut, since, now) }
+        return .shut(shut)
+      }
       if inUse < width, queues[queue].mayTake {
         // Whoever else waits while there is width is paused, capped or before a shut lane: he is passed by.
         switch opening(waiter, of: queue, lane, now) {
@@ -310,9 +315,13 @@ struct LimiterState: Sendable {
     let provider = lanes[permit.lane].provider
     for change in lanes[permit.lane].ended(permit, outcome, now: now) {
       history.note(LimitChange(at: now, .model(permit.model), change, by: .program))
+      if case .silent = change { hasQuiet = true }
     }
     if let change = providers[provider].ended(permit, outcome, downWait: limits.downWait, now: now) {
-      if change == .down { for lane in lanes.indices where lanes[lane].provider == provider { lanes[lane].serverWentDown(now: now) } }
+      if change == .down {
+        hasQuiet = true
+        for lane in lanes.indices where lanes[lane].provider == provider { lanes[lane].serverWentDown(now: now) }
+      }
       history.note(LimitChange(at: now, .provider(providers[provider].name), change, by: .program))
     }
     if queues.count > 32 { queues.removeAll(where: \.isIdle) }
@@ -375,6 +384,7 @@ struct LimiterState: Sendable {
     let queue = place(of: job)
     guard queues[queue].isPaused != paused else { return }
     queues[queue].isPaused = paused
+    if !paused { queues[queue].resumedAt = now }
     history.note(LimitChange(at: now, .job(job), paused ? .paused(reason) : .resumed, by: author, rows: rows))
   }
 
@@ -417,7 +427,8 @@ struct LimiterState: Sendable {
   mutating func shutLanes(of job: JobID, now: Duration) -> [LaneShut] {
     guard let queue = queue(of: job) else { return [] }
     return queues[queue].lines.sorted { $0.lane < $1.lane }.compactMap { line in
-      guard let head = line.head else { return nil }
+      // One that looks whether a server says anything waits itself.
+      guard let head = line.head else { return line.inUse > 0 ? lanes[line.lane].silent : nil }
       return shut(line.lane, for: amount(head, of: queue, line.lane), now)
     }
   }
@@ -440,13 +451,17 @@ struct LimiterState: Sendable {
     return used.map { lane in
       let waiting = queues.reduce(0) { sum, queue in sum + (queue.index(of: lane).map { queue.lines[$0].count } ?? 0) }
       return LaneStanding(
-        model: lanes[lane].model, inUse: lanes[lane].inUse, limit: lanes[lane].limit, learnedRate: lanes[lane].pace.rate,
+        model: lanes[lane].model, inUse: lanes[lane].inUse, limit: lanes[lane].limit, silent: lanes[lane].silent,
+        learnedRate: lanes[lane].pace.rate,
         own: lanes[lane].floor.own, ofProvider: providers[lanes[lane].provider].floor.own, waiting: waiting,
         windows: lanes[lane].windows.last)
     }
   }
 
-  func waitsForServer(of permit: Permit) -> Bool { providers[lanes[permit.lane].provider].outage.since != nil }
+  /// Whether a call that got no word goes again without using up a try, as soon as its lane lets it.
+  func waitsForServer(of permit: Permit) -> Bool {
+    providers[lanes[permit.lane].provider].outage.since != nil || limits.downWait != nil && lanes[permit.lane].silence.standing != nil
+  }
 
   // MARK: granting
 
@@ -474,12 +489,21 @@ struct LimiterState: Sendable {
   /// What keeps a call out for longer than it would wait: the server's own word, or its absence.
   private func shut(_ waiter: Waiter, of queue: Int, _ lane: Int, _ now: Duration) -> LaneShut? {
     let provider = lanes[lane].provider
-    if let gaveUp = providers[provider].outage.gaveUpAt, waiter.since < gaveUp {
-      return LaneShut(name: providers[provider].name, until: nil, reason: .down(since: waiter.since))
+    let resumed = queues[queue].resumedAt
+    if let gaveUp = providers[provider].outage.gaveUp, waiter.since < gaveUp.at, resumed <= gaveUp.at {
+      return LaneShut(name: providers[provider].name, until: nil, reason: .down(since: gaveUp.since))
     }
+    if let shut = lanes[lane].givenUp.shut(queues[queue].job, resumed: resumed) { return shut }
     guard let patience = waiter.patience else { return nil }
+    if let ends = runsOut(waiter, of: queue, lane), ends <= now { return lanes[lane].refusing }
     guard let shut = lanes[lane].isShut(for: amount(waiter, of: queue, lane), now: now), let until = shut.until else { return nil }
     return until - now > patience ? shut : nil
+  }
+
+  /// The moment from which it waits no longer for a lane that refuses every call.
+  private func runsOut(_ waiter: Waiter, of queue: Int, _ lane: Int) -> Duration? {
+    guard let patience = waiter.patience else { return nil }
+    return lanes[lane].runsOut(waiting: max(waiter.refused ?? waiter.since, queues[queue].resumedAt), patience: patience)
   }
 
   /// The tokens that are set aside for a call, where somebody counts them.
@@ -513,11 +537,12 @@ struct LimiterState: Sendable {
     queues[queue].lines[line].inUse += 1
     queues[queue].lines[line].lastGrant = grants
     if let row = waiter.row { uncount(row) }
+    let look = providers[provider].outage.took(lanes[lane].activity, now: now)
     return Permit(
       job: queues[queue].job, lane: lane, model: lanes[lane].model, granted: now, tokens: amount, input: waiter.amount.input,
       jobEntry: jobEntry,
       providerEntry: providers[provider].floor.take(amount, now: now), taken: lanes[lane].take(amount, now: now),
-      looksForServer: providers[provider].outage.took(), isBudgeted: limits.tokenBudget != nil)
+      looksForServer: look != nil, isBudgeted: limits.tokenBudget != nil, activity: look ?? lanes[lane].activity)
   }
 
   /// Who comes first: the job with the fewest permits, in turn; of its lanes the one with the fewest, in turn.
@@ -526,6 +551,7 @@ struct LimiterState: Sendable {
   /// Grants whatever can be granted now.
   mutating func grantWaiting(now: Duration) -> Effects {
     var effects = Effects()
+    if hasQuiet { glance(now) }
     dismissShutOut(&effects, now)
     while inUse < width {
       switch next(&effects, now) {
@@ -562,7 +588,9 @@ struct LimiterState: Sendable {
           queues[queue].lines[line].isShut = true
           continue
         case .spent: return .spent(queue: queue, line: line, head)
-        case .at(let moment) where moment > now:
+        case .at(var moment) where moment > now:
+          // Whoever's patience ends before is told then.
+          if let ends = runsOut(head, of: queue, queues[queue].lines[line].lane) { moment = min(moment, max(now, ends)) }
           effects.opening = min(effects.opening ?? moment, moment)
           queues[queue].lines[line].isShut = true
           continue
@@ -589,12 +617,57 @@ struct LimiterState: Sendable {
 
   /// Those whose lane is shut for longer than they would wait.
   private mutating func dismissShutOut(_ effects: inout Effects, _ now: Duration) {
-    for queue in queues.indices {
-      for line in queues[queue].lines.indices where queues[queue].lines[line].isShut {
-        while let head = queues[queue].lines[line].head, let shut = shut(head, of: queue, queues[queue].lines[line].lane, now) {
+    for queue in queues.indices where !queues[queue].isPaused {
+      for line in queues[queue].lines.indices {
+        let lane = queues[queue].lines[line].lane
+        guard queues[queue].lines[line].isShut || !lanes[lane].givenUp.isEmpty else { continue }
+        while let head = queues[queue].lines[line].head, let shut = shut(head, of: queue, lane, now) {
+          if case .refusing(_, let since) = shut.reason { noteRefusing(queue, lane, shut, since, now) }
           queues[queue].lines[line].pop()
           effects.shut.append((head.id, shut))
         }
+      }
+    }
+  }
+
+  /// A job's rows wait no longer for lanes that say nothing.
+  mutating func stopWaiting(_ job: JobID, now: Duration) {
+    guard let queue = queue(of: job) else { return }
+    for line in queues[queue].lines {
+      if let shut = lanes[line.lane].silent { lanes[line.lane].givenUp.insert(job, shut, now: now) }
+    }
+  }
+
+  /// The rows of a job wait no longer for a lane that refuses every call.
+  private mutating func noteRefusing(_ queue: Int, _ lane: Int, _ shut: LaneShut, _ since: Duration, _ now: Duration) {
+    let job = queues[queue].job
+    if lanes[lane].givenUp.shut(job, resumed: queues[queue].resumedAt) != nil { return }
+    lanes[lane].givenUp.insert(job, shut, now: now)
+    let change = LimitChange.What.refusedTooLong(after: now - since, lanes[lane].refusal)
+    history.note(LimitChange(at: now, .model(lanes[lane].model), change, by: .program))
+  }
+
+  /// A provider is down, or a lane says nothing. (Looked at only then.)
+  private var hasQuiet = false
+
+  /// Whether something has come meanwhile to a call that looks, or nobody waits any more for it to come.
+  private mutating func glance(_ now: Duration) {
+    hasQuiet = false
+    for provider in providers.indices where providers[provider].outage.since != nil {
+      if let change = providers[provider].glance(now: now) {
+        history.note(LimitChange(at: now, .provider(providers[provider].name), change, by: .program))
+      } else {
+        hasQuiet = true
+      }
+    }
+    for lane in lanes.indices where lanes[lane].silence.standing != nil {
+      if let change = lanes[lane].glance(now: now) {
+        history.note(LimitChange(at: now, .model(lanes[lane].model), change, by: .program))
+      } else if let (shut, change) = lanes[lane].silenceEnds(limits.downWait, now: now) {
+        history.note(LimitChange(at: now, .model(lanes[lane].model), change, by: .program))
+        for queue in queues where queue.index(of: lane) != nil && !queue.isPaused { lanes[lane].givenUp.insert(queue.job, shut, now: now) }
+      } else {
+        hasQuiet = true
       }
     }
   }

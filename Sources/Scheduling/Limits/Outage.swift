@@ -1,3 +1,5 @@
+import Chat
+
 /// A server that is down: nobody can connect to a host that has answered before. One call looks every few seconds, the others wait.
 struct Outage: Sendable {
   private enum State {
@@ -14,9 +16,12 @@ struct Outage: Sendable {
   }
 
   private var state = State.up
-  private var hasAnswered = false
-  /// Whoever waited then waits no longer.
-  private(set) var gaveUpAt: Duration?
+  /// When it last answered anything.
+  private var answeredAt: Duration?
+  /// What came to the call that looks.
+  private var look: (began: Duration, activity: ReplyActivity)?
+  /// When it was given up, and since when it had been down: whoever waited then waits no longer.
+  private(set) var gaveUp: (at: Duration, since: Duration)?
 
   /// Since when it is down and waited for.
   var since: Duration? { if case .down(let since, _, _) = state { since } else { nil } }
@@ -27,15 +32,25 @@ struct Outage: Sendable {
     return isLooking ? nil : max(now, next)
   }
 
-  mutating func took() -> Bool {
-    guard case .down(let since, let next, false) = state else { return false }
+  /// - Parameter activity: of the model that is called.
+  /// - Returns: what the call tells of its answer, where it is the one that looks.
+  mutating func took(_ activity: ReplyActivity, now: Duration) -> ReplyActivity? {
+    guard case .down(let since, let next, false) = state else { return nil }
     state = .down(since: since, next: next, isLooking: true)
-    return true
+    let own = ReplyActivity(within: activity)
+    look = (now, own)
+    return own
+  }
+
+  /// Whether the call that looks is being answered, though it has not ended.
+  mutating func isAnswering(now: Duration) -> Change? {
+    guard case .down(_, _, true) = state, let look, look.activity.count > 0 else { return nil }
+    return answered(began: look.began, now: now)
   }
 
   /// Whatever it answered: it is there.
   mutating func answered(began: Duration, now: Duration) -> Change? {
-    hasAnswered = true
+    answeredAt = now
     switch state {
     case .up: return nil
     case .gaveUp:
@@ -52,9 +67,10 @@ struct Outage: Sendable {
   /// Nobody could connect.
   ///
   /// - Parameters:
+  ///   - began: of that call. Where another was answered since, the server is there, and busy.
   ///   - waits: for how long it is waited for; nil where the call's settings or the session's say not at all.
-  mutating func unreachable(isLook: Bool, waits: Duration?, now: Duration) -> Change? {
-    guard hasAnswered else { return nil }
+  mutating func unreachable(began: Duration, isLook: Bool, waits: Duration?, now: Duration) -> Change? {
+    guard let answeredAt, answeredAt <= began || isLook else { return nil }
     switch state {
     case .gaveUp: return nil
     case .up:
@@ -64,7 +80,7 @@ struct Outage: Sendable {
     case .down(let since, let next, let isLooking):
       guard now - since < waits ?? .zero else {
         state = .gaveUp
-        gaveUpAt = now
+        gaveUp = (now, since)
         return .gaveUp(now - since)
       }
       guard isLook else {

@@ -128,9 +128,19 @@ struct Pace: Sendable {
 
   /// The call that looked was taken in.
   private mutating func passed(_ now: Duration) {
+    // Nobody may have been there to look early: the wait was over when this one went, and says nothing of a rate.
+    let wasSatOut = if case .looking(let since) = state { since >= asked } else { false }
     state = .open
     backoff = Self.shortest
-    if window.isAtEnd { window.grow() } else if isEarly { openEarly(now) } else { openLate(now) }
+    if window.isAtEnd {
+      window.grow()
+    } else if isEarly, wasSatOut, rate == nil {
+      window.reopen(now: now)
+    } else if isEarly {
+      openEarly(now)
+    } else {
+      openLate(now)
+    }
   }
 
   /// - Parameter asked: how long the server wants to be left alone.

@@ -20,6 +20,13 @@ public struct Permit: Sendable {
   let looksForServer: Bool
   /// Whether its tokens are reserved in the budget.
   let isBudgeted: Bool
+  /// Told by its call whenever something of the answer comes.
+  let activity: ReplyActivity
+}
+
+extension Attempt {
+  /// Its time ran out, and not a word of an answer had come.
+  var isUnanswered: Bool { failure?.kind == .timeout && ttft == nil && text.isEmpty && reasoning.isEmpty }
 }
 
 /// What came of a call, as far as limits learn from it.
@@ -40,7 +47,7 @@ public struct CallOutcome: Sendable {
     case troubled
     /// The stream broke off, was nonsense, or the connection was reset.
     case cut
-    /// No first token in time.
+    /// No first token in time, or no word within the time of a whole call.
     case queued
     /// Nobody could connect.
     case unreachable
@@ -83,7 +90,7 @@ public struct CallOutcome: Sendable {
     isAway = failure.isOfServerAway(forLook: true)
     switch failure.kind {
     case .rateLimited, .overloaded: verdict = .refused(asked: failure.retryAfter)
-    case .timeout: verdict = failure.detail == .firstToken ? .queued : .troubled
+    case .timeout: verdict = failure.detail == .unreachable ? .unreachable : attempt.isUnanswered ? .queued : .troubled
     case .server: verdict = .troubled
     case .truncated, .malformed: verdict = .cut
     case .connection:

@@ -16,7 +16,8 @@ struct ProviderFloor: Sendable {
   /// The moment from which a call may go; nil where only the end of another call can tell.
   mutating func opens(for amount: Int, now: Duration) -> Duration? {
     if floor.isFull { return nil }
-    guard let opening = outage.opens(now: now) else { return nil }
+    // While one looks, whether it is being answered is seen to now and then.
+    guard let opening = outage.opens(now: now) else { return now + Lane.glance }
     return max(opening, floor.opens(for: amount, now: now))
   }
 
@@ -32,7 +33,8 @@ struct ProviderFloor: Sendable {
     let change: Outage.Change?
     switch outcome.verdict {
     case .unreachable:
-      change = outage.unreachable(isLook: permit.looksForServer, waits: outcome.mayRetry ? downWait : nil, now: now)
+      change = outage.unreachable(
+        began: permit.granted, isLook: permit.looksForServer, waits: outcome.mayRetry ? downWait : nil, now: now)
     case .silent:
       if permit.looksForServer { outage.lookLost(now: now) }
       change = nil
@@ -42,6 +44,13 @@ struct ProviderFloor: Sendable {
       change = outcome.heardStatus ? outage.answered(began: permit.granted, now: now) : nil
     case .answered, .other, .refused: change = outage.answered(began: permit.granted, now: now)
     }
+    return told(change)
+  }
+
+  /// What is known of the call that looks whether the server is back, before it has ended.
+  mutating func glance(now: Duration) -> LimitChange.What? { told(outage.isAnswering(now: now)) }
+
+  private func told(_ change: Outage.Change?) -> LimitChange.What? {
     switch change {
     case .down: return .down
     case .back(let after): return .back(after: after)

@@ -22,13 +22,13 @@ final class Backend: ModelClient, ModelDirectory {
     client = ProviderClient(registry: registry, transport: transport)
   }
 
-  func send(_ request: ChatRequest, feed: TokenFeed?) async -> Attempt {
+  func send(_ request: ChatRequest, feed: TokenFeed?, activity: ReplyActivity?) async -> Attempt {
     if let failure = await prepare(request.model.provider) {
       feed?.finish()
       return Attempt(failure: failure)
     }
     if request.model == Backend.unnamed { unasked.withLock { $0.tell.take() }?() }
-    return await client.send(request, feed: feed)
+    return await client.send(request, feed: feed, activity: activity)
   }
 
   /// The model where nobody named one.
