@@ -16,7 +16,7 @@ enum Recovered {
   ///
   /// - Returns: what there is to say of it, a line each.
   static func write(_ session: Session) -> [String] {
-    let unsaved = session.unsavedReplies
+    let unsaved = session.recoverableReplies
     if unsaved.isEmpty { return [] }
     func lost(_ why: String) -> [String] {
       ["error: replies in \(unsaved.map { "`\($0.name)`" }.joined(separator: ", ")) are lost: \(why)"]

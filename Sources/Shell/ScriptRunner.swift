@@ -73,6 +73,7 @@ extension ShellSession {
   /// background, are brought to their end), and the program is gone soon, whatever else holds it up.
   func terminate(_ number: Int32, _ work: Work?) {
     guard terminating.exchange(number, ordering: .relaxed) == 0 else { return }
+    session.noteTermination()
     let over = Bell()
     // A thread, not a task: those that tasks run on may all be busy with what does not end.
     let isWatched = startThread { [self] in

@@ -48,6 +48,43 @@ import Testing
     #expect(third.errors.isEmpty, "\(third)")
   }
 
+  /// Replies that only a running function's variables hold, and rows on their way into an expression, are no less paid for.
+  @Test(arguments: [SIGTERM, SIGHUP])
+  func whatIsUnderWay(_ number: Int32) async throws {
+    let folder = try Scratch()
+    let server = try ChatServer { call in
+      if call.prompt.hasPrefix("draft") || call.prompt.hasPrefix("row") {
+        call.answer("answer to \(call.prompt)")
+      } else {
+        // The rest is never answered.
+        _ = call.connection.request()
+        return false
+      }
+      return true
+    }
+    let script = """
+      def refine(x) {
+        let draft = ask "draft {x}"
+        log "draft {x} is here"
+        return ask "review {draft}"
+      }
+      let sizes = len((map ["row 1", "row 2", "stuck"] "{it}")) &
+      each 1..3 refine
+      """
+    var environment = server.environment
+    environment["XDG_STATE_HOME"] = folder.path
+    let result = try await Program.run(
+      ["-m", "openai/m", "-e", script], environment: environment, interruptAfter: "draft 3 is here", signals: [number])
+    #expect(result.status == 128 + number, "\(result)")
+    let files = names(folder, "promptsh/recovered")
+    let drafts = files.first { $0.hasPrefix("refine.draft-") } ?? ""
+    #expect(folder.lines("promptsh/recovered/\(drafts)").count == 3, "\(files) \(result)")
+    let rows = files.first { $0.hasPrefix("rows-") || $0.hasPrefix("sizes-") } ?? ""
+    let answered = folder.lines("promptsh/recovered/\(rows)").filter { $0.contains("answer to row") }
+    #expect(answered.count == 2, "\(files) \(result)")
+    #expect(result.errors.contains("3 replies of `refine.draft` kept: load "), "\(result.errors)")
+  }
+
   @Test func whereThereIsNoFolderItIsSaid() async throws {
     let result = try await Program.run(
       ["-m", "sim/fast", "-e", "let r = map 1..3 \"say {it}\"; map 1..500 \"{it}\" --model sim/story"], interruptAfter: "r: 3 prompts",

@@ -139,11 +139,14 @@ final class RecordedBoard: Board {
 /// Files in memory.
 final class MemoryFiles: Files {
   private let files: Mutex<[String: [UInt8]]>
+  /// How often one was opened to be read.
+  let opens = Mutex(0)
   init(_ files: [String: String] = [:]) { self.files = Mutex(files.mapValues { Array($0.utf8) }) }
 
   func text(_ path: String) -> String? { files.withLock { $0[path] }.map { String(decoding: $0, as: UTF8.self) } }
   func open(_ path: String) throws(FileProblem) -> any FileReading {
     guard let bytes = files.withLock({ $0[path] }) else { throw FileProblem("No such file or directory") }
+    opens.withLock { $0 += 1 }
     return Reading(bytes)
   }
   func create(_ path: String, appending: Bool) throws(FileProblem) -> any FileWriting {

@@ -10,7 +10,8 @@ import Testing
 
 /// Runs every `Tests/Scripts/<feature>/<case>.psh` and compares with what stands in it:
 /// `# expect: line` is a line of standard output, `# note: line` one of standard error, `# error: message` how the script ends, and
-/// `# at: line:column` where that error points. `# calls: N` is how many were sent, `# unanswered: N` what the exit status goes by.
+/// `# at: line:column` where that error points. `# calls: N` is how many were sent, `# unanswered: N` what the exit status goes by,
+/// `# opens: N` how often a file was opened to be read.
 @Suite struct GoldenScripts {
   static let folder = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/") + "/Scripts"
 
@@ -65,6 +66,7 @@ import Testing
     }
     for help in marked("help") { #expect(diagnostic?.help?.contains(help) == true, "\(diagnostic?.help ?? "no help")") }
     if let calls = marked("calls").first { #expect(bench.model.calls == Int(calls)) }
+    if let opens = marked("opens").first { #expect(bench.files.opens.withLock { $0 } == Int(opens)) }
     if let unanswered = marked("unanswered").first {
       #expect(Int(unanswered).map { $0 == bench.session.unansweredPrompts } ?? (bench.session.unansweredPrompts > 0))
     }

@@ -74,7 +74,7 @@ extension RowShape {
   init?(_ value: Value) {
     let rows: [Value]
     switch value {
-    case .list(let elements): rows = elements
+    case .list(let list): rows = list.values
     case .record, .reply, .text: rows = [value]
     case .range(let low, let high) where low <= high:
       self = .plain

@@ -145,7 +145,7 @@ struct Invocation: Sendable {
   func stream(of value: Value, at span: Span) throws -> RowStream {
     let source: any ItemSource
     switch value {
-    case .list(let values): source = ListSource(values)
+    case .list(let list): source = ListSource(list.values)
     case .range(let low, let high): source = RangeSource(low, high)
     case .record, .reply, .text: source = ListSource([value])
     default: throw error("`\(definition.name)` goes through a list, a range or rows, not \(value.kind): \(value.preview)", at: span)
@@ -157,6 +157,7 @@ struct Invocation: Sendable {
   func context(for rows: [Value]) -> Context {
     var context = context
     context.rowFields = RowFields(rows)
+    context.invariants = Invariants()
     return context
   }
 
@@ -194,7 +195,7 @@ extension Expression {
 extension FlagDefinition {
   /// What it was given, one by one where a list is.
   func each(_ value: Value) -> [Value] {
-    if case .cells = accepts, case .list(let values) = value { return values }
+    if case .cells = accepts, case .list(let list) = value { return list.values }
     return [value]
   }
 }

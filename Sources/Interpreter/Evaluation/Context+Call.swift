@@ -3,7 +3,17 @@ import Language
 
 extension Context {
   /// Deeper recursion is an error. Frames of async functions live on the heap, so this bounds memory, not the stack.
-  static let maximumDepth = 200
+  static let maximumNesting = 200
+
+  /// The context of a call of `name` made here, through whatever stands between: rows, blocks, holes, values of parameters.
+  func calling(_ name: String, at span: Span) throws -> Context {
+    guard nesting < Self.maximumNesting else {
+      throw error("`\(name)` calls itself more than \(Self.maximumNesting) deep", at: span, help: "a recursion needs an end")
+    }
+    var inner = self
+    inner.nesting += 1
+    return inner
+  }
 
   /// `f(x, name = y)`
   func call(_ callee: Expression, _ arguments: [CallArgument], at span: Span) async throws -> Value {
@@ -39,15 +49,10 @@ extension Context {
     return try located(span) { () throws(OperationError) in try function.run(values, session) }
   }
 
-  /// The replies without an answer in a value, or among its elements.
-  private func forEachFailure(of value: Value, _ body: (Reply) -> Void) {
-    for case .reply(let row) in [value] + (value.elements ?? []) where !row.reply.succeeded { body(row.reply) }
-  }
-
   /// A function has looked at what became of a reply.
   func settle(_ value: Value) {
     guard depth > 0 else { return }
-    forEachFailure(of: value) { session.unanswered.settle($0) }
+    for reply in value.failedReplies { session.unanswered.settle(reply) }
   }
 
   private func call(_ value: Value, _ arguments: [CallArgument], at span: Span, calleeSpan: Span) async throws -> Value {
@@ -81,15 +86,15 @@ extension Context {
   }
 
   private func run(_ function: FunctionValue, in scope: Scope, at span: Span) async throws -> Value {
-    guard depth < Self.maximumDepth else {
-      throw error("`\(function.name)` calls itself more than \(Self.maximumDepth) deep", at: span, help: "a recursion needs an end")
-    }
-    var inner = self
+    var inner = try calling(function.name, at: span)
     inner.scope = scope
     inner.source = function.source
     inner.depth = depth + 1
     inner.children = Children()
+    inner.invariants = nil
     inner.showsValues = false
+    let running = session.underWay.enter(function, scope)
+    defer { session.underWay.leave(running) }
     let completion: Completion
     do {
       completion = try await inner.run(function.definition.body)
@@ -105,7 +110,7 @@ extension Context {
       // A job that is returned is waited for: its work belonged to the function.
       if case .job(let handle) = value { value = try await result(of: handle, at: span) }
       // A failure that it hands out is one, whatever it looked at.
-      if depth == 0 { forEachFailure(of: value) { session.unanswered.add($0, isFinal: true) } }
+      if depth == 0 { for reply in value.failedReplies { session.unanswered.add(reply, isFinal: true) } }
       return value
     }
     return .nothing
@@ -137,7 +142,7 @@ extension Context {
       guard let fallback = parameter.fallback else {
         throw error("`\(name)` needs a value for `\(parameter.name.text)`", at: span, help: "it is \(signature)")
       }
-      var context = self
+      var context = try calling(name, at: span)
       context.scope = scope
       context.source = definition.source
       scope.set(parameter.name.text, try await context.value(fallback))

@@ -68,11 +68,11 @@ extension Context {
       var values: [Value] = []
       values.reserveCapacity(elements.count)
       for element in elements { values.append(try await value(element)) }
-      return .list(values)
+      return try bounded(.list(values), at: expression.span)
     case .record(let members):
       var record = Record()
       for member in members { record[member.name] = try await value(member.value) }
-      return .record(record)
+      return try bounded(.record(record), at: expression.span)
     case .field(let base, let name):
       let value = try await value(base)
       if case .name("it") = base.node, case .record(let record) = value, record[name] == nil, scope.isField(name) { return .nothing }
@@ -80,7 +80,11 @@ extension Context {
       return try field(name, of: value, at: expression.span)
     case .index(let base, let index):
       return try self.index(try await value(base), try await value(index), at: expression.span)
-    case .call(let callee, let arguments): return try await call(callee, arguments, at: expression.span)
+    case .call(let callee, let arguments):
+      guard invariants != nil, case .name(let name) = callee.node, Functions.aggregateNames.contains(name) else {
+        return try bounded(try await call(callee, arguments, at: expression.span), at: expression.span)
+      }
+      return try await oncePerRun(expression) { try await $0.call(callee, arguments, at: expression.span) }
     case .unary(let op, let operand):
       let value = try await value(operand)
       return try located(expression.span) { () throws(OperationError) in
@@ -107,11 +111,6 @@ extension Context {
       if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
       if a.failure != nil { settle(a) }
       if b.failure != nil { settle(b) }
-      // As `in`, the other way round.
-      if op == .contains, case .name = left.node, case .list(let elements) = a, elements.count >= Memberships.leastCount {
-        try located(expression.span) { () throws(OperationError) in try b.answered() }
-        return .bool(session.memberships.holds(b, left, root: elements) { elements })
-      }
       let result = try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
       if a.losesDigits(op, b, result) { session.noteLostDigits() }
       return result
@@ -124,9 +123,17 @@ extension Context {
         throw error("the range is too long", at: expression.span)
       }
       return .range(a, b)
-    case .pipeline(let pipeline): return try await self.value(pipeline)
+    case .pipeline(let pipeline): return try await oncePerRun(expression) { try await $0.value(pipeline) }
     case .block(let block): throw error("a block is no value here", at: block.span)
     }
+  }
+
+  /// A value that was put together of others.
+  ///
+  /// - Throws: where it nests deeper than values may.
+  func bounded(_ value: Value, at span: Span) throws -> Value {
+    if value.depth <= Value.maximumDepth { return value }
+    return try located(span) { () throws(OperationError) in try value.bounded() }
   }
 
   /// A number as it stands in the script; a whole one past 2^63 keeps its digits.

@@ -53,8 +53,8 @@ extension Context {
     }
     switch flow {
     case .start: return .nothing
-    case .value(let value): return value
-    case .rows(let rows): return .list(try await rows.collect(named: named))
+    case .value(let value): return try bounded(value, at: pipeline.span)
+    case .rows(let rows): return try bounded(.list(try await rows.collect(named: named)), at: pipeline.span)
     }
   }
 

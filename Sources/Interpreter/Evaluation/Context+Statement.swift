@@ -201,6 +201,7 @@ extension Context {
     case .pipeline(let value): (variable, pipeline) = (nil, value)
     default: (variable, pipeline) = (nil, nil)
     }
+    try beginBranches(1, at: statement.span)
     let words = source.text(statement.span).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
     let name = variable?.text ?? String(words.prefix(24))
     let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
@@ -230,6 +231,7 @@ extension Context {
       } catch {
         result = .failure(error)
       }
+      inner.session.endBranches(1)
       if case .failure = result { handle.job.finished(failed: true) } else { handle.job.finished() }
       handle.finish(result)
       inner.session.world.output.finished(handle.job)

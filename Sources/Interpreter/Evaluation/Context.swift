@@ -25,6 +25,8 @@ struct Context: Sendable {
   var tracker: Tracker?
   /// Calls of user functions around this one.
   var depth = 0
+  /// Calls of user functions and prompts around this one, and values of their parameters that stand in their definitions.
+  var nesting = 0
   /// Work started with `&` in this function, waited for at its end.
   var children: Children
   /// Where replies are shown side by side as they come, a column a row.
@@ -35,6 +37,8 @@ struct Context: Sendable {
   var remarks: Remarks?
   /// What the rows have among them that go through the stages here; nil outside of rows.
   var rowFields: RowFields?
+  /// What parts of expressions gave that are the same for all these rows.
+  var invariants: Invariants?
   /// Where a pipeline's rows are kept that were paid for, until it has ended.
   var paid: PaidRows?
   /// Whether the value of a statement is shown: at the prompt and in a script's own blocks, not in functions.

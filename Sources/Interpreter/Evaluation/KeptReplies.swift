@@ -50,11 +50,20 @@ public struct UnsavedReplies: Sendable {
 
 extension Session {
   /// Variables with replies that no file has.
-  public var unsavedReplies: [UnsavedReplies] {
+  public var unsavedReplies: [UnsavedReplies] { unsaved([]) }
+
+  /// The same, with what is under way: the variables of functions that run, and rows that have come for statements.
+  public var recoverableReplies: [UnsavedReplies] {
+    let running = reachableJobs.filter { !$0.job.isOver }
+    return unsaved(underWay.values + running.map { ($0.variable ?? "rows", .list($0.soFar())) })
+  }
+
+  private func unsaved(_ underWay: [(name: String, value: Value)]) -> [UnsavedReplies] {
     var found: [UnsavedReplies] = []
     var seen: Set<KeptReplies.Rows> = []
     // `_` last: what a variable holds too is told of once, by its name.
-    for (name, value) in globals.own.sorted(by: { ($0.name == "_" ? 1 : 0, $0.name) < ($1.name == "_" ? 1 : 0, $1.name) }) {
+    let own = globals.own.sorted { ($0.name == "_" ? 1 : 0, $0.name) < ($1.name == "_" ? 1 : 0, $1.name) }
+    for (name, value) in own + underWay {
       let held = Self.held(value)
       var rows = KeptReplies.Rows()
       var answered = 0
@@ -72,7 +81,7 @@ extension Session {
   private static func held(_ value: Value) -> [Value] {
     switch value {
     case .reply: [value]
-    case .list(let elements): elements
+    case .list(let list): list.values
     case .job(let handle): handle.soFar()
     default: []
     }

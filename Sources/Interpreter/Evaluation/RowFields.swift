@@ -15,6 +15,16 @@ final class RowFields: Sendable {
     state = Mutex(.rows(rows))
   }
 
+  /// A row that failed keeps the rows that it was among, which may be such rows of an earlier run.
+  deinit {
+    releaseInTurn {
+      state.withLock { state in
+        defer { state = .names([]) }
+        return state
+      }
+    }
+  }
+
   func contains(_ name: String) -> Bool { all.contains(name) }
 
   var all: Set<String> {

@@ -14,6 +14,10 @@ public final class Scope: Sendable {
   let launch: Int?
   /// What a frozen scope is a copy of: what is set here is set there too.
   private let original: Scope?
+  /// Told of what is read of the row around; this scope has nothing of its own then.
+  private let probe: RowProbe?
+  /// That of a prompt's parameters, which are to its text what a row's fields are to an expression.
+  private let isPrompt: Bool
   private let variables: Mutex<[String: Value]>
 
   struct Row: Sendable {
@@ -23,12 +27,26 @@ public final class Scope: Sendable {
     var others: RowFields?
   }
 
-  init(parent: Scope?, row: Row? = nil, fixed: [String: Value] = [:]) {
+  init(parent: Scope?, row: Row? = nil, fixed: [String: Value] = [:], isPrompt: Bool = false) {
     self.parent = parent
+    self.isPrompt = isPrompt
     self.row = row
     self.fixed = fixed
     launch = parent?.launch
     original = nil
+    probe = nil
+    variables = Mutex([:])
+  }
+
+  /// The same names as in a scope within a row; what is read of the row is told of.
+  init(probing scope: Scope, _ probe: RowProbe) {
+    parent = scope
+    row = nil
+    fixed = [:]
+    launch = scope.launch
+    original = nil
+    self.probe = probe
+    isPrompt = false
     variables = Mutex([:])
   }
 
@@ -39,13 +57,27 @@ public final class Scope: Sendable {
     fixed = scope.fixed
     self.launch = launch
     original = scope
+    probe = nil
+    isPrompt = scope.isPrompt
     variables = Mutex(scope.variables.withLock { $0 })
+  }
+
+  /// Rows that failed keep the scope they were launched in, whose variables may hold such rows: from launch to launch that is a chain.
+  deinit {
+    if original == nil { return }
+    releaseInTurn {
+      variables.withLock { variables in
+        defer { variables = [:] }
+        return variables
+      }
+    }
   }
 
   /// The session's own variables behind a frozen scope.
   var live: Scope { original?.live ?? self }
 
   func lookup(_ name: String) -> Value? {
+    if probe != nil { return probed(name) }
     if let row {
       if name == "it" { return row.it }
       if name == "index" { return .int(row.index) }
@@ -61,12 +93,13 @@ public final class Scope: Sendable {
   }
 
   /// Whether another row of the list has a field of this name.
-  func isField(_ name: String) -> Bool { row?.others?.contains(name) == true }
+  func isField(_ name: String) -> Bool { (probe == nil ? row?.others?.contains(name) : parent?.isField(name)) == true }
 
-  private var isRow: Bool { row != nil }
+  private var isRow: Bool { row != nil || probe != nil && parent?.isRow == true }
 
   /// Why a name that reads a row's field is nothing: its reply failed, and the field is what it would have said.
   func noAnswer(reading name: String) -> Failure? {
+    if probe != nil { return parent?.noAnswer(reading: name) }
     guard let row, name != "it", name != "index" else { return nil }
     if case .reply(let reply) = row.it, let failure = reply.noAnswer(reading: name) { return failure }
     return row.it.field(name) == nil && parent?.isRow == true ? parent?.noAnswer(reading: name) : nil
@@ -74,15 +107,68 @@ public final class Scope: Sendable {
 
   /// Whether the row around answers otherwise than asked: it is data, and what it lacks makes a rule false rather than broken.
   var isWrongAnswer: Bool {
+    if let probe {
+      probe.touch()
+      return parent?.isWrongAnswer ?? false
+    }
     guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isWrongAnswer ?? false }
     return reply.reply.attempt.wrong != nil
   }
 
   /// Whether the row around is what a function failed for.
   var isFailedResult: Bool {
+    if let probe {
+      probe.touch()
+      return parent?.isFailedResult ?? false
+    }
     guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isFailedResult ?? false }
     return !reply.reply.succeeded && reply.reply.messages.isEmpty
   }
+
+  // MARK: what is read of a row
+
+  /// Whether it belongs to one row: is the row's, or that of a prompt made for it, or within one of these.
+  var isInRow: Bool { isEdge || parent?.isInRow == true }
+  private var isEdge: Bool { row != nil || isPrompt }
+
+  /// Whether the row around, or what was set for it, has this name.
+  func rowHas(_ name: String) -> Bool { ofRow(name) != nil }
+
+  /// The names that what was not worked out again might have found in the row.
+  func noteMissed(_ names: Set<String>) {
+    if let probe { for name in names { probe.miss(name) } }
+    if !isEdge { parent?.noteMissed(names) }
+  }
+
+  /// What a name means from the row around inwards; nil where it comes from outside.
+  private func ofRow(_ name: String) -> Value? {
+    if let row {
+      if name == "it" { return row.it }
+      if name == "index" { return .int(row.index) }
+      return row.it.field(name) ?? (row.others?.contains(name) == true ? .nothing : nil)
+    }
+    let own = variables.withLock { $0[name] }
+    return own ?? (isEdge ? nil : parent?.ofRow(name))
+  }
+
+  private func probed(_ name: String) -> Value? {
+    if let found = ofRow(name) {
+      noteTouched()
+      return found
+    }
+    noteMissed([name])
+    let found = parent?.lookup(name)
+    // It tells of the row where no variable has the name.
+    if name == "failed" { noteTouched() }
+    return found
+  }
+
+  private func noteTouched() {
+    probe?.touch()
+    if !isEdge { parent?.noteTouched() }
+  }
+
+  // MARK: giving names values
 
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {
@@ -105,10 +191,10 @@ public final class Scope: Sendable {
       }
       // Taken out while it grows, so that nobody shares its storage.
       var held = variables.removeValue(forKey: name)
-      if case .list(var elements)? = held {
+      if case .list(var list)? = held {
         held = nil
-        for value in values { elements += value.elements ?? [] }
-        variables[name] = .list(elements)
+        for value in values { list.append(contentsOf: value.elements ?? []) }
+        variables[name] = .list(list)
       } else if case .text(var text)? = held {
         held = nil
         for value in values { text += value.asText ?? "" }

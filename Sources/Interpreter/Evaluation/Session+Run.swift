@@ -29,7 +29,6 @@ extension Session {
     var context = rootContext
     context.source = source
     context.showsValues = true
-    defer { memberships.forget() }
     let parsed = Parser.parse(source, vocabulary: vocabulary)
     if let first = parsed.diagnostics.first { return .failure(first) }
     do {
@@ -55,7 +54,6 @@ extension Session {
     var context = rootContext
     context.source = program.source
     context.showsValues = true
-    defer { memberships.forget() }
     warn(of: program)
     do {
       _ = try await context.run(program.block)

@@ -11,16 +11,18 @@ public final class Session: Sendable {
   let children = Children()
   let callbacks: CallbackHub
   let conversations = Conversations()
-  let memberships = Memberships()
   let listings = Listings()
   let unanswered = Unanswered()
   let kept = KeptReplies()
+  let underWay = UnderWay()
 
   private struct State {
     var settings: Settings
     /// Changes with every change of the settings.
     var version = 0
     var jobs: [JobHandle] = []
+    /// Jobs that may be in the list before it is looked through again.
+    var longList = 100
     /// What runs in the foreground, the latest last.
     var foreground: [JobHandle] = []
     var nextJob = 1
@@ -37,7 +39,10 @@ public final class Session: Sendable {
       handle.job.number = nextNumber
       nextNumber += 1
       // What is over leaves the list when it grows long; its variable keeps the result.
-      if jobs.count > 100 { jobs.removeAll { $0.job.isOver } }
+      if jobs.count > longList {
+        jobs.removeAll { $0.job.isOver }
+        longList = max(100, 2 * jobs.count)
+      }
       jobs.append(handle)
     }
   }
@@ -47,6 +52,10 @@ public final class Session: Sendable {
   private let interrupted = Atomic(false)
   private let keptBeside = Atomic(false)
   private let sendsNoMore = Atomic(false)
+  private let branches = Atomic(0)
+  private let hasTooManyBranches = Atomic(false)
+  /// A function that branches into itself doubles with each call: that ends with an error, and not with the memory.
+  static let mostBranches = 20_000
   /// After ^C in a script.
   var hasStoppedSending: Bool { sendsNoMore.load(ordering: .relaxed) }
   /// On its timekeeper.
@@ -168,7 +177,12 @@ public final class Session: Sendable {
 
   /// Whether ^C has ended what the script was doing: what `save` writes after it is not what was meant.
   public var wasInterrupted: Bool { interrupted.load(ordering: .relaxed) }
-  public func noteInterrupt() { interrupted.store(true, ordering: .relaxed) }
+  public func noteInterrupt() {
+    interrupted.store(true, ordering: .relaxed)
+    underWay.keep()
+  }
+  /// A signal ends the program.
+  public func noteTermination() { underWay.keep() }
 
   /// Whether rows lie beside the file they were meant for, for the exit status.
   public var hasKeptBeside: Bool { keptBeside.load(ordering: .relaxed) }
@@ -243,6 +257,22 @@ public final class Session: Sendable {
   }
 
   func offer(draft: String) { state.withLock { $0.draft = draft } }
+
+  // MARK: branches
+
+  /// Statements begin that run side by side with what begins them. False, with nothing counted, where there are too many.
+  func beginBranches(_ count: Int) -> Bool {
+    let sum = branches.add(count, ordering: .relaxed).newValue
+    // From then on none begins before all are over: those that end would only make room for more of the kind.
+    if sum > Self.mostBranches { hasTooManyBranches.store(true, ordering: .relaxed) }
+    if !hasTooManyBranches.load(ordering: .relaxed) { return true }
+    endBranches(count)
+    return false
+  }
+
+  func endBranches(_ count: Int) {
+    if branches.subtract(count, ordering: .relaxed).newValue == 0 { hasTooManyBranches.store(false, ordering: .relaxed) }
+  }
 
   // MARK: imports
 

@@ -116,6 +116,10 @@ struct EachStage: RowStage {
   let span: Span
   var callsModels: Bool { true }
 
+  func check(_ visible: [Value], _ context: Context) throws {
+    for item in visible { try context.located(span) { () throws(OperationError) in try item.boundedAsItem() } }
+  }
+
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     if row.value.failure != nil { return [row] }
     var context = context
@@ -123,10 +127,11 @@ struct EachStage: RowStage {
     let attempted = Attempted(within: context.attempted)
     context.attempted = attempted
     do {
+      try context.located(span) { () throws(OperationError) in try row.value.boundedAsItem() }
       let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
       // A chain's last reply is the row's; the item it was made for comes along.
       var made = Row(index: row.index, value: value.keepingFields(of: row).failing(), variant: row.variant)
-      if made.value.failure != nil { made.lost = attempted.ifAny }
+      if made.value.rowFailure != nil { made.lost = attempted.ifAny }
       return [made]
     } catch let diagnostic as Diagnostic {
       return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)), lost: attempted.ifAny)]

@@ -99,11 +99,10 @@ struct JobScope: Sendable {
       if !hasSent { job.launched() }
       return job.skipped()
     }
-    let replies = values.compactMap { value -> ReplyRow? in if case .reply(let reply) = value { reply } else { nil } }
     let failure = values.lazy.compactMap(\.rowFailure).first
     if failure?.kind == .notSent { return }
     if !hasSent { job.launched() }
-    for reply in replies where !reply.reply.succeeded { session.unanswered.add(reply.reply, isFinal: isTop) }
+    if failure != nil { for reply in values.flatMap(\.failedReplies) { session.unanswered.add(reply, isFinal: isTop) } }
     let stopAfter = failure == nil || !hasRows ? nil : session.settings.stopAfter
     if job.ended(failure: failure, hasSent: hasSent, stopAfter: stopAfter), let failure, let stopAfter {
       session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")

@@ -48,6 +48,7 @@ struct MapStage: RowStage {
 
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
+    for item in visible { try context.located(span) { () throws(OperationError) in try item.boundedAsItem() } }
     try context.checkSending(at: span)
     var checked: Set<[String]> = []
     for variant in sweep.variants {
@@ -68,6 +69,7 @@ struct MapStage: RowStage {
     let reply: Reply
     var parsed = form.map { _ in Value.nothing }
     do {
+      try context.located(span) { () throws(OperationError) in try row.value.boundedAsItem() }
       let messages = try await messages(for: row, context)
       let board = context.board
       (reply, parsed) = await sending(row, context).call(

@@ -104,10 +104,10 @@ enum PromptPlan: Sendable {
 extension Context {
   /// The turns of a named prompt, its parameters filled.
   func messages(of prompt: PromptValue, _ positional: [Value], _ named: [(Name, Value)], at span: Span) async throws -> [Message] {
-    let scope = Scope(parent: launch?.frozen(prompt.scope) ?? prompt.scope)
+    let scope = Scope(parent: launch?.frozen(prompt.scope) ?? prompt.scope, isPrompt: true)
     try await bind(
       prompt.definition.parameters, of: prompt.name, positional, named, in: scope, at: span, definition: (prompt.scope, prompt.source))
-    var inner = self
+    var inner = try calling(prompt.name, at: span)
     inner.scope = scope
     inner.source = prompt.source
     var messages: [Message] = []

@@ -160,7 +160,8 @@ final class RowLaunch: Sendable {
       limiter.end(begun)
       done = done.map { $0.with(chain: begun.calls) }
       scope.ended(
-        done.map(\.value), hasSent: begun.hasSent, isSkipped: row.value.failure != nil && !begun.hasSent)
+        done.map(\.value), hasSent: begun.hasSent,
+        isSkipped: row.value.failure != nil && !begun.hasSent && after.stages.first?.mends != true)
       finished(done, place)
     }
   }

@@ -68,7 +68,7 @@ final class RowOrigin: Sendable {
 
 extension Value {
   /// Whether there is no answer, or one that is not as asked.
-  fileprivate var isWrong: Bool { if case .reply(let row) = self { row.reply.error != nil } else { failure != nil } }
+  fileprivate var isWrong: Bool { if case .reply(let row) = self { row.reply.error != nil } else { rowFailure != nil } }
 }
 
 extension Row {

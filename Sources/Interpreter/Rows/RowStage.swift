@@ -19,6 +19,8 @@ protocol RowStage: Sendable {
   var callsModels: Bool { get }
   /// Whether it is glue only, a matter of microseconds, and may run on the thread that reads the network.
   var isLight: Bool { get }
+  /// Whether rows that failed before are what it is for; others hand such rows on.
+  var mends: Bool { get }
   /// How many rows it makes of one, where that is known.
   var width: Int { get }
   /// Whether rows may go lost in it, so that how many come out cannot be told.
@@ -48,6 +50,7 @@ protocol RowStage: Sendable {
 extension RowStage {
   var callsModels: Bool { false }
   var isLight: Bool { false }
+  var mends: Bool { false }
   var width: Int { 1 }
   var mayDrop: Bool { false }
   var held: [Value] { [] }

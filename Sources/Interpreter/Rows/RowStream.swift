@@ -19,7 +19,9 @@ struct RowStream: Sendable {
   init(source: any ItemSource, stages: [any RowStage] = [], context: Context) {
     self.source = source
     self.stages = stages
-    self.context = context.launched
+    var context = context.launched
+    context.invariants = Invariants()
+    self.context = context
   }
 
   func adding(_ stage: any RowStage) -> RowStream {
@@ -97,7 +99,10 @@ struct RowStream: Sendable {
 
   /// The same for whoever takes the rows and may fail with them.
   private func paid(_ values: [Value]) -> [Value] {
-    if firstModelStage != nil { context.paid?.set(values) }
+    if firstModelStage != nil {
+      context.paid?.set(values)
+      context.session.underWay.note("rows", values)
+    }
     return values
   }
 

@@ -26,6 +26,8 @@ public final class JobHandle: Sendable {
   func finish(_ result: Result<Value, any Error>) {
     let waiters = state.withLock { state in
       state.result = result
+      // Nothing of it is to be changed any more.
+      state.launch = nil
       // What came of a run that an error ended was paid for.
       if case .success = result { state.partial = nil }
       defer { state.waiters = [] }

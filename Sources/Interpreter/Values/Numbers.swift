@@ -52,39 +52,3 @@ extension Value {
     return isBelow ? -order : order
   }
 }
-
-/// A value as `==` sees it, for sets and dictionaries: equal values have equal keys.
-enum ValueKey: Hashable {
-  case nothing
-  case bool(Bool)
-  case int(Int)
-  case number(Double)
-  case large(String)
-  case text(String)
-  case duration(Duration)
-  case range(Int, Int)
-  indirect case list([ValueKey])
-  indirect case record([String: ValueKey])
-  /// A job, prompt or function.
-  case object(ObjectIdentifier)
-
-  init(_ value: Value) {
-    switch value {
-    case .nothing: self = .nothing
-    case .bool(let flag): self = .bool(flag)
-    case .int(let whole): self = .int(whole)
-    case .number(let number): self = Int(exactly: number).map(ValueKey.int) ?? .number(number)
-    case .exact(let number): self = number.isLarge ? .large(number.text) : ValueKey(Value(whole: number.value))
-    case .text(let text): self = .text(text)
-    // A failed one has no text, and is like no other.
-    case .reply(let row): self = row.reply.succeeded ? .text(row.reply.text) : .object(ObjectIdentifier(row))
-    case .duration(let duration): self = .duration(duration)
-    case .range(let low, let high): self = .range(low, high)
-    case .list(let elements): self = .list(elements.map(ValueKey.init))
-    case .record(let record): self = .record(Dictionary(record.fields.map { ($0.name, ValueKey($0.value)) }) { _, last in last })
-    case .job(let handle): self = .object(ObjectIdentifier(handle))
-    case .prompt(let prompt): self = .object(ObjectIdentifier(prompt))
-    case .function(let function): self = .object(ObjectIdentifier(function))
-    }
-  }
-}

@@ -66,15 +66,35 @@ extension Value {
   }
 
   func equals(_ other: Value) -> Bool {
+    if case .list(let a) = self, case .list(let b) = other { return Self.equal(a.values, b.values) }
+    if case .record(let a) = self, case .record(let b) = other { return Self.equal(a, b) }
+    return equalsPlain(other)
+  }
+
+  private static func equal(_ a: [Value], _ b: [Value]) -> Bool {
+    if a.count != b.count { return false }
+    for index in a.indices { if !a[index].equals(b[index]) { return false } }
+    return true
+  }
+
+  private static func equal(_ a: Record, _ b: Record) -> Bool {
+    if a.fields.count != b.fields.count { return false }
+    for index in a.fields.indices {
+      let name = a.fields[index].name
+      // Mostly they stand in the same order.
+      let isThere = b.fields[index].name == name
+      guard let other = isThere ? b.fields[index].value : b[name], a.fields[index].value.equals(other) else { return false }
+    }
+    return true
+  }
+
+  private func equalsPlain(_ other: Value) -> Bool {
     switch (self, other) {
     case (.nothing, .nothing): return true
     case (.bool(let a), .bool(let b)): return a == b
     case (.int(let a), .int(let b)): return a == b
     case (.duration(let a), .duration(let b)): return a == b
     case (.range(let a, let b), .range(let c, let d)): return a == c && b == d
-    case (.list(let a), .list(let b)): return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
-    case (.record(let a), .record(let b)):
-      return a.fields.count == b.fields.count && a.fields.allSatisfy { field in b[field.name].map { $0.equals(field.value) } ?? false }
     case (.number, _), (.exact, _), (_, .number), (_, .exact): return comparedAsNumber(to: other) == 0
     default:
       if let a = asText, let b = other.asText { return a == b }
@@ -121,7 +141,10 @@ extension Value {
       return .bool(try Matching.isFound(pattern, in: text))
     case .add:
       if let a = asText, let b = other.asText { return .text(a + b) }
-      if case .list(let a) = self, case .list(let b) = other { return .list(a + b) }
+      if case .list(var list) = self, case .list(let more) = other {
+        list.append(contentsOf: more)
+        return .list(list)
+      }
       if case .record(let a) = self, case .record(let b) = other {
         return .record(b.fields.reduce(into: a) { $0[$1.name] = $1.value })
       }
@@ -142,7 +165,7 @@ extension Value {
 
   private func holds(_ other: Value) throws(OperationError) -> Bool {
     switch self {
-    case .list(let elements): return elements.contains { $0.equals(other) }
+    case .list(let list): return list.holds(other)
     case .range(let low, let high):
       guard let least = other.comparedAsNumber(to: .int(low)), let most = other.comparedAsNumber(to: .int(high)) else { return false }
       return least >= 0 && most <= 0

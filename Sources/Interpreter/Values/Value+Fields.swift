@@ -24,7 +24,7 @@ extension Value {
   /// The elements of what can be gone through; nil for anything else.
   public var elements: [Value]? {
     switch self {
-    case .list(let elements): elements
+    case .list(let list): list.values
     // Pipelines go through a range without spelling it out; what needs it as a list may not fill the memory with it.
     case .range(let low, let high): low > high ? [] : high - low < 50_000_000 ? (low...high).map(Value.int) : nil
     default: nil
@@ -41,16 +41,13 @@ extension Value {
   }
 
   /// The same for a row, which may be a list that a function gave: one with a failed reply in it has failed.
-  var rowFailure: Failure? {
-    if case .list(let values) = self { return values.lazy.compactMap(\.failure).first }
-    return failure
-  }
+  var rowFailure: Failure? { if case .list = self { innerFailure } else { failure } }
 
   /// A row that was made of another, which had failed or lacks a column, or by a function for it: it has failed where that one had, or a
   /// reply within it.
   func failing(with row: Value? = nil) -> Value {
     guard case .record(var record) = self else { return self }
-    record.failure = row?.failure ?? inner
+    record.failure = row?.failure ?? innerFailure
     (record.origin, record.lacking) = (row?.origin, row?.lacking)
     return .record(record)
   }
@@ -60,6 +57,7 @@ extension Value {
     switch self {
     case .reply(let row): row.origin
     case .record(let record): record.origin
+    case .list(let list): list.origin
     default: nil
     }
   }
@@ -79,6 +77,9 @@ extension Value {
     case .record(var record):
       record.origin = origin
       return .record(record)
+    case .list(var list):
+      list.origin = origin
+      return .list(list)
     default: return self
     }
   }
@@ -93,16 +94,6 @@ extension Value {
     }
   }
 
-  /// The first failure within a record.
-  private var inner: Failure? {
-    guard case .record(let record) = self else { return nil }
-    for field in record.fields {
-      if let failure = field.value.failure { return failure }
-      if case .list(let values) = field.value, let failure = values.lazy.compactMap(\.failure).first { return failure }
-    }
-    return nil
-  }
-
   /// Whether it is an answer whose server did not count, so that this field of its is nothing.
   func lacksUsage(_ name: String) -> Bool {
     guard name == "tokens" || name == "usage", case .reply(let row) = self else { return false }
@@ -110,7 +101,7 @@ extension Value {
   }
 
   /// How many of its elements are replies that failed.
-  var failures: Int { elements?.count { $0.rowFailure != nil } ?? 0 }
+  var failures: Int { if case .list(let list) = self, list.inside.holdsFailure { list.count { $0.rowFailure != nil } } else { 0 } }
 
   /// How many of its elements `retry` makes again.
   var retried: Int { elements?.count { $0.isMadeAgain(wrong: false) && $0.canBeMadeAgain } ?? 0 }

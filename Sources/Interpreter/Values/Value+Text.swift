@@ -17,9 +17,39 @@ extension Value {
     case .int(let whole): String(whole)
     case .number(let number): number.shortest
     case .exact(let number): number.text
-    case .list(let elements): "[" + elements.map(\.quoted).joined(separator: ", ") + "]"
-    case .record(let record): "{" + record.fields.map { "\($0.name): \($0.value.quoted)" }.joined(separator: ", ") + "}"
+    case .list, .record: nestedText
     }
+  }
+
+  private var nestedText: String {
+    var out = ""
+    write(to: &out)
+    return out
+  }
+
+  /// As it stands in a list or record. One small frame a level: values nest deep, and threads have little stack.
+  private func write(to out: inout String) {
+    if case .list(let list) = self { return Self.write(list.values, to: &out) }
+    if case .record(let record) = self { return Self.write(record.fields, to: &out) }
+    out += quoted
+  }
+
+  private static func write(_ values: [Value], to out: inout String) {
+    out += "["
+    for index in values.indices {
+      if index > 0 { out += ", " }
+      values[index].write(to: &out)
+    }
+    out += "]"
+  }
+
+  private static func write(_ fields: [(name: String, value: Value)], to out: inout String) {
+    out += "{"
+    for index in fields.indices {
+      out += index > 0 ? ", \(fields[index].name): " : "\(fields[index].name): "
+      fields[index].value.write(to: &out)
+    }
+    out += "}"
   }
 
   /// As a cell of a table shows it: the one place where numbers are rounded.

@@ -14,7 +14,7 @@ public enum Value: Sendable {
   case exact(ExactNumber)
   case text(String)
   case duration(Duration)
-  case list([Value])
+  case list(List)
   case record(Record)
   /// Both ends included.
   case range(Int, Int)
@@ -73,7 +73,8 @@ extension Value {
 
 /// Named values in order.
 public struct Record: Sendable {
-  public var fields: [(name: String, value: Value)]
+  public private(set) var fields: [(name: String, value: Value)]
+  private(set) var inside = Inside()
   /// Why the row that it was made of has no answer.
   var failure: Failure?
   /// How that row is made again, and how a column of it whose own call failed.
@@ -82,17 +83,26 @@ public struct Record: Sendable {
 
   public init(_ fields: [(name: String, value: Value)] = []) {
     self.fields = fields
+    for field in fields { inside.note(field.value) }
   }
 
   public subscript(name: String) -> Value? {
     get { fields.last { $0.name == name }?.value }
     set {
       if let index = fields.lastIndex(where: { $0.name == name }) {
+        let old = fields[index].value
         if let newValue { fields[index].value = newValue } else { fields.remove(at: index) }
+        if old.depth > 0 { inside = Record(fields).inside } else if let newValue { inside.note(newValue) }
       } else if let newValue {
-        fields.append((name, newValue))
+        append(name, newValue)
       }
     }
+  }
+
+  /// A field more; its name is not among them yet.
+  mutating func append(_ name: String, _ value: Value) {
+    inside.note(value)
+    fields.append((name, value))
   }
 }
 
@@ -111,6 +121,7 @@ public final class ReplyRow: Sendable {
   let lacking: RowOrigin?
   /// What all calls of its chain took; nil where there was one.
   let chain: CallTally?
+  let inside: Inside
 
   public convenience init(
     _ reply: Reply, index: Int, item: Value, columns: [(name: String, value: Value)] = [], parsed: Value? = nil
@@ -124,6 +135,11 @@ public final class ReplyRow: Sendable {
   ) {
     (self.reply, self.index, self.item, self.columns, self.parsed, self.origin) = (reply, index, item, columns, parsed, origin)
     (self.lacking, self.chain) = (lacking, chain)
+    var inside = Inside()
+    inside.note(item)
+    for column in columns { inside.note(column.value) }
+    if let parsed { inside.note(parsed) }
+    self.inside = inside.ofReply(failed: reply.failure != nil)
   }
 
   func adding(_ column: (name: String, value: Value)) -> ReplyRow {

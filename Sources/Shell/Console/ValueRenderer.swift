@@ -25,7 +25,7 @@ struct ValueRenderer: Sendable {
   func render(_ value: Value, form: Form, showsAll: Bool, columns: [String]? = nil, whole: Bool = false) -> Rendered {
     switch value {
     case .reply(let row) where whole: Rendered(text: RowCard(row).text)
-    case .list(let elements): Rendered(text: list(elements, form, showsAll, columns), isTable: true)
+    case .list(let elements): Rendered(text: list(elements.values, form, showsAll, columns), isTable: true)
     case .record(let record): Rendered(text: lines(record.fields))
     case .reply(let row):
       Rendered(

@@ -10,6 +10,8 @@ extension CommandDefinition {
     var context = call.context
     context.showsValues = false
     let (inner, statements) = (context, try call.branches())
+    try context.beginBranches(statements.count, at: call.span)
+    defer { call.session.endBranches(statements.count) }
     let value = try await withThrowingTaskGroup(of: (branch: Int, result: Result<Value, any Error>).self) { group in
       let attempts = statements.map { _ in Attempted(within: context.attempted) }
       for (branch, statement) in statements.enumerated() {

@@ -91,11 +91,11 @@ extension Value {
 /// elsewhere (a file) is sent with the messages and settings that it kept.
 private struct RetryStage: RowStage {
   var callsModels: Bool { true }
-  var isLight: Bool { false }
+  var mends: Bool { true }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     let isAnswered: Bool
-    if case .reply(let old) = row.value { isAnswered = old.reply.error == nil } else { isAnswered = row.value.failure == nil }
+    if case .reply(let old) = row.value { isAnswered = old.reply.error == nil } else { isAnswered = row.value.rowFailure == nil }
     // A row that is answered lacks a column: it is made again from there on.
     guard let origin = isAnswered ? row.value.lacking ?? row.value.origin : row.value.origin ?? row.value.lacking else {
       guard case .reply(let old) = row.value else { return [row] }

@@ -10,6 +10,8 @@ extension CommandDefinition {
     var context = call.context
     context.showsValues = false
     let (inner, statements) = (context, try call.branches())
+    try context.beginBranches(statements.count, at: call.span)
+    defer { call.session.endBranches(statements.count) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for statement in statements {
         group.addTask {

@@ -48,7 +48,7 @@ extension CommandDefinition {
         let name = Join.name(added, besides: names)
         if name != added, !doubled.contains(added) { doubled.append(added) }
         names.insert(name)
-        record.fields.append((name, found?[added] ?? .nothing))
+        record.append(name, found?[added] ?? .nothing)
       }
       record.failure = value.failure
       joined.append(.record(record))

@@ -18,7 +18,7 @@ extension CommandDefinition {
       }
       record["rows"] = nil
       record["count"] = nil
-      groups.append((record, rows))
+      groups.append((record, rows.values))
     }
     let isGrouped = !groups.isEmpty
     let context = call.context(for: isGrouped ? groups.flatMap(\.rows) : values)

@@ -22,7 +22,7 @@ extension Invocation {
       }
       let value = try await context.value(given) { value in (try? setting.read(value)) != nil }
       let values: [Value]
-      if case .list(let elements) = value, setting.name != "stop", !setting.isSecret { values = elements } else { values = [value] }
+      if case .list(let list) = value, setting.name != "stop", !setting.isSecret { values = list.values } else { values = [value] }
       if values.isEmpty { throw error("`--\(setting.name)` is given an empty list", at: given.span) }
       result.append(
         (setting, try values.map { value in try context.located(given.span) { () throws(OperationError) in try setting.read(value) } }))
@@ -33,9 +33,9 @@ extension Invocation {
   /// Flags that are no settings and none of the command's own: parameters of a prompt, each with its one value or those of its axis.
   func parameterFlags() async throws -> [(name: Name, values: [Value])] {
     try await parameterValues().map { name, value in
-      guard case .list(let values) = value else { return (name, [value]) }
-      if values.isEmpty { throw error("`--\(name.text)` is given an empty list", at: name.span) }
-      return (name, values)
+      guard case .list(let list) = value else { return (name, [value]) }
+      if list.isEmpty { throw error("`--\(name.text)` is given an empty list", at: name.span) }
+      return (name, list.values)
     }
   }
 

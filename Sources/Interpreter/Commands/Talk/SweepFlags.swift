@@ -19,7 +19,7 @@ extension Invocation {
   private func cells(_ plans: [PromptPlan], besides axes: [Sweep.Axis]) async throws -> [Sweep.Cell]? {
     guard let given = flag("with"), let value = try await flagValue("with") else { return nil }
     let span = given.value?.span ?? given.name.span
-    let records: [Value] = if case .list(let elements) = value { elements } else { [value] }
+    let records: [Value] = if case .list(let list) = value { list.values } else { [value] }
     if records.isEmpty { throw error("`--with` is given an empty list", at: span) }
     return try records.map { record in
       var cell = Sweep.Cell()
