@@ -40,7 +40,8 @@ public enum ControlRequest: Sendable, Equatable {
 }
 
 /// What a session answers: `{"out": …}` values and `{"note": …}` messages of a line that runs, `{"end": status}` when it is over,
-/// `{"status": document}`, `{"refused": why}` before it closes the connection.
+/// `{"status": document}`, `{"refused": why}` before it closes the connection, and `{"closed": why}` before it closes them all. A
+/// connection that ends without a word is one whose session was killed.
 public enum ControlMessage: Sendable, Equatable {
   /// What would go to standard output.
   case out(String)
@@ -50,6 +51,8 @@ public enum ControlMessage: Sendable, Equatable {
   case end(Int)
   case status(JSONValue)
   case refused(String)
+  /// Nobody is let in any more: the session has ended, say.
+  case closed(String)
 
   public init?(parsing line: some Sequence<UInt8>) {
     guard let document = try? JSONValue(parsing: line) else { return nil }
@@ -63,6 +66,8 @@ public enum ControlMessage: Sendable, Equatable {
       self = .status(document)
     } else if let why = document["refused"]?.string {
       self = .refused(why)
+    } else if let why = document["closed"]?.string {
+      self = .closed(why)
     } else {
       return nil
     }
@@ -75,6 +80,7 @@ public enum ControlMessage: Sendable, Equatable {
     case .end(let status): .object([("end", .int(status))])
     case .status(let document): .object([("status", document)])
     case .refused(let why): .object([("refused", .string(why))])
+    case .closed(let why): .object([("closed", .string(why))])
     }
   }
 }

@@ -13,13 +13,16 @@ import Threads
 public final class ControlServer: Sendable {
   /// At once; more are turned away.
   static let mostPeers = 64
+  /// How long those who have not read everything yet hold up the end.
+  private static let parting: Duration = .milliseconds(100)
 
   public typealias Handler = @Sendable (ControlRequest, ControlPeer) -> Void
 
   public let path: String
-  private let waker: Waker
+  private let waker: WakePipe
   private let peers = Mutex<[ControlPeer]>([])
-  private let isOver = Atomic(false)
+  /// Why nobody is let in any more, once that is so.
+  private let farewell = Mutex<String?>(nil)
   private let ended = Bell()
 
   /// Listens from now on.
@@ -33,7 +36,7 @@ public final class ControlServer: Sendable {
     try folder?.prepare()
     self.path = path
     let descriptor = try ControlSocket.listen(at: self.path)
-    guard let waker = Waker() else {
+    guard let waker = WakePipe() else {
       systemClose(descriptor)
       unlink(self.path)
       throw ControlProblem("no pipe could be made: \(String(cString: strerror(errno)))")
@@ -48,8 +51,14 @@ public final class ControlServer: Sendable {
   }
 
   /// Takes the socket away; every connection is closed. Returns when the thread has left.
-  public func close() {
-    guard !isOver.exchange(true, ordering: .acquiringAndReleasing) else { return }
+  ///
+  /// - Parameter why: what those who are connected are told.
+  public func close(_ why: String = "the session has ended") {
+    let isFirst = farewell.withLock { farewell in
+      defer { farewell = farewell ?? why }
+      return farewell == nil
+    }
+    guard isFirst else { return }
     waker.wake()
     ended.wait()
   }
@@ -78,16 +87,15 @@ public final class ControlServer: Sendable {
     var connections: [Connection] = []
     defer {
       unlink(path)
-      for connection in connections {
-        _ = systemSend(connection.descriptor, ControlMessage.refused("the session lets nobody in any more").json.line[...])
-        systemClose(connection.descriptor)
-      }
       systemClose(listener)
+      let why = farewell.withLock { $0 } ?? "the session lets nobody in any more"
+      for connection in connections { connection.peer.close(after: .closed(why)) }
+      part(&connections)
       ended.ring()
     }
     // No descriptor is left for another connection: it is looked for again in a moment.
     var isFull = false
-    while !isOver.load(ordering: .acquiring) {
+    while farewell.withLock({ $0 }) == nil {
       var waiting = [
         pollfd(fd: waker.readEnd, events: Int16(POLLIN), revents: 0),
         pollfd(fd: isFull ? -1 : listener, events: Int16(POLLIN), revents: 0),
@@ -111,6 +119,20 @@ public final class ControlServer: Sendable {
       }
       isFull = waiting[1].revents != 0 && !accept(listener, &connections)
     }
+  }
+
+  /// Closes every connection once it has read its last message, and those that do not read after a moment.
+  private func part(_ connections: inout [Connection]) {
+    let start = ContinuousClock.now
+    while true {
+      for index in connections.indices { write(&connections[index]) }
+      for connection in connections where connection.hasLeft { systemClose(connection.descriptor) }
+      connections.removeAll(where: \.hasLeft)
+      if connections.isEmpty || start.duration(to: .now) > Self.parting { break }
+      var waiting = connections.map { pollfd(fd: $0.descriptor, events: Int16(POLLOUT), revents: 0) }
+      _ = poll(&waiting, nfds_t(waiting.count), 20)
+    }
+    for connection in connections { systemClose(connection.descriptor) }
   }
 
   /// - Returns: false where the system has no descriptor for those who wait.

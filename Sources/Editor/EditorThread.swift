@@ -1,5 +1,6 @@
 import CEdit
 import Terminal
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -67,8 +68,8 @@ final class EditorThread {
   private func waitForWake() {
     var waiting = pollfd(fd: editor.wake.readEnd, events: Int16(POLLIN), revents: 0)
     poll(&waiting, 1, -1)
-    // Nobody edits: a request to stop is obeyed as the system would.
-    if editor.wake.clear().contains(SIGTSTP) { stopProcess(SIGTSTP) }
+    // Nobody edits: a request to stop is obeyed as the system would, unless keys are read, and somebody else gives the terminal back.
+    if editor.wake.clear().contains(SIGTSTP), !TerminalRescue.isArmed, WakePipe.takeStopRequest() { stopProcess(SIGTSTP) }
   }
 
   // MARK: one statement
@@ -233,7 +234,7 @@ final class EditorThread {
   }
 
   private func heed(_ signals: Set<Int32>) {
-    if signals.contains(SIGTSTP) { suspend() }
+    if signals.contains(SIGTSTP), WakePipe.takeStopRequest() { suspend() }
     if signals.contains(SIGCONT) {
       mode.renew(pastes: true)
       takeTerminal()
@@ -278,11 +279,23 @@ final class EditorThread {
     let text = line.text
     screen.erase()
     mode.leave(pastes: true)
-    let edited = editor.delegate.editOutside(text)
-    mode.enter(pastes: true)
+    let edited = awaitEdited(text)
+    // Whoever closed the window meanwhile closed it for us too.
+    takeTerminal()
     size = Screen.size
     screen.forget()
     if let edited { replace(edited) }
+  }
+
+  /// Another program has the terminal until it ends; ^Z stops it, and with it us.
+  private func awaitEdited(_ text: String) -> String? {
+    let outcome = Mutex<(isThere: Bool, text: String?)>((false, nil))
+    editor.delegate.editOutside(text) { [editor] edited in
+      outcome.withLock { $0 = (true, edited) }
+      editor.wake.wake()
+    }
+    while !outcome.withLock({ $0.isThere }) { waitForWake() }
+    return outcome.withLock { $0.text }
   }
 
   static func of(_ editor: OpaquePointer?) -> EditorThread? {

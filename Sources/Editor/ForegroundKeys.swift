@@ -95,9 +95,9 @@ public final class ForegroundKeys: Sendable {
 
   /// ^Z where there is no prompt to go back to: the shell above takes over until it says go on. For the handler: on the keys' thread.
   public func suspend() {
-    mode.leave(pastes: true)
+    let wasRaw = mode.leave(pastes: true)
     stopProcess(SIGTSTP)
-    mode.enter(pastes: true)
+    if wasRaw { mode.enter(pastes: true) }
   }
 
   /// How often a program in the background looks whether it is in front: a shell need not tell one that runs.
@@ -129,7 +129,8 @@ public final class ForegroundKeys: Sendable {
       if ready.isLate, isFront { keys.becomeLate() }
       if ready.isWoken {
         let signals = wake.clear()
-        if handler != nil, signals.contains(SIGTSTP) { suspend() }
+        // Who has the terminal in a mode of his own gives it back first; the editor sees to that itself.
+        if signals.contains(SIGTSTP), handler != nil || !TerminalRescue.isArmed, WakePipe.takeStopRequest() { suspend() }
         if handler != nil, signals.contains(SIGCONT) { mode.renew(pastes: true) }
         continue
       }

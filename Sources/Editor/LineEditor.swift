@@ -30,7 +30,7 @@ public struct Completion: Sendable, Equatable {
   }
 }
 
-/// What the editor asks its owner. All of it is asked on the editor's thread and must be quick, but for `editOutside`.
+/// What the editor asks its owner. All of it is asked on the editor's thread and must be quick.
 public struct EditorDelegate: Sendable {
   /// Whether Enter submits; else it adds a line.
   public var isComplete: @Sendable (String) -> Bool = { _ in true }
@@ -40,8 +40,9 @@ public struct EditorDelegate: Sendable {
   public var colour: @Sendable (_ text: String, _ cursor: Int) -> [StyledRun]? = { _, _ in nil }
   /// Alt-+ and Alt--: the limit goes up or down by one.
   public var adjust: @Sendable (Int) -> Void = { _ in }
-  /// Alt-E: the text as another editor leaves it; nil where that failed. The terminal is that editor's meanwhile.
-  public var editOutside: @Sendable (String) -> String? = { _ in nil }
+  /// Alt-E: begins to edit the text with another editor, which has the terminal meanwhile, and tells how that leaves it; nil where it
+  /// failed. Told once, on whatever thread.
+  public var editOutside: @Sendable (String, _ done: @escaping @Sendable (String?) -> Void) -> Void = { _, done in done(nil) }
   /// The prompt may have become another while the line is edited.
   public var prompt: @Sendable () -> String = { "> " }
 

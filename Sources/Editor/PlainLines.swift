@@ -112,7 +112,7 @@ public final class PlainLines: Sendable {
         state.withLock { $0.bytes += bytes[..<count] }
         return nil
       }
-      if count == 0 { return .end }
+      if count == 0 { return hasHungUp(0) ? .gone : .end }
       if errno != EINTR && errno != EAGAIN { return .gone }
     }
   }

@@ -53,15 +53,18 @@ final class TerminalMode: Sendable {
     }
   }
 
-  func leave(pastes: Bool) {
+  /// - Returns: whether it was in our mode.
+  @discardableResult
+  func leave(pastes: Bool) -> Bool {
     saved.withLock { saved in
-      guard var mode = saved else { return }
+      guard var mode = saved else { return false }
       if ownsTerminal {
         if pastes { Screen.tell(.markPastes(false)) }
         tcsetattr(0, TCSANOW, &mode)
       }
       TerminalRescue.disarm()
       saved = nil
+      return true
     }
   }
 
@@ -92,6 +95,8 @@ func stopProcess(_ number: Int32) {
   // The others of the group first; to us it comes by `raise`, which returns only when it has been obeyed.
   sigaction(number, &action, &former)
   kill(0, number)
+  // Once more: what a thread had blocked just then (its handler ran) is pending, and this discards it; else it would stop us again.
+  sigaction(number, &action, nil)
   #if canImport(Glibc)
     action.__sigaction_handler.sa_handler = SIG_DFL
   #else

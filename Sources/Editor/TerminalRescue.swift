@@ -8,15 +8,18 @@ import Threads
 
 /// Gives the terminal back as it was found when the program dies while a line is being edited.
 ///
-/// Both are written before the handlers can run and read only by them; a handler may do nothing else.
+/// What is saved is written before the handlers can run; a handler may do nothing else.
 enum TerminalRescue {
   /// On the heap: Swift 6.3 gives a global `termios` 57 bytes, and writes 60 to it (found by the address sanitizer).
   nonisolated(unsafe) private static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
-  nonisolated(unsafe) private static var isArmed = false
+  private static let armed = Atomic(false)
+
+  /// Whether somebody of ours has the terminal in another mode than it was found in.
+  static var isArmed: Bool { armed.load(ordering: .acquiring) }
 
   static func arm(_ mode: termios) {
     saved.initialize(to: mode)
-    isArmed = true
+    armed.store(true, ordering: .releasing)
     handlers
   }
 
@@ -45,12 +48,11 @@ enum TerminalRescue {
     return all
   }()
 
-  static func disarm() { isArmed = false }
+  static func disarm() { armed.store(false, ordering: .releasing) }
 
   /// Also for the orderly end on SIGTERM and SIGHUP.
   static func rescue() {
-    guard isArmed else { return }
-    isArmed = false
+    guard armed.exchange(false, ordering: .acquiringAndReleasing) else { return }
     guard ownsTerminal else { return }
     tcsetattr(0, TCSANOW, saved)
     // Whoever should read the terminal may have stopped, and the program ends all the same.

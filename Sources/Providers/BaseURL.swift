@@ -10,6 +10,9 @@ public struct BaseURL: Sendable, Equatable {
   /// What stood before its `@`: sent in a header, shown nowhere.
   let userinfo: Userinfo?
 
+  /// For people: the values of its query's members are keys as often as not.
+  public var shown: String { path + QuerySecrets.hidden(query) }
+
   public init(_ text: String) {
     let given = text.withoutWrapping
     let taken = Userinfo.taken(from: given)
@@ -18,6 +21,7 @@ public struct BaseURL: Sendable, Equatable {
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
     let question = rest.firstIndex(of: "?") ?? rest.endIndex
     query = rest[question...] == "?" ? "" : String(rest[question...])
+    QuerySecrets.learn(query)
     var path = rest[..<question]
     while path.hasSuffix("/") { path.removeLast() }
     // `/models` by itself may be part of an address (Azure's inference).
@@ -47,7 +51,7 @@ public struct BaseURL: Sendable, Equatable {
     let lower = path.lowercased()
     if lower.hasPrefix("http://"), lower.count > 7 { return nil }
     if lower.hasPrefix("https://"), lower.count > 8 { return nil }
-    return "`\(description)` is no address: it begins with http:// or https://, as in http://127.0.0.1:8080/v1"
+    return "`\(shown)` is no address: it begins with http:// or https://, as in http://127.0.0.1:8080/v1"
   }
 }
 

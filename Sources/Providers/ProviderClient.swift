@@ -76,12 +76,12 @@ public final class ProviderClient: ModelClient {
     if let failure = result.error.flatMap(Failure.init) { return .failure(failure) }
     guard let status, (200..<300).contains(status), let document = try? JSONValue(parsing: collector.body) else {
       guard let status, status >= 300 else {
-        return .failure(Failure(.malformed, "\(endpoint.models.url) did not answer with a list of models", status: status))
+        return .failure(Failure(.malformed, "\(endpoint.shown) did not answer with a list of models", status: status))
       }
       return .failure(FailureReader.read(status: status, body: collector.body, head: collector.head))
     }
     guard let list = document["data"]?.array else {
-      return .failure(Failure(.malformed, "\(endpoint.models.url) did not answer with a list of models", status: status))
+      return .failure(Failure(.malformed, "\(endpoint.shown) did not answer with a list of models", status: status))
     }
     return .success(list.compactMap { $0["id"]?.string }.sorted())
   }

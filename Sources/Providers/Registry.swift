@@ -10,6 +10,8 @@ public final class Registry: Sendable {
     var headers: HeaderList
     var chat: HTTPAddress
     var models: HTTPAddress
+    /// Where its models are listed, for people.
+    var shown: String
 
     /// Why nothing can be sent there; nil where something can.
     var problem: String?
@@ -19,6 +21,7 @@ public final class Registry: Sendable {
       self.problem = problem
       chat = HTTPAddress(url.at("/chat/completions"))
       models = HTTPAddress(url.at("/models"))
+      shown = url.path + "/models" + QuerySecrets.hidden(url.query)
     }
   }
 

@@ -34,15 +34,18 @@ public enum Redactor {
     }
   }
 
-  /// A text for a person or a file: without known secrets, and without what stands before the `@` of an address.
-  public static func hide(_ text: String) -> String {
+  /// A text for a person or a file: without known secrets, and without what stands before the `@` of an address, or in its query as a key
+  /// does.
+  ///
+  /// - Parameter isServer: whether addresses in it are servers': then every value of their queries is hidden.
+  public static func hide(_ text: String, isServer: Bool = false) -> String {
     let secrets = known.withLock { $0.secrets }
     var bytes = Array(text.utf8)
     var hasChanged = false
     for secret in secrets {
       hasChanged = replace(secret, in: &bytes, asWord: secret.count < wordKey) || hasChanged
     }
-    hasChanged = hideUserinfo(&bytes) || hasChanged
+    hasChanged = hideInAddresses(&bytes, isServer) || hasChanged
     return hasChanged ? String(decoding: bytes, as: UTF8.self) : text
   }
 
@@ -102,8 +105,8 @@ public enum Redactor {
     }
   }
 
-  /// `http://name:password@host` → `http://‹hidden›@host`.
-  private static func hideUserinfo(_ bytes: inout [UInt8]) -> Bool {
+  /// `http://name:password@host/?key=value` → `http://‹hidden›@host/?key=‹hidden›`.
+  private static func hideInAddresses(_ bytes: inout [UInt8], _ isServer: Bool) -> Bool {
     let separator = Array("://".utf8)
     var (index, hasChanged) = (0, false)
     while index + 3 <= bytes.count {
@@ -111,19 +114,27 @@ public enum Redactor {
         index += 1
         continue
       }
-      let start = index + 3
-      let end = bytes[start...].firstIndex { $0 <= 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "'") || $0 == UInt8(ascii: "`") }
-      let word = bytes[start..<(end ?? bytes.count)]
-      let at = Userinfo.end(in: word)
-      if let at, at > start {
+      var start = index + 3
+      if let at = Userinfo.end(in: bytes[start..<end(of: bytes[start...])]), at > start {
         bytes.replaceSubrange(start..<at, with: mark.utf8)
         hasChanged = true
-        index = start + mark.utf8.count
-      } else {
-        index = start
+        start += mark.utf8.count
       }
+      let end = end(of: bytes[start...])
+      if let question = bytes[start..<end].firstIndex(of: UInt8(ascii: "?")),
+        let query = QuerySecrets.hidden(inAddress: bytes[question..<end], isServer: isServer)
+      {
+        bytes.replaceSubrange(question..<end, with: query)
+        hasChanged = true
+      }
+      index = start
     }
     return hasChanged
+  }
+
+  /// Where an address in a text ends.
+  private static func end(of address: ArraySlice<UInt8>) -> Int {
+    address.firstIndex { $0 <= 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "'") || $0 == UInt8(ascii: "`") } ?? address.endIndex
   }
 
   static func percentEncoded(_ text: String) -> String {

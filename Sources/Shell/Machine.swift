@@ -1,12 +1,6 @@
 import Scheduling
 import Threads
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// What the machine lets us have, where that is little.
 enum Machine {
   /// Files, pipes and sockets of our own: outputs, the network thread's, the simulator's, a file that is read and one that is written,
@@ -30,20 +24,8 @@ enum Machine {
 
   /// Whether memory or threads are rationed, so that there may be too few.
   static var isLimited: Bool {
-    func limit(_ resource: Int32) -> UInt64 {
-      var limit = rlimit()
-      #if canImport(Glibc)
-        return getrlimit(__rlimit_resource_t(UInt32(resource)), &limit) == 0 ? UInt64(limit.rlim_cur) : .max
-      #else
-        return getrlimit(resource, &limit) == 0 ? limit.rlim_cur : .max
-      #endif
-    }
-    #if canImport(Glibc)
-      let (memory, processes) = (Int32(RLIMIT_AS.rawValue), Int32(__RLIMIT_NPROC.rawValue))
-    #else
-      let (memory, processes) = (RLIMIT_AS, RLIMIT_NPROC)
-    #endif
-    return limit(memory) < 1 << 40 || limit(processes) < 1024
+    func isBelow(_ most: UInt64, _ limit: SystemLimit) -> Bool { limit.value.map { $0 < most } ?? false }
+    return isBelow(1 << 40, .memory) || isBelow(1024, .processes)
   }
 
   static var reason: String { "what fits into \(OpenFiles.limit.map(String.init) ?? "the") open files (`ulimit -n`)" }

@@ -24,7 +24,7 @@ final class Prompt: Sendable {
 
   init(_ options: Shell.Options) {
     let folder = Descriptor.isTerminal(0) ? UserFolders.state.flatMap { UserFolders.make($0) ? $0 : nil } : nil
-    let history = History(path: folder.map { $0 + "/history" }, hide: { Redactor.hide($0) })
+    let history = History(path: folder.map { $0 + "/history" }, hide: { Redactor.hide($0, isServer: $0.hasPrefix("use ")) })
     self.history = history
     shell = ShellSession(arguments: [], options: options, history: { history.lines })
     let session = shell.session
@@ -34,9 +34,9 @@ final class Prompt: Sendable {
   func run() async -> Int32 {
     // What comes through a pipe is a script.
     guard isTerminal else { return await runStandardInput() }
-    shell.signals.install()
+    // Until lines are read there is nothing to interrupt.
+    shell.signals.install(onInterrupt: {}, onTerminate: { [self] number in shell.terminate(number, nil) })
     shell.session.isAttended = true
-    shell.signals.onTerminate { [self] number in shell.terminate(number, nil) }
     greet()
     let (ahead, console, session) = (ahead, shell.console, shell.session)
     console.hook { hooks in
@@ -98,8 +98,10 @@ final class Prompt: Sendable {
     await shell.console.settle()
     let typed = ahead.takeLine()
     let draft = shell.session.takeDraft() ?? ""
-    // As a key, ^C is the editor's; as a signal (`kill -INT`) it means the same.
-    shell.signals.onInterrupt { entries.interrupt() }
+    // As a key, ^C is the editor's; as a signal (`kill -INT`) it means the same, and is passed on to a program that edits the line.
+    shell.signals.onInterrupt { [console = shell.console] in
+      if console.isLent { Child.signalAll(SIGINT) } else { entries.interrupt() }
+    }
     return await entries.read(continuation: "...> ", initial: typed.text + draft, cursor: draft.isEmpty ? typed.cursor : nil)
   }
 
@@ -116,13 +118,17 @@ final class Prompt: Sendable {
       return hasColour ? highlighter.runs(text, cursor: cursor) : nil
     }
     delegate.adjust = { session.adjustConcurrency(by: $0) }
-    delegate.editOutside = { HostSystem.editNow($0) }
+    delegate.editOutside = { [console = shell.console] text, done in
+      let isStarted = startThread { done(try? console.lend(to: Child.Handle()) { handle in try HostSystem.edited(text, handle) }) }
+      if !isStarted { done(nil) }
+    }
     delegate.prompt = { Prompt.text(session) }
     return delegate
   }
 
   /// What still runs is cancelled, and brings the files that it writes to their ends.
   private func finish(_ status: Int32?) async -> Int32 {
+    shell.signals.onInterrupt { [shell] in shell.leaveNow() }
     shell.session.cancelAll()
     await shell.jobsSettled()
     return shell.finished(status ?? ShellSession.ExitStatus.fine)

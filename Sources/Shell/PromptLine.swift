@@ -36,10 +36,14 @@ extension Prompt {
   private func run(_ program: Program, _ number: Int) async -> ExitRequest? {
     let events = AsyncStream<Event>.makeStream()
     let line = Work()
+    let hand = LineInHand()
     let over = Bell()
+    let isOver = Atomic(false)
     let isAsked = Atomic(false)
     let isStuck = Atomic(false)
-    let interrupt = shell.interrupter { [self] in
+    let interrupt = shell.interrupter(hand) {
+      !isOver.load(ordering: .relaxed)
+    } cancel: { [self] in
       if isStuck.load(ordering: .relaxed) { shell.leaveNow() }
       line.cancel()
       if isAsked.exchange(true, ordering: .relaxed) { return }
@@ -57,7 +61,7 @@ extension Prompt {
     shell.console.hook { $0.onKey = { steering.key($0) } }
     shell.console.beginLine(number)
     // Only now: whatever the line does first must find its keys and signals in place.
-    let running = Console.$line.withValue(number) { line.start { [shell] in await shell.session.runLine(program) } }
+    let running = Console.$line.withValue(number) { line.start { [shell] in await shell.session.runLine(program, hand) } }
     Task { events.continuation.yield(.done(await running.value)) }
     var request: ExitRequest?
     loop: for await event in events.stream {
@@ -78,6 +82,7 @@ extension Prompt {
         break loop
       }
     }
+    isOver.store(true, ordering: .relaxed)
     over.ring()
     shell.signals.onInterrupt(nil)
     await shell.console.endLine()
@@ -87,10 +92,9 @@ extension Prompt {
   /// What was cancelled ends by itself, and at once. Where something does not, the prompt goes on without it; and where that cannot be,
   /// for what does not end has all the threads, the next ^C leaves the program.
   private func endSoon(_ over: Bell, leave: @escaping @Sendable () -> Void, stuck: @escaping @Sendable () -> Void) {
-    let limit = shell.forcedEnd
-    startThread { [console = shell.console] in
+    startThread { [shell, console = shell.console] in
       // Another program that has the terminal keeps it until it ends.
-      repeat { if over.wait(milliseconds: limit) { return } } while console.isLent
+      repeat { if shell.endsSoon(over) { return } } while console.isLent
       leave()
       if over.wait(milliseconds: 1000) { return }
       stuck()

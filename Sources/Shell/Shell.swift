@@ -148,7 +148,8 @@ public enum Shell {
   public static func simulate(port: Int, faults: Faults, allowance: Allowance?, seconds: Int?) -> Int32 {
     raiseDescriptorLimit()
     let signals = Signals()
-    signals.install()
+    // Nothing is lost with it.
+    signals.install(onInterrupt: { exitNow(ShellSession.ExitStatus.interrupted) }, onTerminate: { exitNow(128 + $0) })
     return block {
       do {
         let server = try await SimulatorServer.start(port: port, faults: faults, allowance: allowance)

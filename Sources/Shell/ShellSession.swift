@@ -16,6 +16,10 @@ public final class ShellSession: Sendable {
   /// The signal that ends the program; 0 for none.
   let terminating = Atomic<Int32>(0)
   let isEnding = Atomic(false)
+  /// The program is being left, whatever else still runs.
+  let isLeaving = Atomic(false)
+  let hasKeptReplies = Atomic(false)
+  let repliesAreKept = Bell()
   private let transport: HTTPTransport
 
   public enum ExitStatus {
@@ -23,6 +27,8 @@ public final class ShellSession: Sendable {
     public static let scriptFailed: Int32 = 1
     public static let misused: Int32 = 2
     public static let promptsFailed: Int32 = 3
+    /// Of `attach`: the session broke off without a word, as one does that is killed.
+    public static let brokeOff: Int32 = 4
     public static let interrupted: Int32 = 130
     /// As a shell has it of what SIGPIPE ended.
     public static let readerGone: Int32 = 141
@@ -70,7 +76,7 @@ public final class ShellSession: Sendable {
       }
     }
     if let provider = registry.provider(initial.model.provider), isPlainRemote(url: provider.baseURL) {
-      console.note("warning: \(provider.baseURL) is not encrypted: prompts and keys travel readable")
+      console.note("warning: \(BaseURL(provider.baseURL).shown) is not encrypted: prompts and keys travel readable")
     }
   }
 

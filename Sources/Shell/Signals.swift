@@ -27,9 +27,13 @@ final class Signals: Sendable {
   /// Takes SIGINT, SIGTERM and SIGHUP over, each unless it was ignored when the program started; a closed pipe becomes an error of
   /// the write.
   ///
+  /// - Parameters:
+  ///   - onInterrupt: what ^C does until another is named: none is in vain, however early it comes.
+  ///   - onTerminate: the same for the other two.
   /// - Returns: false where the system gives no pipe or no thread for it.
   @discardableResult
-  func install() -> Bool {
+  func install(onInterrupt: @escaping @Sendable () -> Void, onTerminate: @escaping @Sendable (Int32) -> Void) -> Bool {
+    state.withLock { ($0.onInterrupt, $0.onTerminate) = (onInterrupt, onTerminate) }
     signal(SIGPIPE, SIG_IGN)
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return false }
@@ -78,15 +82,7 @@ final class Signals: Sendable {
 /// Opens as many descriptors as the system allows: every stream takes one, and the usual soft limit is 1,024 (macOS: 256). Programs
 /// that we start get the user's own limit back (`HostSystem`).
 func raiseDescriptorLimit() {
-  var limit = rlimit()
-  #if canImport(Glibc)
-    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-  #else
-    let resource = RLIMIT_NOFILE
-  #endif
-  guard getrlimit(resource, &limit) == 0, limit.rlim_cur < min(limit.rlim_max, 65_536) else { return }
-  limit.rlim_cur = min(limit.rlim_max, 65_536)
-  if setrlimit(resource, &limit) == 0 { hasRaisedLimit.store(true, ordering: .relaxed) }
+  if SystemLimit.openFiles.raise(to: 65_536) { hasRaisedLimit.store(true, ordering: .relaxed) }
 }
 
 private let hasRaisedLimit = Atomic(false)

@@ -24,16 +24,7 @@ public enum Inherited {
   }()
 
   /// The soft limit of open files; nil where there is none.
-  public static let openFiles: UInt64? = {
-    var limit = rlimit()
-    #if canImport(Glibc)
-      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    #else
-      let resource = RLIMIT_NOFILE
-    #endif
-    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(Int64.max) else { return nil }
-    return UInt64(limit.rlim_cur)
-  }()
+  public static let openFiles = SystemLimit.openFiles.value
 
   /// On the main thread, which is the one that takes signals: a parent that left them blocked did not mean us to be deaf.
   public static func capture() {

@@ -15,6 +15,20 @@ public struct InputReadiness: Sendable {
   public var isLate: Bool { !hasInput && !isWoken && !isBroken }
 }
 
+/// Whether a terminal is gone: its window was closed, or the line to it has dropped.
+public func hasHungUp(_ descriptor: Int32) -> Bool {
+  var status = stat()
+  guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFCHR else { return false }
+  #if canImport(Glibc)
+    var waiting = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&waiting, 1, 0) > 0 && waiting.revents & Int16(POLLHUP) != 0
+  #else
+    // macOS's poll takes a terminal for invalid; one that is gone has no mode.
+    var mode = termios()
+    return tcgetattr(descriptor, &mode) != 0 && errno != ENOTTY && errno != ENODEV
+  #endif
+}
+
 /// Waits until a descriptor can be read, or another (the read end of a pipe) says to stop waiting.
 ///
 /// - Parameters:

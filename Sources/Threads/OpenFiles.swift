@@ -7,16 +7,7 @@
 /// How many files, pipes and sockets may still be opened.
 public enum OpenFiles {
   /// The limit that holds now; nil for none.
-  public static var limit: Int? {
-    var limit = rlimit()
-    #if canImport(Glibc)
-      let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-    #else
-      let resource = RLIMIT_NOFILE
-    #endif
-    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < UInt64(Int64.max) else { return nil }
-    return Int(limit.rlim_cur)
-  }
+  public static var limit: Int? { SystemLimit.openFiles.value.map { Int(clamping: $0) } }
 
   /// Those that are free, counted up to a number: a look at each descriptor, without opening one.
   public static func free(atMost most: Int) -> Int {

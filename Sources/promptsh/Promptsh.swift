@@ -60,7 +60,8 @@ struct Attach: ParsableCommand {
       A session listens while it has jobs (map, each, &). Without PID: attaches to the one there is, or lists them.
       Lines steer only: set of live settings, set … for JOB, jobs, why, peek, pause, resume, cancel, vars, help.
 
-      Exit status: that of the first line that failed; 0 where none did.
+      Exit status: that of the first line that failed, 0 where none did; 4 where the session broke off without a word, as one that is
+      killed does.
       """)
 
   @Option(

@@ -160,9 +160,39 @@ import Threads
       }
     }
     #expect(server.isWatched)
+    // A frame that was not read yet took the place of all that came after it; what the socket's own buffer holds is there too.
+    let frames = Self.answer(slow, to: "jobs").count { if case .status = $0 { true } else { false } }
+    #expect((1...10).contains(frames), "\(frames) frames")
     slow.hangUp()
     quick.hangUp()
     server.close()
+  }
+
+  /// Who is connected at the end is told of it, also behind what he has not read yet; who is told nothing has lost a session that was
+  /// killed.
+  @Test func theEndIsSaid() throws {
+    let server = try Self.echo(Self.folder())
+    let (idle, busy) = (try ControlClient(path: server.path), try ControlClient(path: server.path))
+    #expect(Self.answer(idle, to: "jobs").last == .end(0))
+    // More than the socket's own buffer holds.
+    for _ in 0..<5 { busy.send(.run(line: String(repeating: "x", count: 60_000), why: nil, columns: nil)) }
+    #expect(Self.answer(idle, to: "jobs").last == .end(0))
+    let bytes = Mutex<[UInt8]>([])
+    let isRead = Bell()
+    startThread {
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      while case let count = systemReceive(busy.descriptor, &buffer), count > 0 { bytes.withLock { $0 += buffer[..<count] } }
+      isRead.ring()
+    }
+    server.close("it is over")
+    var last: [ControlMessage] = []
+    let end = idle.read(within: 20) {
+      last.append($0)
+      return true
+    }
+    #expect(end == .gone && last == [.closed("it is over")])
+    isRead.wait()
+    #expect(bytes.withLock { String(decoding: $0.suffix(24), as: UTF8.self) } == "{\"closed\":\"it is over\"}\n")
   }
 
   @Test func messagesReadAsTheyWereWritten() {
@@ -171,7 +201,9 @@ import Threads
       .watch(false),
     ]
     for request in requests { #expect(ControlRequest(parsing: request.json.line.dropLast()) == request) }
-    let messages: [ControlMessage] = [.out("a\nb"), .note("\u{1B}["), .end(3), .status(.object([("jobs", .array([]))])), .refused("no")]
+    let messages: [ControlMessage] = [
+      .out("a\nb"), .note("\u{1B}["), .end(3), .status(.object([("jobs", .array([]))])), .refused("no"), .closed("over"),
+    ]
     for message in messages { #expect(ControlMessage(parsing: message.json.line.dropLast()) == message) }
   }
 }

@@ -206,6 +206,55 @@ import Threads
     #expect(!session.isListening)
   }
 
+  /// A session that is killed is told from one that has ended: by the board, and by lines.
+  @Test func aSessionThatIsKilled() async throws {
+    for isKilled in [true, false] {
+      let session = try Session(Self.sweep)
+      #expect(session.calls.reaches(2, within: 20_000))
+      let screen = try PseudoTerminal(
+        Program.path, ["attach"], environment: ["XDG_RUNTIME_DIR": session.folder.path], folder: session.folder.path)
+      try await screen.wait(for: "2 in flight of 2")
+      if isKilled { kill(session.terminal.process, SIGKILL) } else { session.calls.open() }
+      try await screen.wait(for: isKilled ? "broken off" : "the session has ended")
+      #expect(try await screen.end() == (isKilled ? 4 : 0), "\(screen.output)")
+    }
+    // While a line waits for its answer: what looks like a session reads it, and is gone.
+    let folder = try Scratch()
+    let path = folder.path + "/dead.sock"
+    let text = """
+      import socket, sys
+      s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(1); open(sys.argv[1] + ".there", "w").close()
+      c, _ = s.accept(); c.recv(4096); c.close()
+      """
+    let result = try await Program.run(
+      [
+        "-c", "python3 -c '\(text)' \(path) & until [ -e \(path).there ]; do :; done; \"$0\" attach \(path) -e jobs; echo status $?; wait",
+        Program.path,
+      ],
+      program: "/bin/sh")
+    #expect(result.output == "status 4\n" && result.errors.contains("broken off without a word"), "\(result)")
+  }
+
+  /// A moment is told alike each time.
+  @Test func theBeginningIsOneMoment() async throws {
+    let session = try Session(Self.sweep)
+    #expect(session.calls.reaches(2, within: 20_000))
+    let client = try ControlClient(path: session.socket)
+    var told: Set<String> = []
+    // Longer than a second, in which it would be told in two ways.
+    let start = ContinuousClock.now
+    while start.duration(to: .now) < .milliseconds(1100) {
+      client.send(.status)
+      _ = client.read(within: 20) { message in
+        if case .status(let document) = message {
+          told.insert("\(document["session"]?["started"] ?? .null) \(document["changes"]?.array?.first?["at"] ?? .null)")
+        }
+        return false
+      }
+    }
+    #expect(told.count == 1, "\(told)")
+  }
+
   /// Whoever watches and is killed, or stops reading, is nothing to the run.
   @Test func watchersMayDieOrStop() async throws {
     let session = try Session(Self.sweep)

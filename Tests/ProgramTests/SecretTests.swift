@@ -93,6 +93,42 @@ import Threads
     #expect(!history.contains("hunter22") && !history.contains("short-key-9"), "\(history)")
   }
 
+  /// A key in an address's query is a key: it goes out, and is shown nowhere.
+  @Test(arguments: [
+    "key=QUERYSECRET1", "api-version=2024-06-01&token=QUERYSECRET1", "x=QUERYSECRET1&y=1", "k=Zq8vN3xYw1QUERYSECRET1Lk5Rt7",
+  ])
+  func aKeyInAQueryIsHidden(_ query: String) async throws {
+    let folder = try Scratch()
+    let requests = Mutex<[String]>([])
+    let server = try Self.server("404 No", "{\"error\":{\"message\":\"no such path\"}}") { request in
+      requests.withLock { $0.append(request) }
+    }
+    let url = "http://127.0.0.1:\(server.port)/v1?\(query)"
+    let script = """
+      use
+      let r = map 1..2 "x {it}" --model openai/m --retries 0
+      print r[0].error
+      r
+      use \(url)
+      use | print
+      jobs --json
+      """
+    let text = try await Program.run(["-e", script], environment: ["OPENAI_API_KEY": "k", "OPENAI_BASE_URL": url])
+    #expect(requests.withLock { $0 }.contains { $0.contains("?\(query) HTTP/1.1") }, "\(text)")
+    #expect(text.output.contains("‹hidden›"), "\(text)")
+    if query.hasPrefix("api-version") { #expect(text.output.contains("?api-version=2024-06-01&token=‹hidden›"), "\(text)") }
+    for text in [text.output, text.errors] { #expect(!text.contains("QUERYSECRET"), "\(text)") }
+    let terminal = try PseudoTerminal(
+      Program.path, environment: ["OPENAI_BASE_URL": url], folder: folder.path)
+    try await terminal.wait(for: "> ")
+    terminal.type("use http://127.0.0.1:1/v1?\(query)\r")
+    try await terminal.wait(for: "cannot be reached")
+    terminal.type("exit\r")
+    #expect(try await terminal.end() == 0)
+    let history = folder.read(".local/state/promptsh/history") ?? ""
+    #expect(history.contains("use http://127.0.0.1:1/v1?") && !history.contains("QUERYSECRET"), "\(history)")
+  }
+
   // MARK: proxies
 
   @Test(arguments: ["http", "https"]) func aWrongProxyPasswordIsTriedOnce(_ scheme: String) async throws {

@@ -11,12 +11,12 @@ import Testing
     "\u{AD}",
     "\u{2028}", "\u{E0041}", "\u{FE0F}\u{FE0F}", "a\u{200D}b",
   ]
-  private static let evil = classes.joined()
+  static let evil = classes.joined()
   /// Names of files with control characters are no choices at all.
-  private static let unseen = classes.dropFirst(4).joined()
+  static let unseen = classes.dropFirst(4).joined()
   private static let shown = ControlGuard.clean(evil)
 
-  private static func json(_ text: String) -> String {
+  static func json(_ text: String) -> String {
     "\"" + text.utf16.map { "\\u" + String(repeating: "0", count: 4 - String($0, radix: 16).count) + String($0, radix: 16) }.joined() + "\""
   }
 
@@ -126,7 +126,7 @@ import Testing
     }
     await pane.enter("log 'recorded' + '-all'")
     let bytes = try await pane.recorded(with: "recorded-all")
-    try Self.check(bytes)
+    Self.check(bytes)
     let text = String(decoding: bytes, as: UTF8.self)
     for number in 1...25 {
       let mark = number < 10 ? "m0\(number)" : "m\(number)"
@@ -144,11 +144,16 @@ import Testing
   }
 
   /// Only our own sequences, and no character that cannot be seen.
-  private static func check(_ bytes: [UInt8]) throws {
+  static func check(_ bytes: [UInt8], _ place: String = "") {
     // The shell's own (bracketed paste, its clear) are among ours, but for these.
     let text = String(decoding: bytes, as: UTF8.self).replacing("\u{1B}[3J", with: "").replacing("\u{1B}[J", with: "").replacing(
       "\u{1B}[K", with: "")
     var rest = text.unicodeScalars[...]
+    /// What stands before and behind, for whoever looks for the place.
+    func around() -> String {
+      let place = text.unicodeScalars[..<rest.startIndex].suffix(80) + rest.prefix(30)
+      return String(String.UnicodeScalarView(place)).debugDescription
+    }
     while let scalar = rest.popFirst() {
       switch scalar.value {
       case 0x1B:
@@ -163,13 +168,12 @@ import Testing
           case "h", "l": ["[?2026", "[?2004", "[?25"].contains(sequence)
           default: false
           }
-        let around = String(String.UnicodeScalarView(rest.prefix(30))).debugDescription
-        #expect(isOurs, "ESC \(sequence)\(final) before \(around)")
+        #expect(isOurs, "\(place): ESC \(sequence)\(final) in \(around())")
       case 0x0A, 0x0D, 0x09: break
       // The shell rings where a completion is none; nothing is completed here.
-      case 0..<0x20, 0x7F...0x9F: Issue.record("a control character: \(scalar.value)")
+      case 0..<0x20, 0x7F...0x9F: Issue.record("\(place): a control character: \(scalar.value) in \(around())")
       case 0xAD, 0x61C, 0x200B, 0x200F, 0x2028, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF, 0xE0000...0xE007F:
-        Issue.record("cannot be seen: \(String(scalar.value, radix: 16))")
+        Issue.record("\(place): cannot be seen: \(String(scalar.value, radix: 16)) in \(around())")
       default: break
       }
     }

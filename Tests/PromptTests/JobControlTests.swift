@@ -114,6 +114,78 @@ import Testing
     await pane.close()
   }
 
+  /// ^Z while another program has the terminal stops both, once; `fg` lets both go on.
+  @Test(arguments: ["!echo beg''un; sleep 600", "edit", "draft", "1..100 | where it > 0 | table --all"])
+  func stoppingWhileAnotherProgramRuns(_ line: String) async throws {
+    let program = "#!/bin/sh\ncase \"$1\" in *.psh) ;; *) cat > /dev/null;; esac\necho begun\nread line < /dev/tty\necho \"got $line\"\n"
+    let pane = try await shell(["program": program])
+    _ = await Pane.run("chmod +x \(pane.folder)/program")
+    await pane.enter("clear; EDITOR=$HOME/program PAGER=$HOME/program $PSH")
+    try await pane.prompt()
+    await pane.type(line)
+    await pane.press(line == "draft" ? "M-e" : "Enter")
+    try await pane.wait("the other program") { $0.contains("begun") }
+    for round in 1...2 {
+      // The shell says that it goes on a little before it does.
+      for _ in 0..<200 {
+        await pane.press("C-z")
+        if await pane.screen().contains(where: { $0.contains("Stopped") }) { break }
+      }
+      try await pane.wait("a stop") { $0.contains { $0.contains("Stopped") } && $0.last?.hasPrefix("$") == true }
+      await pane.press("C-u")
+      await pane.enter("clear; fg; echo back-\(round)")
+      // Stopped a second time, the shell would go on.
+      try await pane.wait("the program in front") { $0.contains { $0.hasSuffix("$PSH") } }
+    }
+    if line.hasPrefix("!") {
+      for _ in 0..<200 where await !pane.screen().contains(where: { $0.contains("interrupted") }) { await pane.press("C-c") }
+    } else {
+      await pane.enter("more")
+    }
+    try await pane.wait(for: line.hasPrefix("!") ? "interrupted" : "got more")
+    try await pane.wait("the prompt") { $0.last?.hasPrefix("psh ") == true }
+    #expect(await !pane.screen().contains { $0.hasPrefix("back-") })
+    await pane.press("C-u")
+    await pane.enter("print 6 * 7")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.close()
+  }
+
+  /// ^C of the terminal while an editor edits the line that is typed is the editor's: the line is not dropped.
+  @Test func anInterruptOfAnEditorIsTheEditors() async throws {
+    let program = "#!/bin/sh\ntrap '' INT\necho begun\nread line < /dev/tty\nprintf 'print 40 + 2' > \"$1\"\n"
+    let pane = try await shell(["program": program])
+    _ = await Pane.run("chmod +x \(pane.folder)/program")
+    await pane.enter("clear; EDITOR=$HOME/program $PSH")
+    try await pane.prompt()
+    await pane.type("draft")
+    await pane.press("M-e")
+    try await pane.wait("the editor") { $0.contains("begun") }
+    await pane.press("C-c")
+    await pane.signal("INT")
+    await pane.enter("more")
+    try await pane.prompt("print 40 + 2")
+    await pane.press("Enter")
+    try await pane.wait("42") { $0.contains("42") }
+    await pane.close()
+  }
+
+  /// A script that computes is stopped by ^Z too, also after a job whose keys were read.
+  @Test func aScriptThatComputesIsStopped() async throws {
+    let pane = try await shell([
+      "s.psh": "let r = map 1..3 \"x {it}\" --model sim/fast\nlog \"computes\"\nfor i in 1..1000000000 { let x = i }\n"
+    ])
+    await pane.enter("clear; $PSH s.psh; echo status $?")
+    try await pane.wait(for: "computes")
+    await pane.press("C-z")
+    try await pane.wait("a stop") { $0.contains { $0.contains("Stopped") } && $0.last == "$" }
+    await pane.enter("clear; fg; echo status $?")
+    try await pane.wait("it goes on") { $0.contains { $0.hasSuffix("$PSH s.psh") || $0.hasPrefix("$PSH s.psh") } }
+    await pane.press("C-c")
+    try await pane.wait(for: "status 130")
+    await pane.close()
+  }
+
   /// ^C gives the prompt back, also from what does not obey it.
   @Test func thePromptComesBack() async throws {
     let pane = try await shell()

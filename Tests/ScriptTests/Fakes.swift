@@ -224,8 +224,8 @@ struct NoSystem: SystemAccess {
   func environment(_ name: String) -> String? { name == "USER_NAME" ? "Ada" : nil }
   func run(_ command: String) async throws(FileProblem) -> Int { 0 }
   func edit(_ text: String) async throws(FileProblem) -> String { text + " edited" }
-  func clock(_ ago: Duration) -> String { "12:00:00" }
-  func timestamp(_ ago: Duration) -> String { "2026-01-31T23:59:59Z" }
+  func clock(_ moment: Duration) -> String { "12:00:00" }
+  func timestamp(_ moment: Duration?) -> String { "2026-01-31T23:59:59Z" }
   var process: Int { 4711 }
   func history() -> [String] { ["ask \"one\"", "ask \"two\""] }
 }

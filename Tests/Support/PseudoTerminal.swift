@@ -132,8 +132,18 @@ public final class PseudoTerminal: @unchecked Sendable {
     }
   }
 
+  /// Waits until the whole output is as wanted.
+  public func wait(_ what: String, _ isThere: @escaping @Sendable (String) -> Bool) async throws {
+    try await blocking { [self] in try waiting(what) { isThere(String(decoding: bytes, as: UTF8.self)) ? () : nil } }
+  }
+
   /// Waits for the end of the program; its status as a shell tells it: 128 and the number for a signal.
   public func end() async throws -> Int32 { try await blocking { [self] in try waiting("the end") { ended } } }
+
+  /// All that was written, once the program has ended and nothing more can come.
+  public func rest() async throws -> String {
+    try await blocking { [self] in try waiting("the end of what is written") { isClosed ? String(decoding: bytes, as: UTF8.self) : nil } }
+  }
 
   public var hasEnded: Bool { locked { ended != nil } }
 
@@ -200,7 +210,10 @@ public final class PseudoTerminal: @unchecked Sendable {
     }
     close(master)
     close(hangUpPipe.read)
-    locked { isClosed = true }
+    locked {
+      isClosed = true
+      pthread_cond_broadcast(condition)
+    }
   }
 
   private func reap() {

@@ -47,6 +47,8 @@ struct Context: Sendable {
   var isCallback = false
   /// Where a line that came from elsewhere is answered; nil for the session's own output.
   var output: (any Output)?
+  /// The line of the prompt that this is part of; nil in a script.
+  var line: LineInHand?
 
   /// What is outside, as whatever runs here reaches it.
   var world: World {

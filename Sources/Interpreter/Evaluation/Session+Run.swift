@@ -45,13 +45,18 @@ extension Session {
 
   /// Runs a line of the prompt: background work goes on when the line is done.
   ///
-  /// - Parameter author: whose line it is.
-  public func runLine(_ program: Program, by author: ChangeAuthor = .terminal) async -> Result<Void, any Error> {
-    await ChangeAuthor.$current.withValue(author) { await run(line: program) }
+  /// - Parameters:
+  ///   - line: stops the rest of it where it is interrupted.
+  ///   - author: whose line it is.
+  public func runLine(_ program: Program, _ line: LineInHand = LineInHand(), by author: ChangeAuthor = .terminal) async -> Result<
+    Void, any Error
+  > {
+    await ChangeAuthor.$current.withValue(author) { await run(line: program, line) }
   }
 
-  private func run(line program: Program) async -> Result<Void, any Error> {
+  private func run(line program: Program, _ line: LineInHand) async -> Result<Void, any Error> {
     var context = rootContext
+    context.line = line
     context.source = program.source
     context.showsValues = true
     warn(of: program)

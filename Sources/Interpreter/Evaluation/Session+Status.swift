@@ -21,7 +21,7 @@ extension Session {
     let system = world.system
     let settings = settings
     return .object([
-      ("pid", .int(system.process)), ("script", .string(title)), ("started", .string(system.timestamp(world.engine.time.now - began))),
+      ("pid", .int(system.process)), ("script", .string(title)), ("started", .string(system.timestamp(began))),
       ("model", .string(settings.model.description)), ("concurrency", .string(settings.limits.width.words)),
     ])
   }
@@ -75,7 +75,7 @@ extension Session {
     let name = change.job.flatMap { id in reachableJobs.first { $0.job.id == id }?.job.name }
     let values = change.values
     return .object([
-      ("at", .string(world.system.timestamp(world.engine.time.now - change.at))), ("job", name.map(JSONValue.string) ?? .null),
+      ("at", .string(world.system.timestamp(change.at))), ("job", name.map(JSONValue.string) ?? .null),
       ("place", change.placeWords.map(JSONValue.string) ?? .null),
       ("name", values.map { .string($0.name) } ?? .null), ("from", values.map { .string($0.from) } ?? .null),
       ("to", values.map { .string($0.to) } ?? .null), ("row", .whole(concerned.flatMap { change.rows[$0] })),

@@ -27,7 +27,7 @@ extension Functions {
     },
     Function(name: "timestamp", usage: "timestamp()", summary: "the time of day, as 2026-01-31T23:59:59Z", accepts: 0...0) {
       (_, session) throws(OperationError) in
-      .text(session.world.system.timestamp(.zero))
+      .text(session.world.system.timestamp(nil))
     },
   ]
 }

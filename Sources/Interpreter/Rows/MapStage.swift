@@ -180,8 +180,10 @@ extension Expression {
 }
 
 extension Context {
-  /// After ^C a script sends no more. The statement that would ends it; a row that is under way fails, and `retry` makes it again.
+  /// After ^C neither a script nor the rest of a line sends any more. The statement that would ends it; of a script, a row that is under
+  /// way fails, and `retry` makes it again.
   func checkSending(at span: Span) throws {
+    if launch == nil, line?.hasStopped == true { throw CancellationError() }
     guard session.hasStoppedSending else { return }
     if row == nil { throw CancellationError() }
     var diagnostic = error("interrupted: nothing more is sent", at: span)

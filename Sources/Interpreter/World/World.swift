@@ -217,10 +217,10 @@ public protocol SystemAccess: Sendable {
   func edit(_ text: String) async throws(FileProblem) -> String
   /// The lines of the prompt's history, oldest first.
   func history() -> [String]
-  /// Local time so long ago, `14:02:11`.
-  func clock(_ ago: Duration) -> String
-  /// UTC so long ago, as ISO 8601 writes it.
-  func timestamp(_ ago: Duration) -> String
+  /// Local time at a moment of the session's timekeeper, `14:02:11`. The same moment is always the same time.
+  func clock(_ moment: Duration) -> String
+  /// UTC at such a moment, as ISO 8601 writes it; nil for what the clock shows now.
+  func timestamp(_ moment: Duration?) -> String
   /// The number of this process.
   var process: Int { get }
 }

@@ -14,6 +14,9 @@ final class AttachScreen: Sendable {
   private enum Leaving: Sendable {
     case asked
     case signal(Int32)
+    /// The session says why it lets nobody in any more.
+    case closed(String)
+    /// It says nothing more, and has not said so.
     case gone
   }
 
@@ -56,9 +59,9 @@ final class AttachScreen: Sendable {
 
   private func show() async -> Int32 {
     let signals = Signals()
-    signals.install()
-    signals.onInterrupt { [leaving] in leaving.continuation.yield(.asked) }
-    signals.onTerminate { [leaving] in leaving.continuation.yield(.signal($0)) }
+    signals.install(
+      onInterrupt: { [leaving] in leaving.continuation.yield(.asked) },
+      onTerminate: { [leaving] in leaving.continuation.yield(.signal($0)) })
     ahead.isShown = true
     console.hook { [self] hooks in
       hooks.typed = { [self] columns, rows in ahead.rows(prompt: prompt, columns: columns, rows: rows) { console.dim($0) } }
@@ -74,17 +77,38 @@ final class AttachScreen: Sendable {
       leaving.continuation.yield(.gone)
     }
     guard isReading, client.send(.watch(true)) else { return await leave(.gone) }
-    for await reason in leaving.stream { return await leave(reason) }
+    for await reason in leaving.stream {
+      // Whatever is said last, a terminal whose reader has stopped holds nobody up who is told to end.
+      signals.onInterrupt { Self.leaveNow(ShellSession.ExitStatus.interrupted) }
+      signals.onTerminate { Self.leaveNow(128 + $0) }
+      return await leave(reason)
+    }
     return ShellSession.ExitStatus.fine
   }
 
+  private static func leaveNow(_ status: Int32) -> Never {
+    rescueTerminal()
+    exitNow(status)
+  }
+
   private func leave(_ reason: Leaving) async -> Int32 {
-    await console.endLine()
     var status = ShellSession.ExitStatus.fine
+    if case .signal(let number) = reason {
+      status = 128 + number
+      let isWatched = startThread { [status] in
+        _ = Bell().wait(milliseconds: 500)
+        Self.leaveNow(status)
+      }
+      if !isWatched { Self.leaveNow(status) }
+    }
+    await console.endLine()
     switch reason {
     case .asked: console.note("left \(title); it goes on")
-    case .gone: console.note("\(title) has ended")
-    case .signal(let number): status = 128 + number
+    case .closed(let why): console.note("\(title): \(why)")
+    case .gone:
+      console.note("error: \(AttachedLines.brokeOff(title))")
+      status = ShellSession.ExitStatus.brokeOff
+    case .signal: break
     }
     try? console.flush { false }
     return status
@@ -100,6 +124,7 @@ final class AttachScreen: Sendable {
     case .out(let text): write(text)
     case .note(let text): console.note(text)
     case .refused(let why): console.note("error: \(why)")
+    case .closed(let why): leaving.continuation.yield(.closed(why))
     case .end: break
     case .status(let document):
       let status = SessionStatus(document)

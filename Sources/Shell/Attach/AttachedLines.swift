@@ -21,9 +21,11 @@ struct AttachedLines {
 
   private func run(_ line: String) -> Int32 {
     let columns = Descriptor.isTerminal(1) ? Descriptor.size(1)?.columns : nil
-    guard client.send(.run(line: line, why: why, columns: columns)) else { return gone() }
+    // Where it has gone, what it said last is still there to be read.
+    client.send(.run(line: line, why: why, columns: columns))
     var status: Int32?
     var problem: String?
+    var farewell: String?
     while true {
       let end = client.read(within: 5) { message in
         do throws(OutputProblem) {
@@ -32,6 +34,7 @@ struct AttachedLines {
           case .note(let text): try Descriptor.say(text + "\n", to: 2, named: "standard error")
           case .end(let code): status = Int32(clamping: code)
           case .refused(let why): problem = why
+          case .closed(let why): farewell = why
           case .status: break
           }
         } catch { problem = error.description }
@@ -39,13 +42,18 @@ struct AttachedLines {
       }
       switch end {
       case .done: return status ?? failed(problem ?? "")
-      case .gone: return gone()
+      case .gone: return farewell.map(failed) ?? gone()
       case .silent: try? Descriptor.say("\(name) does not answer yet; ^C gives up\n", to: 2, named: "standard error")
       }
     }
   }
 
-  private func gone() -> Int32 { failed("the session \(name) has ended") }
+  private func gone() -> Int32 {
+    _ = failed(AttachedLines.brokeOff(name))
+    return ShellSession.ExitStatus.brokeOff
+  }
+
+  static func brokeOff(_ name: String) -> String { "\(name) has broken off without a word: was it killed?" }
 
   private func failed(_ problem: String) -> Int32 {
     try? Descriptor.say("error: \(problem)\n", to: 2, named: "standard error")

@@ -42,7 +42,7 @@ extension Console {
   /// Returns when what was written is seen, without holding a thread of the pool up.
   func settle() async {
     // A terminal that nobody reads any more ends the program in another way.
-    try? await flushed()
+    try? await settled()
   }
 
   // MARK: jobs
@@ -197,7 +197,7 @@ extension Console {
     let now = time.now
     let shut = limiter.shutLanes(of: job).filter { $0.isNews(now: now) }
     guard let first = shut.first else { return nil }
-    let words = first.text(now: now) { ahead in HostSystem.clock(.zero - ahead) }
+    let words = first.text(now: now) { ahead in wallClock.clock(now + ahead) }
     return shut.count > 1 ? "\(words), and \(shut.count - 1) more" : words
   }
 

@@ -13,17 +13,33 @@ extension Console {
     let pager = HostSystem.variable("PAGER") ?? "less -S"
     if pager.allSatisfy(\.isWhitespace) { return false }
     let clean = ControlGuard.clean(text) + "\n"
-    let status = await onOwnThread { try? self.lend { () throws(FileProblem) in try Child.run(pager, reading: clean) } }
+    let status = try? await lending { (handle) throws(FileProblem) in try Child.run(Child.chosen(pager), reading: clean, handle: handle) }
     // 126 and 127 are the shell's, for what it cannot run.
-    return status.flatMap { $0 }.map { $0 != 126 && $0 != 127 } ?? false
+    return status.map { $0 != 126 && $0 != 127 } ?? false
   }
 
-  /// Runs something that has the terminal to itself: nothing of ours is drawn, and keys are not ours.
-  func lend<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+  /// Runs another program, which has the terminal to itself, on a thread of its own: those of tasks are few. Whoever is cancelled
+  /// interrupts it.
+  func lending<T: Sendable>(_ body: @escaping @Sendable (Child.Handle) throws(FileProblem) -> T) async throws(FileProblem) -> T {
+    let handle = Child.Handle()
+    let result = await withTaskCancellationHandler {
+      await onOwnThread { [self] () -> Result<T, FileProblem> in
+        do throws(FileProblem) { return .success(try lend(to: handle, body)) } catch { return .failure(error) }
+      }
+    } onCancel: {
+      handle.interrupt()
+    }
+    guard let result else { throw FileProblem("the system gives no thread to wait for it (`ulimit -u`)") }
+    return try result.get()
+  }
+
+  /// The same on this thread. Nothing of ours is drawn meanwhile, and keys are not ours.
+  func lend<Result, Failure: Error>(
+    to handle: Child.Handle, _ body: (Child.Handle) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     let columns = columns
     state.withLock { $0.clearStage(columns) }
-    // Who has a terminal reads it, or is gone.
-    try? flush()
+    flushFirst { handle.isInterrupted }
     let keys = keys.withLock { $0 }
     keys?.lend()
     lent.add(1, ordering: .relaxed)
@@ -31,7 +47,7 @@ extension Console {
       lent.subtract(1, ordering: .relaxed)
       keys?.takeBack()
     }
-    return try body()
+    return try body(handle)
   }
 
   /// Whether ^C of the terminal is another program's: it gets it too, and does with it what it likes.

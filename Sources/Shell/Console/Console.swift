@@ -22,8 +22,13 @@ final class Console: Output {
   let limiter: Limiter
   let tails: Tails
   let time: any Timekeeper
+  let wallClock: WallClock
   private let outlets: [Outlet]
   private let hooks = Mutex(Hooks())
+  /// The terminal went away while it was read as data.
+  private let terminalGone = Atomic(false)
+  var isTerminalGone: Bool { terminalGone.load(ordering: .relaxed) }
+  func noteTerminalGone() { terminalGone.store(true, ordering: .relaxed) }
   /// How many other programs run in the foreground.
   let lent = Atomic(0)
   let keys = Mutex<ForegroundKeys?>(nil)
@@ -48,6 +53,7 @@ final class Console: Output {
     self.state = state
     errorIsTerminal = Descriptor.isTerminal(2) && !isDumb
     (self.limiter, self.tails, self.time) = (limiter, tails, time)
+    wallClock = WallClock(time)
     outlets = [
       Outlet(1, named: "standard output") { state.take(0) }, Outlet(2, named: "standard error") { state.take(1) },
     ]
@@ -94,7 +100,7 @@ final class Console: Output {
   /// The prompt of a terminal that is not edited on.
   func prompt(_ text: String) async throws(OutputProblem) {
     state.withLock { $0.prompt(ControlGuard.clean(text)) }
-    try await flushed()
+    try await settled()
   }
 
   /// Whole lines for standard output. A terminal is guarded; what goes to a pipe too, unless the user asked for it raw.
@@ -202,25 +208,41 @@ final class Console: Output {
     if let problem = outlets[0].problem { throw problem }
   }
 
-  /// What was left to be written is written; waits for that. Blocks.
+  /// What was left for standard output is written; waits for that. Blocks.
   ///
   /// - Parameter gaveUp: asked now and then, for who will not wait for a reader who has stopped.
-  func flush(unless gaveUp: () -> Bool = { Task.isCancelled }) throws(OutputProblem) {
+  func flushOut(unless gaveUp: () -> Bool) throws(OutputProblem) {
+    ring()
+    outlets[0].drain(unless: gaveUp)
+    if let problem = outlets[0].problem { throw problem }
+  }
+
+  /// The same for both outputs.
+  func flush(unless gaveUp: () -> Bool) throws(OutputProblem) {
     ring()
     for outlet in outlets where !isDone(outlet) { outlet.drain(unless: gaveUp) }
     if let problem = outlets[0].problem { throw problem }
+  }
+
+  /// Before another program writes to where we do: what is there already comes first. A reader of standard output is waited for, unless
+  /// that is given up; one of standard error for a second.
+  func flushFirst(unless gaveUp: () -> Bool) {
+    // Of an output that is broken the program's own write will tell.
+    try? flushOut(unless: gaveUp)
+    let start = ContinuousClock.now
+    if !isDone(outlets[1]) { outlets[1].drain { gaveUp() || start.duration(to: .now) > .seconds(1) } }
   }
 
   private func isDone(_ outlet: Outlet) -> Bool {
     outlet.isIdle && state.withLock { $0.waiting.allSatisfy(\.isEmpty) }
   }
 
-  /// Returns when everything is written that was left to be, or the task is cancelled.
+  /// Returns when what the terminal is to show is written, or the task is cancelled. For what goes elsewhere nobody need wait.
   ///
   /// - Throws: what the system said of standard output.
-  func flushed() async throws(OutputProblem) {
+  func settled() async throws(OutputProblem) {
     ring()
-    for outlet in outlets where !isDone(outlet) { await outlet.drained() }
+    for outlet in outlets where outlet.isTerminal && !isDone(outlet) { await outlet.drained() }
     if let problem = outlets[0].problem { throw problem }
   }
 

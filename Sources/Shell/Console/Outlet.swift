@@ -5,6 +5,7 @@ import Threads
 final class Outlet: Sendable {
   private let descriptor: Int32
   private let name: String
+  let isTerminal: Bool
   private let take: @Sendable () -> [UInt8]
   private let bell = Bell()
   private let written = Acknowledgement()
@@ -24,6 +25,7 @@ final class Outlet: Sendable {
   /// - Parameter take: gives what is to be written now, and keeps nothing of it; called on the outlet's thread.
   init(_ descriptor: Int32, named name: String, take: @escaping @Sendable () -> [UInt8]) {
     (self.descriptor, self.name, self.take) = (descriptor, name, take)
+    isTerminal = Descriptor.isTerminal(descriptor)
   }
 
   /// There is something to write. Never blocks.

@@ -51,7 +51,7 @@ final class ControlHost: RemoteControl {
       return (true, state.server)
     }
     guard wasTried else { return }
-    former?.close()
+    former?.close("it lets nobody in here any more (`set control`)")
     let hasJobs = state.withLock { $0.session }?.reachableJobs.contains { !$0.job.isOver } ?? false
     if hasJobs { jobBegan(place) }
   }

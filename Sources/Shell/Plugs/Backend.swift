@@ -52,7 +52,8 @@ final class Backend: ModelClient, ModelDirectory {
     [ProviderInfo(id: "sim", baseURL: "built in", keyVariable: nil, isReady: true, exampleModel: "story")]
       + registry.providers.filter { $0.id != "sim" }.map {
         ProviderInfo(
-          id: $0.id, baseURL: $0.baseURL, keyVariable: $0.keyVariable, isReady: registry.isReady($0.id), exampleModel: $0.exampleModel)
+          id: $0.id, baseURL: BaseURL($0.baseURL).shown, keyVariable: $0.keyVariable, isReady: registry.isReady($0.id),
+          exampleModel: $0.exampleModel)
       }
   }
 
@@ -72,7 +73,7 @@ final class Backend: ModelClient, ModelDirectory {
       // A server that wants a key there, or lists models, is what was meant.
       if versioned.isElsewhere { registry.use(id: provider, at: given, key: key) } else { found = versioned }
     }
-    if isPlainRemote(url: found.address) {
+    if isPlainRemote(url: given.description) {
       found.warning = "\(found.address) is not encrypted: prompts\(key == nil ? "" : " and the key") travel readable"
     }
     return found
@@ -80,7 +81,7 @@ final class Backend: ModelClient, ModelDirectory {
 
   private func go(_ provider: String, _ url: BaseURL, _ key: Secret?) async -> ServerInUse {
     registry.use(id: provider, at: url, key: key)
-    return ServerInUse(address: url.description, models: await client.models(of: provider))
+    return ServerInUse(address: url.shown, models: await client.models(of: provider))
   }
 
   private func prepare(_ provider: String) async -> Failure? {

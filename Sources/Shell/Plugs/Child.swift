@@ -14,13 +14,19 @@ enum Child {
   ///
   /// - Parameters:
   ///   - words: `$1`, `$2`, … of the text: what must never be read as shell text.
-  ///   - input: its standard input; ours unless said.
+  ///   - handle: for whoever may have to end it.
   /// - Returns: its exit status, as a shell tells it: 128 and the number for a signal.
-  static func run(_ text: String, _ words: [String] = [], input: Int32? = nil, handle: Handle = Handle()) throws(FileProblem) -> Int {
+  static func run(_ text: String, _ words: [String] = [], handle: Handle) throws(FileProblem) -> Int {
     if handle.isInterrupted { return 128 + Int(SIGINT) }
-    let child = try start(text, words, input: input)
-    return try handle.end(of: child)
+    handle.began(try start(text, words, input: nil))
+    return try handle.end()
   }
+
+  /// Those that run, for the end of the program.
+  private static let running = Mutex<[Handle]>([])
+
+  /// Sends a signal to every program that runs.
+  static func signalAll(_ number: Int32) { for handle in running.withLock({ $0 }) { handle.signal(number) } }
 
   /// A program that runs, for whoever may have to end it.
   final class Handle: Sendable {
@@ -36,17 +42,24 @@ enum Child {
 
     /// SIGINT, as ^C sends it: to the shell and to what it runs. Also where it is about to be started.
     func interrupt() {
+      state.withLock { $0.isInterrupted = true }
+      signal(SIGINT)
+    }
+
+    func signal(_ number: Int32) {
       state.withLock { state in
-        state.isInterrupted = true
-        if state.child > 0 { for process in Child.family(of: state.child) { kill(process, SIGINT) } }
+        if state.child > 0 { for process in Child.family(of: state.child) { kill(process, number) } }
       }
     }
 
-    fileprivate func end(of child: pid_t) throws(FileProblem) -> Int {
-      let isInterrupted = state.withLock { state in
-        state.child = child
-        return state.isInterrupted
-      }
+    fileprivate func began(_ child: pid_t) {
+      state.withLock { $0.child = child }
+      Child.running.withLock { $0.append(self) }
+    }
+
+    fileprivate func end() throws(FileProblem) -> Int {
+      defer { Child.running.withLock { $0.removeAll { $0 === self } } }
+      let (child, isInterrupted) = state.withLock { ($0.child, $0.isInterrupted) }
       var information = siginfo_t()
       // Interrupted while it began: it may not have come to what it runs yet.
       while isInterrupted, waitid(P_PID, id_t(child), &information, WEXITED | WNOWAIT | WNOHANG) == 0, information.si_signo == 0 {
@@ -67,7 +80,7 @@ enum Child {
   }
 
   /// Runs a text of the shell's that reads `input`, and waits for its end. Whoever stops reading early has had enough.
-  static func run(_ text: String, reading input: String, handle: Handle = Handle()) throws(FileProblem) -> Int {
+  static func run(_ text: String, reading input: String, handle: Handle) throws(FileProblem) -> Int {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw FileProblem(String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -78,9 +91,11 @@ enum Child {
       throw error
     }
     close(ends[0])
+    // Before it has read all there is: it may be told to end meanwhile.
+    handle.began(child)
     try? Descriptor.write(Array(input.utf8), to: ends[1], named: text)
     close(ends[1])
-    return try handle.end(of: child)
+    return try handle.end()
   }
 
   /// A process and those below it. The shell waits for what it runs and ends after it, whatever it is sent itself. (Where the system does
@@ -117,6 +132,15 @@ enum Child {
     let failed = posix_spawn(&child, "/bin/sh", &actions, &attributes, pointers, environ)
     guard failed == 0 else { throw FileProblem("the system's shell could not be started: \(String(cString: strerror(failed)))") }
     return child
+  }
+
+  /// A program of the user's choice (`$EDITOR`, `$PAGER`) as shell text. Where it is plain words the shell becomes it: one that waits for
+  /// it ends of a ^C that the program has taken for itself, and the program's own end would be taken for that.
+  static func chosen(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || " _./+,:@%-".utf8.contains(byte)
+    }
+    return isPlain ? "exec \(text)" : text
   }
 
   /// `posix_spawn` knows nothing of limits: the shell sets ours back before it reads the text.

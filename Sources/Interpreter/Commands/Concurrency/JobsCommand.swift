@@ -74,6 +74,7 @@ extension Session {
 
   /// `openai/a: 0 requests left until 14:02:10`
   func words(_ shut: LaneShut) -> String {
-    shut.text(now: world.engine.time.now) { ahead in world.system.clock(.zero - ahead) }
+    let now = world.engine.time.now
+    return shut.text(now: now) { ahead in world.system.clock(now + ahead) }
   }
 }

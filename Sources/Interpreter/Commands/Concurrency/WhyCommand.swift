@@ -17,10 +17,9 @@ extension CommandDefinition {
       changes = changes.filter { $0.job == handle.job.id || $0.job == nil && handle.job.span.contains($0.at) }
     }
     if call.has("json") { return try await call.printed(.array(changes.map { call.session.status($0, of: job) })) }
-    let now = call.world.engine.time.now
     var lines = changes.map { change in
       let name = change.job.flatMap { id in call.session.reachableJobs.first { $0.job.id == id }?.job.name }
-      return "\(call.world.system.clock(now - change.at)) \(name.map { "\($0): " } ?? "")\(change.fullText(for: job?.id))"
+      return "\(call.world.system.clock(change.at)) \(name.map { "\($0): " } ?? "")\(change.fullText(for: job?.id))"
     }
     if changes.isEmpty { call.world.output.note("nothing has moved a limit") }
     if let job { lines += call.session.account(of: job) } else { lines += call.session.laneLines }
@@ -66,7 +65,7 @@ extension Session {
         let ttft = window.ttft.map { ", ttft \($0.short)" } ?? ""
         let rate = Double(window.answers) / window.seconds
         lines.append(
-          "\(world.system.clock(world.engine.time.now - window.from)) \(lane.model) at \(window.limit): \(rate.fixed(1)) rows/s, "
+          "\(world.system.clock(window.from)) \(lane.model) at \(window.limit): \(rate.fixed(1)) rows/s, "
             + "\((Double(window.tokens) / window.seconds).fixed(0)) tokens/s\(ttft)"
             + (window.refused > 0 ? ", \(window.refused) refused" : ""))
       }

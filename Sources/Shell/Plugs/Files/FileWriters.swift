@@ -7,6 +7,15 @@ import Threads
   import Darwin
 #endif
 
+/// Plain files that rows are being written to: who ends the program gives them a moment to be whole.
+enum OpenRows {
+  private static let count = Atomic(0)
+
+  static var areWritten: Bool { count.load(ordering: .relaxed) > 0 }
+  static func began() { count.add(1, ordering: .relaxed) }
+  static func ended() { count.subtract(1, ordering: .relaxed) }
+}
+
 /// A plain file that rows are written to, one call after the other.
 struct RowFile {
   let descriptor: Int32
@@ -76,7 +85,10 @@ final class AppendingWriter: FileWriting {
       throw FileProblem("it is being written by another `save`")
     }
     file = Mutex(RowFile(descriptor, end: lseek(descriptor, 0, SEEK_END)))
+    OpenRows.began()
   }
+
+  deinit { OpenRows.ended() }
 
   func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
     try file.withLock { (file: inout RowFile) throws(FileProblem) in try file.write(bytes, rowEnds: rowEnds, tail: tail) }
@@ -148,7 +160,7 @@ final class ConsoleWriter: FileWriting {
       console.leave(String(decoding: bytes, as: UTF8.self), raw: true, wraps: false)
       // A moment for a reader who does read.
       let start = ContinuousClock.now
-      try console.flush { gaveUp.load(ordering: .relaxed) && start.duration(to: .now) > .milliseconds(200) }
+      try console.flushOut { gaveUp.load(ordering: .relaxed) && start.duration(to: .now) > .milliseconds(200) }
     } catch { throw FileProblem(error.description) }
   }
 

@@ -117,7 +117,10 @@ final class ReplacingWriter: FileWriting {
       throw error
     }
     file = Mutex(RowFile(partial.descriptor, end: 0))
+    OpenRows.began()
   }
+
+  deinit { OpenRows.ended() }
 
   var movedAside: String? { partial.movedAside }
 

@@ -16,7 +16,7 @@ struct StandardFiles: Files {
     if path == "-" {
       // What is typed is data from now on, and steers nothing.
       console.leaveStandardInput()
-      return FileReader(0)
+      return FileReader(0) { [console] in console.noteTerminalGone() }
     }
     // A pipe that nobody writes is opened at once, and waited for where it is read: there it can be interrupted.
     let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -143,11 +143,13 @@ func systemError() -> String { String(cString: strerror(errno)) }
 /// Reads a descriptor piece by piece; closes it at the end of its life, unless it is standard input.
 private final class FileReader: FileReading {
   private let descriptor: Int32
+  private let onHangUp: @Sendable () -> Void
 
   let isPlainFile: Bool
 
-  init(_ descriptor: Int32) {
-    self.descriptor = descriptor
+  /// - Parameter onHangUp: told where it was a terminal, and is gone.
+  init(_ descriptor: Int32, onHangUp: @escaping @Sendable () -> Void = {}) {
+    (self.descriptor, self.onHangUp) = (descriptor, onHangUp)
     var status = stat()
     isPlainFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
@@ -178,6 +180,11 @@ private final class FileReader: FileReading {
       } while got < 0 && (errno == EINTR || errno == EAGAIN)
       if got < 0 { failure = errno }
       count = max(0, got)
+    }
+    // The end that a closed window has is not the one that somebody typed.
+    if bytes.isEmpty, !isPlainFile, hasHungUp(descriptor) {
+      onHangUp()
+      throw FileProblem("the terminal is gone")
     }
     if failure != 0 { throw FileProblem(String(cString: strerror(failure))) }
     return bytes

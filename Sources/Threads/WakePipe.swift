@@ -1,18 +1,17 @@
-import Threads
-
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
 
-/// Wakes a thread that waits in `select`: others write a byte, signals write theirs.
-final class WakePipe: Sendable {
-  let readEnd: Int32
+/// Wakes a thread that waits for descriptors (`poll`, `select`): others write a byte, signals write theirs.
+public final class WakePipe: Sendable {
+  public let readEnd: Int32
   private let writeEnd: Int32
   private let isWoken = Atomic(false)
 
-  init?() {
+  /// Nil where the system gives no pipe.
+  public init?() {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return nil }
     for end in ends {
@@ -29,27 +28,31 @@ final class WakePipe: Sendable {
   }
 
   /// Wakes once, however many call before it is seen. What it is about must have been posted before.
-  func wake() {
+  public func wake() {
     guard !isWoken.exchange(true, ordering: .acquiringAndReleasing) else { return }
     var byte: UInt8 = 0
     _ = write(writeEnd, &byte, 1)
   }
 
   /// Takes the wake-up back; the signals that came too. The caller looks for what was posted afterwards, not before.
-  func clear() -> Set<Int32> {
+  @discardableResult
+  public func clear() -> Set<Int32> {
     // Last of all: a wake-up whose byte is drained here must leave the next one free to write. An exchange, not a store: it sees
     // what those have posted who found the pipe woken already.
     defer { _ = isWoken.exchange(false, ordering: .acquiringAndReleasing) }
     var signals: Set<Int32> = []
     var bytes = [UInt8](repeating: 0, count: 64)
-    while case let count = readBytes(readEnd, &bytes, 64), count > 0 {
+    while case let count = read(readEnd, &bytes, bytes.count), count > 0 {
       for byte in bytes[..<count] where byte != 0 { signals.insert(Int32(byte)) }
     }
     return signals
   }
 
   /// From now on the signals of the terminal (a new size, continued, asked to stop) come through here.
-  func receiveSignals() { SignalNotices.tell(writeEnd) }
+  public func receiveSignals() { SignalNotices.tell(writeEnd) }
+
+  /// Whether a request to stop (SIGTSTP) has come that nobody has taken: several threads may hear of it, and one obeys.
+  public static func takeStopRequest() -> Bool { SignalNotices.isAskedToStop.exchange(false, ordering: .acquiringAndReleasing) }
 }
 
 /// The pipes that signals are told to. A handler may do little: it writes the signal's number to each.
@@ -57,6 +60,8 @@ final class WakePipe: Sendable {
 /// The table is filled before its entries are used, holds at most eight, and a handler that sees an entry half changed writes to a
 /// pipe that is closed or not yet there, which does nothing.
 private enum SignalNotices {
+  static let isAskedToStop = Atomic(false)
+
   nonisolated(unsafe) private static let table: UnsafeMutablePointer<Int32> = {
     let table = UnsafeMutablePointer<Int32>.allocate(capacity: 8)
     table.initialize(repeating: -1, count: 8)
@@ -71,6 +76,7 @@ private enum SignalNotices {
     for number in [SIGWINCH, SIGCONT, SIGTSTP] {
       handleSignal(number) { number in
         let saved = errno
+        if number == SIGTSTP { SignalNotices.isAskedToStop.store(true, ordering: .releasing) }
         var byte = UInt8(truncatingIfNeeded: number)
         for index in 0..<8 where SignalNotices.table[index] >= 0 { _ = write(SignalNotices.table[index], &byte, 1) }
         errno = saved
