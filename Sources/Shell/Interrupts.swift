@@ -35,10 +35,8 @@ extension ShellSession {
     guard count == 1, let job = console.foregroundJob, hasAnswers(job) else { return cancel() }
     line.stopSending()
     job.stopLaunching()
-    let progress = job.progress
-    let rest = progress.total.map { $0 - progress.succeeded - progress.skipped - progress.begun } ?? 0
-    let keeps = rest > 0 ? "; `retry \(job.variable ?? "_")` will send the \(rest) left" : ""
-    console.note("letting \(progress.inFlight) in flight finish; ^C once more cancels them\(keeps)")
+    // What can be sent again is told when it is over, by what the variable holds then.
+    console.note("letting \(job.progress.inFlight) in flight finish; ^C once more cancels them")
     whenQuiet(while: isRunning, cancel)
   }
 }

@@ -11,6 +11,8 @@ final class ChatServer: Sendable {
     var number: Int
     /// Calls that are under way, this one among them.
     var live: Int
+    /// Head and body, as they came.
+    var request: String
     let connection: RawServer.Connection
 
     /// A whole answer.
@@ -60,6 +62,7 @@ final class ChatServer: Sendable {
         }
         let call = Call(
           model: Self.text(of: "model", request), prompt: Self.text(of: "content", request), number: number, live: live,
+          request: request,
           connection: connection)
         let isKept = answer(call)
         tally.state.withLock { $0.live -= 1 }

@@ -58,6 +58,28 @@ import Threads
     #expect(result.errors.contains("nothing more is sent") && requests.load(ordering: .relaxed) < 6, "\(result.errors)")
   }
 
+  /// What `retry` did not get to had failed before, and is not sent: nothing of it was passed over.
+  @Test func anInterruptedRetryCountsWhatItIs() async throws {
+    let server = try ChatServer { call in
+      if call.number <= 6 { call.refuse(400) } else { call.answer("made") }
+      return true
+    }
+    let script = """
+      set model openai/m
+      set concurrency 1
+      set retries 0
+      let a = map 1..6 "row {it}"
+      set rpm 2
+      on end { log "one is made again" }
+      retry a
+      print len(a) len(failed(a))
+      """
+    let result = try await Program.run(["-e", script], environment: server.environment, interruptAfter: "one is made again")
+    #expect(result.status == 130 && result.output == "6 5\n", "\(result)")
+    #expect(result.errors.contains("a: 6 prompts, 1 answered, 5 not sent"), "\(result.errors)")
+    #expect(!result.errors.contains("skipped"), "\(result.errors)")
+  }
+
   @Test func aSingleReplyInFlightIsKept() async throws {
     let server = try await SimulatorServer.start()
     let script = """

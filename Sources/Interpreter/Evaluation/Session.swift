@@ -205,7 +205,7 @@ public final class Session: Sendable {
     } else {
       job.stopLaunching()
       world.output.note(
-        "\(job.name) sends no more: \(reason)\n  = `set stop-after` and `set budget` are these brakes\(job.variable.map { "; `retry \($0)` sends the rest" } ?? "")"
+        "\(job.name) sends no more: \(reason)\n  = `set stop-after` and `set budget` are these brakes"
       )
     }
   }

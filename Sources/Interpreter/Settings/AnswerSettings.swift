@@ -14,11 +14,14 @@ final class AnswerSettings: CallSettings {
   /// What flags gave the prompt's parameters: two maps that differ in them can be put together.
   let parameters: [(name: String, value: Value)]
 
+  /// How many turns were sent, where a table has kept the last of them only.
+  let turnsSent: Int?
+
   init(
     _ settings: Settings, changes: [(name: String, value: Value)] = [], form: ReplyForm? = nil,
-    parameters: [(name: String, value: Value)] = []
+    parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil
   ) {
-    (self.settings, self.changes, self.form, self.parameters) = (settings, changes, form, parameters)
+    (self.settings, self.changes, self.form, self.parameters, self.turnsSent) = (settings, changes, form, parameters, turnsSent)
   }
 
   func reading(as form: ReplyForm?) -> AnswerSettings {
@@ -35,9 +38,13 @@ final class AnswerSettings: CallSettings {
       record[setting.columnName] = value
     }
     if let form { record["as"] = .text(form.rawValue) }
+    if let turnsSent { record[Self.turns] = .int(turnsSent) }
     for (name, value) in parameters where SettingDefinition.named(column: name) == nil { record[name] = value }
     return record
   }
+
+  /// What a table's settings have besides, where more was sent than its prompt.
+  static let turns = "turns sent"
 
   /// Back from a record, as a file has it.
   convenience init(_ record: Record, model: ModelName) {
@@ -45,13 +52,16 @@ final class AnswerSettings: CallSettings {
     var parameters: [(name: String, value: Value)] = []
     for field in record.fields {
       guard let setting = SettingDefinition.named(column: field.name) else {
-        if field.name != "as" { parameters.append((field.name, field.value)) }
+        if field.name != "as", field.name != Self.turns { parameters.append((field.name, field.value)) }
         continue
       }
       guard setting.shapesAnswers, !setting.isSecret, let value = try? setting.read(field.value) else { continue }
       setting.put(&settings, value)
     }
-    self.init(settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters)
+    var turnsSent: Int?
+    if case .int(let turns)? = record[Self.turns] { turnsSent = turns }
+    self.init(
+      settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters, turnsSent: turnsSent)
   }
 }
 

@@ -26,11 +26,24 @@ extension ReplyRow {
         switch (field.saved, field.name) {
         case (.never, _), (.onlyJSON, _): return []
         case (_, "usage"): return ["input", "output"].map { ("usage.\($0)", value.field($0)?.json ?? .null) }
+        case (_, "settings"): return [(field.name, flatSettings(value))]
         case (_, "error"): return [("error", reply.error.map { .string($0.description) } ?? .null)]
         default: return [(field.name, value.isEmpty ? .null : value.json)]
         }
       })
   }
+
+  /// With `turns sent`, how many were sent, where prompt and settings do not tell them all: such a row cannot be sent again from a table.
+  private func flatSettings(_ value: Value) -> JSONValue {
+    let system = value.field("system")?.asText.map { [Message(.system, $0)] } ?? []
+    guard case .object(let members) = value.json else { return .null }
+    let isTold = reply.messages.isEmpty || reply.messages == system + [Message(.user, reply.prompt)]
+    if isTold || value.field(AnswerSettings.turns) != nil { return members.isEmpty ? .null : value.json }
+    return .object(members + [(AnswerSettings.turns, .int(reply.messages.count))])
+  }
+
+  /// Whether all is known that was sent for it.
+  var knowsMessages: Bool { !reply.messages.isEmpty && (reply.call.settings as? AnswerSettings)?.turnsSent == nil }
 
   /// As a table for people has it.
   var brief: JSONValue {

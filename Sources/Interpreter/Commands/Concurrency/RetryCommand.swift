@@ -33,7 +33,7 @@ extension CommandDefinition {
       let first = failed.first { !rows[$0].canBeMadeAgain } ?? 0
       let missing =
         rows[first].isReply
-        ? "row \(first) of `\(name)` does not say what was sent: it has no `messages`"
+        ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
         : "row \(first) of `\(name)` was made of a row that failed, and does not say how"
       if again.isEmpty {
         throw call.error(
@@ -74,7 +74,15 @@ extension Value {
   var canBeMadeAgain: Bool {
     if origin != nil || lacking != nil { return true }
     guard case .reply(let row) = self else { return false }
-    return !row.reply.messages.isEmpty
+    return row.knowsMessages
+  }
+
+  /// Why a reply's messages are not known.
+  fileprivate var turnsLost: String {
+    guard case .reply(let row) = self, let turns = (row.reply.call.settings as? AnswerSettings)?.turnsSent else {
+      return "it has no `messages`"
+    }
+    return "a table kept the last of its \(turns) turns"
   }
 
   fileprivate var isReply: Bool { if case .reply = self { true } else { false } }
