@@ -146,6 +146,7 @@ import Threads
   /// A server that goes away in the middle of its answers and comes back, loading its model at first.
   @Test func aServerThatRestarts() async throws {
     let died = AsyncStream<Void>.makeStream()
+    let isGone = Atomic(false)
     let port = Mutex(0)
     @Sendable func first(_ call: ChatServer.Call) -> Bool {
       if call.number <= 4 {
@@ -155,6 +156,8 @@ import Threads
       call.beginStream()
       call.piece("half")
       died.continuation.yield()
+      // No stream breaks off while others can still begin one.
+      for _ in 0..<6000 where !isGone.load(ordering: .relaxed) { Self.pause(milliseconds: 5) }
       return false
     }
     var server: ChatServer? = try ChatServer(first)
@@ -181,6 +184,7 @@ import Threads
     async let running = Program.run(["-e", script], environment: environment)
     for await _ in died.stream { break }
     server = nil
+    isGone.store(true, ordering: .relaxed)
     // Opened, it has been told.
     let told = AsyncStream<Void>.makeStream()
     startThread {
@@ -201,6 +205,7 @@ import Threads
   /// It does not come back: what an earlier try had brought stays in `.partial`.
   @Test func aServerThatStaysAway() async throws {
     let died = AsyncStream<Void>.makeStream()
+    let isGone = Atomic(false)
     var server: ChatServer? = try ChatServer { call in
       if call.prompt == "a" {
         call.answer("yes")
@@ -208,9 +213,9 @@ import Threads
       }
       call.beginStream()
       call.piece("half")
-      // Whoever reads it has it before the connection ends.
-      Self.pause(milliseconds: 100)
       died.continuation.yield()
+      // Whoever reads it has it before the connection ends, and no other can begin by then.
+      for _ in 0..<6000 where !isGone.load(ordering: .relaxed) { Self.pause(milliseconds: 5) }
       return false
     }
     let environment = server?.environment ?? [:]
@@ -226,6 +231,7 @@ import Threads
     for await _ in died.stream { break }
     _ = server
     server = nil
+    isGone.store(true, ordering: .relaxed)
     let result = try await running
     #expect(result.status == 3 && result.output == "half connection\n", "\(result.errors) \(result.output)")
   }

@@ -187,7 +187,7 @@ import Testing
 
   /// The prompt is there first; what is typed waits, and ^C ends what the user's own beginning does, whatever that is.
   @Test(arguments: [
-    "ask \"a slow server\"", "for i in 1..100000000 { let a = i }", "let m = map 1..500 \"x {it}\" --max-tokens 500",
+    "ask \"a slow server\"", "for i in 1..100000000 { let a = i }", "let m = map 1..500 \"x {it}\" --max-tokens 200",
   ])
   func theStartCanBeInterrupted(_ start: String) async throws {
     // It takes requests and never answers.
@@ -205,8 +205,7 @@ import Testing
     func isOver(_ lines: [String]) -> Bool {
       lines.contains { $0.hasPrefix("interrupted") || $0.contains("not sent") || $0.contains("cancelled") }
     }
-    let lines = try await pane.wait("that ^C was heard") { isOver($0) || $0.contains { $0.contains("^C once more") } }
-    if !isOver(lines) { await pane.press("C-c") }
+    // What is in flight ends by itself; a second ^C could come when the line has its turn, and would drop it.
     try await pane.wait("its end", isOver)
     await pane.press("Enter")
     try await pane.wait("the line's turn") { $0.contains("42") }

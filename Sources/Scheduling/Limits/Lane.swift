@@ -20,6 +20,7 @@ struct Lane: Sendable {
   let activity = ReplyActivity()
   /// When it last answered anything, a refusal or an error too.
   private var heardAt: Duration?
+  var hasSpoken: Bool { heardAt != nil }
   /// Since when it has refused every call, where nothing else has ended since.
   private(set) var refusedSince: Duration?
   /// Jobs that wait for it no longer.

@@ -458,9 +458,10 @@ struct LimiterState: Sendable {
     }
   }
 
-  /// Whether a call that got no word goes again without using up a try, as soon as its lane lets it.
+  /// Whether a call that got no word goes again without using up a try, as soon as its lane lets it: where its server is known to speak.
   func waitsForServer(of permit: Permit) -> Bool {
-    providers[lanes[permit.lane].provider].outage.since != nil || limits.downWait != nil && lanes[permit.lane].silence.standing != nil
+    if providers[lanes[permit.lane].provider].outage.since != nil { return true }
+    return limits.downWait != nil && lanes[permit.lane].silence.standing != nil && lanes[permit.lane].hasSpoken
   }
 
   // MARK: granting
