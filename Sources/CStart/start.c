@@ -1,6 +1,9 @@
 #include "cstart.h"
 
 #include <stddef.h>
+#ifdef __linux__
+#include <malloc.h>
+#endif
 
 static int argument_count;
 static char **argument_vector;
@@ -15,4 +18,10 @@ int cs_argument_count(void) { return argument_count; }
 
 const char *cs_argument(int index) {
   return index >= 0 && index < argument_count && argument_vector ? argument_vector[index] : NULL;
+}
+
+void cs_save_memory(void) {
+#ifdef M_ARENA_MAX
+  mallopt(M_ARENA_MAX, 1);
+#endif
 }

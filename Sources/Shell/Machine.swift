@@ -28,6 +28,12 @@ enum Machine {
     return isBelow(1 << 40, .memory) || isBelow(1024, .processes)
   }
 
+  /// Signals, and what tasks run on: libdispatch ends the program where it gets none for its timers.
+  static let fewestFiles = 6
+
+  /// What libraries that are loaded later take, in bytes of addresses.
+  static let libraries = 32 << 20
+
   static var reason: String { "what fits into \(OpenFiles.limit.map(String.init) ?? "the") open files (`ulimit -n`)" }
 }
 

@@ -13,7 +13,12 @@ extension Shell {
   public static func begin() -> String? {
     openStandardDescriptors()
     Inherited.capture()
-    return ThreadProbe.hasThreads(Machine.isLimited ? Machine.threads : 4)
+    let isLimited = Machine.isLimited
+    if isLimited { cs_save_memory() }
+    if OpenFiles.free(atMost: Machine.fewestFiles) < Machine.fewestFiles {
+      return "the system gives hardly any open files; raise `ulimit -n`, to 64 at least"
+    }
+    return ThreadProbe.hasThreads(isLimited ? Machine.threads : 4, and: isLimited ? Machine.libraries : 0)
       ? nil : "the system gives no threads (`ulimit -u` and `ulimit -v` say how many, and how much memory)"
   }
 

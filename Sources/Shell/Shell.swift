@@ -109,7 +109,7 @@ public enum Shell {
         do throws(Diagnostic) {
           let formatted = try Formatter.format(Source(name: file, text: text), vocabulary: ShellSession(arguments: []).session.vocabulary)
           if file == "-" {
-            try? Descriptor.say(formatted, to: 1, named: "standard output")
+            status = max(status, told(formatted, end: ""))
           } else if formatted != text, checking {
             report("\(file) is not laid out; `promptsh fmt` does it", prefix: "")
             status = max(status, ShellSession.ExitStatus.scriptFailed)
@@ -141,7 +141,15 @@ public enum Shell {
       report("there is no help for `\(topic)`; `promptsh -e help` lists the commands")
       return ShellSession.ExitStatus.misused
     }
-    try? Descriptor.say(text + "\n", to: 1, named: "standard output")
+    return told(text)
+  }
+
+  /// Prints what was asked for; 1 where it cannot be written.
+  public static func told(_ text: String, end: String = "\n") -> Int32 {
+    do throws(OutputProblem) { try Descriptor.say(text + end, to: 1, named: "standard output") } catch {
+      report(error.description)
+      return ShellSession.ExitStatus.scriptFailed
+    }
     return ShellSession.ExitStatus.fine
   }
 

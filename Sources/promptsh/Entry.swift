@@ -32,6 +32,8 @@ enum Entry {
   private static func report(_ error: any Error) -> Never {
     if let misuse = error as? Shell.Misuse { exit(Shell.misused(misuse.description)) }
     if Promptsh.exitCode(for: error) == .validationFailure { exit(Shell.misused(Promptsh.fullMessage(for: error), prefix: "")) }
+    let message = Promptsh.fullMessage(for: error)
+    if Promptsh.exitCode(for: error) == .success, !message.isEmpty { exit(Shell.told(message)) }
     Promptsh.exit(withError: error)
   }
 }

@@ -112,7 +112,7 @@ struct Reference: ParsableCommand {
     abstract: "Prints the reference of commands, settings and functions as markdown.", shouldDisplay: false)
 
   func run() throws {
-    print(Shell.reference)
+    throw ExitCode(Shell.told(Shell.reference))
   }
 }
 

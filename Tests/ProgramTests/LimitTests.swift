@@ -14,6 +14,9 @@ import Threads
     try await Program.run(["-c", text, Program.path], interruptAfter: interruptAfter, program: "/bin/sh")
   }
 
+  /// For bash: of the tests' own files, some come along; they are closed, so that 64 are 64.
+  private static let close = "for f in /proc/$$/fd/*; do f=${f##*/}; [ $f -gt 2 ] 2>/dev/null && eval \"exec $f>&-\"; done"
+
   @Test func fewOpenFilesLowerTheWidth() async throws {
     let script = """
       set concurrency 200
@@ -21,21 +24,44 @@ import Threads
       print len(m | where not it.failed)
       why
       """
-    // Of the tests' own files, some come along: they are closed, so that 64 are 64.
-    let close = "for f in /proc/$$/fd/*; do f=${f##*/}; [ $f -gt 2 ] 2>/dev/null && eval \"exec $f>&-\"; done"
     let result = try await Program.run(
-      ["-c", "\(close); ulimit -n 64; exec \"$0\" -e '\(script)'", Program.path], program: "/bin/bash")
+      ["-c", "\(Self.close); ulimit -n 64; exec \"$0\" -e '\(script)'", Program.path], program: "/bin/bash")
     #expect(result.output.hasPrefix("301\n"), "\(result.output) \(result.errors)")
     #expect(result.output.contains("200 → ") && result.output.contains(": what fits into 64 open files (`ulimit -n`)"))
   }
 
   @Test func hardlyAnyOpenFilesAreSaid() async throws {
-    let result = try await shell("ulimit -n 10; exec \"$0\" -e 'map 1..3 \"x\" --model sim/fast --retries 0'")
+    let result = try await Program.run(
+      ["-c", "\(Self.close); ulimit -n 10; exec \"$0\" -e 'map 1..3 \"x\" --model sim/fast --retries 0'", Program.path],
+      program: "/bin/bash")
     #expect(result.status == 3)
     #expect(result.errors.contains("raise `ulimit -n`") && !result.errors.contains("use URL"), "\(result)")
   }
 
+  /// Fewer than the system's own timers take: one line, and no trap in a library.
+  @Test(arguments: [4, 5, 6, 7]) func noOpenFilesAreSaid(_ count: Int) async throws {
+    let result = try await Program.run(
+      ["-c", "\(Self.close); ulimit -n \(count); exec \"$0\" -e 'map 1..30 \"x\" --model sim/fast --retries 0'", Program.path],
+      program: "/bin/bash")
+    #expect(result.status == 1 && result.errors.hasPrefix("error: the system gives hardly any open files"), "\(result)")
+    #expect(result.errors.split(separator: "\n").count == 1)
+  }
+
   #if os(Linux)
+    /// Little memory is enough for a run: address space that the C library would keep for each thread is not asked for.
+    @Test(.enabled(if: getenv("ASAN_OPTIONS") == nil && getenv("TSAN_OPTIONS") == nil)) func littleMemoryIsEnough() async throws {
+      let result = try await shell(
+        "ulimit -v 250000; exec \"$0\" -m sim/fast -e 'let r = map 1..30 \"x {it}\"' -e 'print count(r | where not failed)'")
+      #expect(result.status == 0 && result.output == "30\n", "\(result)")
+    }
+
+    /// What cannot be written is said, whatever was asked for.
+    @Test(arguments: ["reference", "help map", "help", "--help", "--version", "-e 'print 1'", "fmt - </dev/null", "attach --help"])
+    func nothingCanBeWritten(_ arguments: String) async throws {
+      let result = try await shell("echo 'let x=1' > /dev/null; \"$0\" \(arguments) >/dev/full")
+      #expect(arguments.hasPrefix("fmt") || result.status == 1 && result.errors.contains("No space left on device"), "\(result)")
+    }
+
     /// As somebody else than root, whom the limit does not hold.
     @Test(.enabled(if: geteuid() == 0 && access("/usr/bin/setpriv", X_OK) == 0))
     func noThreadsAreSaid() async throws {

@@ -321,6 +321,20 @@ import Testing
     await pane.close()
   }
 
+  /// On a terminal of eighty columns every title of `jobs`, a name of some length and what is done are whole; the rest is named.
+  @Test func theJobsFitEightyColumns() async throws {
+    let pane = try await Pane(columns: 80)
+    try await pane.prompt()
+    await pane.enter("let somewhatlonger = map 1..3000 \"Tell me about {it}\" &")
+    await pane.enter("let y = map 1..300 \"Tell me about {it}\" --model sim/flaky &")
+    try await pane.wait(for: "⟳2>")
+    await pane.enter("jobs")
+    let lines = try await pane.wait("the jobs") { $0.contains { $0.contains("somewhatlonger  running") } }
+    #expect(lines.contains { $0.hasPrefix("#  job  name") && $0.contains("in_flight") && !$0.contains("…") }, "\(lines)")
+    #expect(lines.contains { $0.contains("/3000 ") } && lines.contains { $0.contains("… without") && $0.contains("p95") }, "\(lines)")
+    await pane.close()
+  }
+
   @Test func liveTablesTailsAndColumns() async throws {
     let pane = try await Pane(columns: 120)
     try await pane.prompt()

@@ -4,3 +4,7 @@
 /// not (Swift's own `CommandLine.arguments` reads it from there, and is empty without it).
 int cs_argument_count(void);
 const char *_Nullable cs_argument(int index);
+
+/// From now on all threads take memory from one place: glibc keeps 128 MiB of addresses ready for each thread otherwise. To be called
+/// before there are threads.
+void cs_save_memory(void);

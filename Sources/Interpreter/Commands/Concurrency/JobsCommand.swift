@@ -34,14 +34,10 @@ extension CommandDefinition {
 extension Session {
   var jobTable: Value { .list(reachableJobs.map(row)) }
 
-  /// Those of its columns that say something, for a terminal of eighty.
+  /// Those of its columns that fit a terminal of eighty with their words whole.
   fileprivate var tellingColumns: [String] {
-    let progress = reachableJobs.map(\.job.progress)
-    var columns = ["job", "name", "state", "done", "in_flight"]
-    if progress.contains(where: { $0.waiting > 0 }) { columns.append("waiting") }
-    columns.append("failed")
-    if progress.contains(where: { $0.retried > 0 }) { columns.append("retried") }
-    return columns + ["rate", "p50", "p95", "eta"]
+    let isWaiting = reachableJobs.contains { $0.job.progress.waiting > 0 }
+    return ["job", "name", "state", "done", "in_flight", isWaiting ? "waiting" : "rate", "failed", "eta"]
   }
 
   /// How far a job is, as a row of `jobs`.
