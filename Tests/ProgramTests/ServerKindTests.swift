@@ -175,7 +175,7 @@ import Threads
         }
       }
       let r = map 1..12 "{it}" &
-      isDown()
+      let seen = isDown()
       !echo it is down >"\(folder.path)/down"
       let r = gather r
       print len(r) len(failed(r)) r[11].text

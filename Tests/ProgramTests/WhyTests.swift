@@ -23,9 +23,12 @@ import Threads
       "width of a provider", "set concurrency 3 for openai\nlet r = map 1..20 \"hang\" &", "in_flight == 3", "",
       "now: the limit of 3 at once of openai is in use; `set concurrency 6 for openai`"
     ),
-    ("a rate of ours", "set rpm 20\nlet r = map 1..20 \"quick\" &", "done != \"0/20\"", "", "now: openai: rpm 20 until "),
-    ("a rate of the model", "set rpm 20 for openai/m\nlet r = map 1..20 \"quick\" &", "done != \"0/20\"", "", "`set rpm 40 for openai/m`"),
-    ("stated", "let r = map 1..20 \"stated\" &", "done != \"0/20\"", "", "now: openai/m: 0 requests left until "),
+    ("a rate of ours", "set rpm 20\nlet r = map 1..20 \"quick\" &", "not (done in [\"0\", \"0/20\"])", "", "now: openai: rpm 20 until "),
+    (
+      "a rate of the model", "set rpm 20 for openai/m\nlet r = map 1..20 \"quick\" &", "not (done in [\"0\", \"0/20\"])", "",
+      "`set rpm 40 for openai/m`"
+    ),
+    ("stated", "let r = map 1..20 \"stated\" &", "not (done in [\"0\", \"0/20\"])", "", "now: openai/m: 0 requests left until "),
     ("refused", "let r = map 1..20 \"refuse\" &", "retried > 0", "", "now: openai/m: 429"),
     ("learned", "let r = map 1..2000 \"bucket\" &", "retried > 3", "", " a second at most, as its refusals taught"),
     (
@@ -45,7 +48,7 @@ import Threads
       set model openai/m
       \(Self.waiting(for: line.when))
       \(line.setup)
-      waits()
+      let waited = waits()
       \(line.then)
       for i in 1..10 {
         why r
@@ -64,7 +67,7 @@ import Threads
       set model openai/m
       \(Self.waiting(for: "done == \"1\""))
       let r = load - | map "quick {it}" &
-      waits()
+      let waited = waits()
       why r
       cancel r
       """

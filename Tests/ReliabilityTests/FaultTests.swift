@@ -41,8 +41,11 @@ import Transport
     let transport = HTTPTransport()
     defer { transport.shutdown() }
     let time = SkippingTime()
+    // Of a server that says nothing the tries are looked at here: how long it is waited for, `SilenceTests` say.
+    var limits = Limits()
+    limits.downWait = nil
     let engine = CallEngine(
-      limiter: Limiter(time: time), client: ProviderClient(registry: registry, transport: transport), time: time, random: { 0.5 })
+      limiter: Limiter(limits, time: time), client: ProviderClient(registry: registry, transport: transport), time: time, random: { 0.5 })
     var request = ChatRequest(model: ModelName(provider: "s", name: "m"), messages: [Message(.user, "hello")])
     fault.timeouts(&request.timeouts)
     change(&request)

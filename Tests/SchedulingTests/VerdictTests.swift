@@ -152,7 +152,10 @@ import Threads
     func wave(_ count: Int, took: Duration) -> [Bool] {
       let began = time.now
       time.advance(by: took)
-      return (0..<count).map { _ in job.triedInVain(.timeout, began: began, stopAfter: 3) }
+      let ended = time.now
+      // Whoever looks next is sent before the others are counted.
+      time.advance(by: .milliseconds(1))
+      return (0..<count).map { _ in job.triedInVain(.timeout, began..<ended, stopAfter: 3) }
     }
     #expect(wave(8, took: .seconds(1)).allSatisfy { !$0 })
     time.advance(by: .milliseconds(1))

@@ -121,9 +121,9 @@ struct JobScope: Sendable {
 
   /// A try ended without a word of an answer, and another follows: a server that says nothing is one the brake knows before the first
   /// row has used up its tries.
-  func unanswered(_ failure: Failure, began: Duration) {
+  func unanswered(_ failure: Failure, _ span: Range<Duration>) {
     guard hasRows, let stopAfter = session.settings.stopAfter else { return }
-    guard job.triedInVain(failure.kind, began: began, stopAfter: stopAfter) else { return }
+    guard job.triedInVain(failure.kind, span, stopAfter: stopAfter) else { return }
     session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
     // Nobody is there to let it go on: what has begun waits no longer either.
     if !session.isAttended { session.world.engine.limiter.stopWaiting(job) }

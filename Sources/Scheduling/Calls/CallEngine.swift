@@ -36,11 +36,11 @@ public struct CallEngine: Sendable {
   ///   - hedge: sends a second call beside one whose first token is later than that of so many percent of the job's calls.
   ///   - revised: asked when leave is there and nothing was sent yet: the call that goes instead, if it changed meanwhile.
   ///   - budgetSpent: told that the token budget has no room; returns whether to ask again.
-  ///   - unanswered: told that a try ended without a word of an answer, and another follows; and when it was sent.
+  ///   - unanswered: told that a try ended without a word of an answer, and another follows; and from when to when it was under way.
   public func call(
     _ prepared: PreparedCall, in job: Job, policy: RetryPolicy, hedge: Int? = nil, row: BegunRow? = nil, observer: Observer? = nil,
     revised: (@Sendable () -> PreparedCall?)? = nil, budgetSpent: (@Sendable () -> Bool)? = nil,
-    unanswered: (@Sendable (Failure, Duration) -> Void)? = nil
+    unanswered: (@Sendable (Failure, Range<Duration>) -> Void)? = nil
   ) async -> Reply {
     let reply: Reply
     if let known = answered(prepared) {
@@ -66,7 +66,7 @@ public struct CallEngine: Sendable {
   private func live(
     _ prepared: PreparedCall, in job: Job, _ policy: RetryPolicy, _ hedge: Int?, _ row: BegunRow?, _ observer: Observer?,
     _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?,
-    _ unanswered: (@Sendable (Failure, Duration) -> Void)?, _ brought: inout Attempt
+    _ unanswered: (@Sendable (Failure, Range<Duration>) -> Void)?, _ brought: inout Attempt
   ) async -> Reply {
     var call = prepared
     var reply = Reply(call: call, attempt: Attempt(failure: .cancelled), attempts: 0, queued: .zero)
@@ -122,7 +122,7 @@ public struct CallEngine: Sendable {
         job.willRetry()
         job.retries()
         observer?.willRetry?(failure, reply.attempts, .zero)
-        if isUnanswered { unanswered?(failure, permit.granted) }
+        if isUnanswered { unanswered?(failure, permit.granted..<permit.granted + reply.attempt.latency) }
         continue
       }
       isBehind = failure.detail == .firstToken
@@ -135,7 +135,7 @@ public struct CallEngine: Sendable {
         job.tried(reply.attempt)
         job.willRetry()
         observer?.willRetry?(failure, reply.attempts, wait)
-        if isUnanswered { unanswered?(failure, permit.granted) }
+        if isUnanswered { unanswered?(failure, permit.granted..<permit.granted + reply.attempt.latency) }
         let isCancelled: Bool
         do {
           try await limiter.pause(for: wait)

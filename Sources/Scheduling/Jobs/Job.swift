@@ -112,7 +112,7 @@ public final class Job: Sendable {
     var number: Int?
     var said: Set<String> = []
     var recent: RecentRate
-    /// When the last try without a word of an answer ended.
+    /// When the last try without a word of an answer ended that was counted.
     var triedInVain: Duration?
   }
 
@@ -256,11 +256,11 @@ public final class Job: Sendable {
   /// A try ended without a word of an answer, and another follows. Those that were under way together count once: they say the same.
   ///
   /// - Returns: whether the job should stop now.
-  public func triedInVain(_ kind: FailureKind, began: Duration, stopAfter: Int) -> Bool {
-    let now = time.now
-    return guarded.withLock { guarded in
-      if let last = guarded.triedInVain, began < last { return false }
-      guarded.triedInVain = now
+  public func triedInVain(_ kind: FailureKind, _ span: Range<Duration>, stopAfter: Int) -> Bool {
+    guarded.withLock { guarded in
+      if let last = guarded.triedInVain, span.lowerBound < last { return false }
+      // Not the clock: the next one may have been sent since.
+      guarded.triedInVain = span.upperBound
       return guarded.brake.failed(kind, limit: stopAfter)
     }
   }

@@ -40,7 +40,11 @@ extension Session {
         if let own = lane.own[setting] { parts.append("\(setting) \(own)") }
         if let own = lane.ofProvider[setting] { parts.append("\(setting) \(own) of \(lane.model.provider)") }
       }
-      if let shut = world.engine.limiter.shut(lane.model), shut.isNews(now: world.engine.time.now) { parts.append(words(shut)) }
+      if let shut = world.engine.limiter.shut(lane.model), shut.isNews(now: world.engine.time.now) {
+        // Its name stands before all of them.
+        let (text, name) = (words(shut), lane.model.description)
+        parts.append(text.hasPrefix(name) ? String(text.dropFirst(name.count).drop { $0 == ":" || $0 == " " }) : text)
+      }
       return parts.isEmpty ? nil : "\(lane.model): \(parts.joined(separator: ", "))"
     }
   }
