@@ -7,9 +7,11 @@ import Testing
   /// One of every class: OSC 52 (writes the clipboard), C1, DEL, marks that turn the direction, what cannot be seen, line ends that are
   /// none.
   private static let classes = [
-    "\u{1B}]52;c;ZXZpbA==\u{7}", "\u{9B}2J", "\u{7F}", "\u{8}\u{8}", "\u{202E}", "\u{2066}", "\u{200B}", "\u{200F}", "\u{61C}", "\u{FEFF}",
+    "\u{1B}]52;c;ZXZpbA==\u{7}", "\u{9B}2J\u{85}\u{90}q\u{9C}", "\u{7F}", "\u{8}\u{8}", "\u{202E}", "\u{2066}", "\u{200B}", "\u{200F}",
+    "\u{61C}", "\u{FEFF}",
     "\u{AD}",
-    "\u{2028}", "\u{E0041}", "\u{FE0F}\u{FE0F}", "a\u{200D}b",
+    "\u{2028}", "\u{2029}", "\u{200E}", "\u{202A}", "\u{2069}", "\u{2060}", "\u{180E}", "\u{E0001}", "\u{E0041}", "\u{FE0F}\u{FE0F}",
+    "a\u{200D}b",
   ]
   static let evil = classes.joined()
   /// Names of files with control characters are no choices at all.
@@ -172,7 +174,7 @@ import Testing
       case 0x0A, 0x0D, 0x09: break
       // The shell rings where a completion is none; nothing is completed here.
       case 0..<0x20, 0x7F...0x9F: Issue.record("\(place): a control character: \(scalar.value) in \(around())")
-      case 0xAD, 0x61C, 0x200B, 0x200F, 0x2028, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF, 0xE0000...0xE007F:
+      case 0xAD, 0x61C, 0x180E, 0x200B, 0x200E...0x200F, 0x2028...0x202E, 0x2060, 0x2066...0x2069, 0xFEFF, 0xE0000...0xE007F:
         Issue.record("\(place): cannot be seen: \(String(scalar.value, radix: 16)) in \(around())")
       default: break
       }

@@ -251,11 +251,14 @@ import Threads
     func editorReads() async throws {
       try await terminal.wait("the editor") { $0.components(before: "\u{1B}[?2004").last?.hasPrefix("h\r") == true }
     }
+    var number = 0
     func enter(_ line: String) async throws {
       try await editorReads()
       terminal.send(bytes: Array("\u{1B}[200~".utf8) + Array(line.utf8) + Array("\u{1B}[201~".utf8) + [0x0D])
-      terminal.type("log 'do' + 'ne'\r")
-      length = try await terminal.wait(for: "done", after: length)
+      // A word that nothing else says: jobs are told to be done too.
+      number += 1
+      terminal.type("log 'line-' + '\(number).'\r")
+      length = try await terminal.wait(for: "line-\(number).", after: length)
     }
     for line in Self.lines { try await enter(line) }
     try await editorReads()
