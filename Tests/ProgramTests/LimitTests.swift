@@ -15,7 +15,7 @@ import Threads
   }
 
   /// For bash: of the tests' own files, some come along; they are closed, so that 64 are 64.
-  private static let close = "for f in /proc/$$/fd/*; do f=${f##*/}; [ $f -gt 2 ] 2>/dev/null && eval \"exec $f>&-\"; done"
+  private static let closing = "for f in /proc/$$/fd/*; do f=${f##*/}; [ $f -gt 2 ] 2>/dev/null && eval \"exec $f>&-\"; done"
 
   @Test func fewOpenFilesLowerTheWidth() async throws {
     let script = """
@@ -25,14 +25,14 @@ import Threads
       why
       """
     let result = try await Program.run(
-      ["-c", "\(Self.close); ulimit -n 64; exec \"$0\" -e '\(script)'", Program.path], program: "/bin/bash")
+      ["-c", "\(Self.closing); ulimit -n 64; exec \"$0\" -e '\(script)'", Program.path], program: "/bin/bash")
     #expect(result.output.hasPrefix("301\n"), "\(result.output) \(result.errors)")
     #expect(result.output.contains("200 → ") && result.output.contains(": what fits into 64 open files (`ulimit -n`)"))
   }
 
   @Test func hardlyAnyOpenFilesAreSaid() async throws {
     let result = try await Program.run(
-      ["-c", "\(Self.close); ulimit -n 10; exec \"$0\" -e 'map 1..3 \"x\" --model sim/fast --retries 0'", Program.path],
+      ["-c", "\(Self.closing); ulimit -n 10; exec \"$0\" -e 'map 1..3 \"x\" --model sim/fast --retries 0'", Program.path],
       program: "/bin/bash")
     #expect(result.status == 3)
     #expect(result.errors.contains("raise `ulimit -n`") && !result.errors.contains("use URL"), "\(result)")
@@ -41,7 +41,7 @@ import Threads
   /// Fewer than the system's own timers take: one line, and no trap in a library.
   @Test(arguments: [4, 5, 6, 7]) func noOpenFilesAreSaid(_ count: Int) async throws {
     let result = try await Program.run(
-      ["-c", "\(Self.close); ulimit -n \(count); exec \"$0\" -e 'map 1..30 \"x\" --model sim/fast --retries 0'", Program.path],
+      ["-c", "\(Self.closing); ulimit -n \(count); exec \"$0\" -e 'map 1..30 \"x\" --model sim/fast --retries 0'", Program.path],
       program: "/bin/bash")
     #expect(result.status == 1 && result.errors.hasPrefix("error: the system gives hardly any open files"), "\(result)")
     #expect(result.errors.split(separator: "\n").count == 1)

@@ -126,6 +126,11 @@ struct LimiterState: Sendable {
     return .queued(nextWaiter)
   }
 
+  /// Jobs that are over are forgotten, those too whose rows never asked for a permit.
+  private mutating func forgetIdle() {
+    if queues.count > 32 { queues.removeAll(where: \.isIdle) }
+  }
+
   /// The index of a job's queue; nil where it has none.
   private func queue(of job: JobID) -> Int? {
     for index in queues.indices where queues[index].job == job { return index }
@@ -218,6 +223,7 @@ struct LimiterState: Sendable {
   mutating func ended(_ row: BegunRow) {
     row.group.underWay.wrappingSubtract(1, ordering: .relaxed)
     uncount(row)
+    forgetIdle()
   }
 
   /// A job begins nothing new: those who wait for that.
@@ -324,7 +330,7 @@ struct LimiterState: Sendable {
       }
       history.note(LimitChange(at: now, .provider(providers[provider].name), change, by: .program))
     }
-    if queues.count > 32 { queues.removeAll(where: \.isIdle) }
+    forgetIdle()
   }
 
   // MARK: live changes
