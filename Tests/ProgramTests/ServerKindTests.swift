@@ -168,13 +168,13 @@ import Threads
     let script = """
       set model openai/m
       set concurrency 4
+      let r = map 1..12 "{it}" &
       def isDown() {
         for i in 1..3000 {
           if len(jobs | where lanes contains "is down") > 0 { return true }
-          try { timeout 10ms { gather } } catch e { }
+          try { timeout 10ms { gather r } } catch e { }
         }
       }
-      let r = map 1..12 "{it}" &
       let seen = isDown()
       !echo it is down >"\(folder.path)/down"
       let r = gather r
@@ -188,7 +188,10 @@ import Threads
     // Opened, it has been told.
     let told = AsyncStream<Void>.makeStream()
     startThread {
-      close(open(folder.path + "/down", O_RDONLY))
+      let pipe = open(folder.path + "/down", O_RDONLY)
+      var byte: UInt8 = 0
+      _ = read(pipe, &byte, 1)
+      close(pipe)
       told.continuation.yield()
     }
     for await _ in told.stream { break }

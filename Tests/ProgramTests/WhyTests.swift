@@ -46,8 +46,8 @@ import Threads
     let server = try Self.server()
     let script = """
       set model openai/m
-      \(Self.waiting(for: line.when))
       \(line.setup)
+      \(Self.waiting(for: line.when))
       let waited = waits()
       \(line.then)
       for i in 1..10 {
@@ -65,8 +65,8 @@ import Threads
     let server = try Self.server()
     let script = """
       set model openai/m
-      \(Self.waiting(for: "done == \"1\""))
       let r = load - | map "quick {it}" &
+      \(Self.waiting(for: "done == \"1\""))
       let waited = waits()
       why r
       cancel r
@@ -91,7 +91,7 @@ import Threads
     def waits() {
       for i in 1..3000 {
         if len(jobs | where \(state)) > 0 { return i }
-        try { timeout 10ms { gather } } catch e { }
+        try { timeout 10ms { gather r } } catch e { }
       }
       return 0
     }

@@ -83,7 +83,13 @@ public struct CallEngine: Sendable {
         return reply
       case .shut(let shut):
         reply.queued += time.now - asked
-        reply.attempt = Attempt(failure: failure(shut, policy, wasSent: reply.attempts > 0))
+        // What the server itself said to it says more.
+        if case .refusing = shut.reason, refused != nil, var own = reply.failure, own.isRefusal {
+          own.message += " (refused like every other call; max-wait allows no more than \(policy.maximumWait.words) of waits)"
+          reply.attempt.failure = own
+        } else {
+          reply.attempt = Attempt(failure: failure(shut, policy, wasSent: reply.attempts > 0))
+        }
         return reply
       case .spent:
         if budgetSpent?() ?? false { continue }
