@@ -13,7 +13,9 @@ public enum OpenFiles {
   public static func free(atMost most: Int) -> Int {
     guard let limit else { return most }
     var free = 0
-    for descriptor in 0..<Int32(clamping: limit) where free < most {
+    for descriptor in 0..<Int32(clamping: limit) {
+      // The limit may be a million.
+      if free >= most { break }
       if fcntl(descriptor, F_GETFD) < 0, errno == EBADF { free += 1 }
     }
     return free
