@@ -295,6 +295,8 @@ final class EditorThread {
       editor.wake.wake()
     }
     while !outcome.withLock({ $0.isThere }) { waitForWake() }
+    // What came meanwhile for the line was cleared with it, and is looked at by the next wake.
+    editor.wake.wake()
     return outcome.withLock { $0.text }
   }
 

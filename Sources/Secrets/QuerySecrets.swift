@@ -7,7 +7,7 @@ public enum QuerySecrets {
   /// The values are hidden from now on, as they stand and decoded.
   public static func learn(_ query: String) {
     // A short one is hidden in its place alone: as a word it may stand anywhere.
-    for (name, value) in members(of: Array(query.utf8)) where value.count >= 6 && isSecret(name, value) {
+    for (name, value) in members(of: Array(query.utf8), isServer: true) where value.count >= 6 && isSecret(name, value) {
       let text = String(decoding: value, as: UTF8.self)
       Redactor.learn(text)
       Redactor.learn(Userinfo.decoded(text[...]))
@@ -16,8 +16,7 @@ public enum QuerySecrets {
 
   /// A server's query for people.
   public static func hidden(_ query: String) -> String {
-    let bytes = Array(query.utf8)
-    return String(decoding: replacing(bytes) { name, value in !value.isEmpty && !isPlain(name, value) }, as: UTF8.self)
+    String(decoding: replacing(Array(query.utf8), isServer: true), as: UTF8.self)
   }
 
   /// The query of any address in a text; nil where nothing in it is to be hidden.
@@ -25,7 +24,7 @@ public enum QuerySecrets {
   /// - Parameter isServer: whether the address is a server's.
   static func hidden(inAddress query: ArraySlice<UInt8>, isServer: Bool) -> [UInt8]? {
     let bytes = Array(query)
-    let replaced = replacing(bytes) { isServer ? !$1.isEmpty && !isPlain($0, $1) : isSecret($0, $1) }
+    let replaced = replacing(bytes, isServer: isServer)
     return replaced == bytes ? nil : replaced
   }
 
@@ -33,26 +32,31 @@ public enum QuerySecrets {
 
   private static let equals = UInt8(ascii: "=")
 
-  /// Names in lower case, decoded.
-  private static func members(of query: [UInt8]) -> [(name: String, value: ArraySlice<UInt8>)] {
-    pieces(of: query).compactMap { piece in
-      piece.firstIndex(of: equals).map { at in (name(of: piece[..<at]), piece[(at + 1)...]) }
-    }
-  }
-
-  private static func name(of bytes: ArraySlice<UInt8>) -> String {
-    Userinfo.decoded(String(decoding: bytes, as: UTF8.self)[...]).lowercased()
-  }
-
-  private static func pieces(of query: [UInt8]) -> [ArraySlice<UInt8>] {
+  /// Names in lower case, decoded; a member without `=` is a value without a name.
+  private static func members(of query: [UInt8], isServer: Bool) -> [(name: String, value: ArraySlice<UInt8>)] {
     let rest = query.first == UInt8(ascii: "?") ? query.dropFirst() : query[...]
-    return rest.split(whereSeparator: isSeparator)
+    return rest.split { isSeparator($0, isServer) }.map(member)
   }
 
-  private static func isSeparator(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "&") || byte == UInt8(ascii: ";") }
+  private static func member(_ piece: ArraySlice<UInt8>) -> (name: String, value: ArraySlice<UInt8>) {
+    guard let at = piece.firstIndex(of: equals) else { return ("", piece) }
+    let name = String(decoding: piece[..<at], as: UTF8.self)
+    return (Userinfo.decoded(name[...]).lowercased(), piece[(at + 1)...])
+  }
+
+  /// Of a server's query all is hidden, a `;` within a value too; elsewhere what stands behind one may be a member of its own.
+  private static func isSeparator(_ byte: UInt8, _ isServer: Bool) -> Bool {
+    byte == UInt8(ascii: "&") || !isServer && byte == UInt8(ascii: ";")
+  }
+
+  private static func isHidden(_ name: String, _ value: ArraySlice<UInt8>, isServer: Bool) -> Bool {
+    if value.isEmpty { return false }
+    if name.isEmpty, value.allSatisfy({ isLetter($0) }) { return false }
+    return isServer ? !isPlain(name, value) : isSecret(name, value)
+  }
 
   /// The same query with the mark in the place of some values.
-  private static func replacing(_ query: [UInt8], where isHidden: (String, ArraySlice<UInt8>) -> Bool) -> [UInt8] {
+  private static func replacing(_ query: [UInt8], isServer: Bool) -> [UInt8] {
     var out: [UInt8] = []
     var start = query.startIndex
     if query.first == UInt8(ascii: "?") {
@@ -60,13 +64,13 @@ public enum QuerySecrets {
       start = 1
     }
     while start < query.endIndex {
-      let end = query[start...].firstIndex(where: isSeparator) ?? query.endIndex
-      let piece = query[start..<end]
-      if let at = piece.firstIndex(of: equals), isHidden(name(of: piece[..<at]), piece[(at + 1)...]) {
-        out += piece[...at]
+      let end = query[start...].firstIndex { isSeparator($0, isServer) } ?? query.endIndex
+      let (name, value) = member(query[start..<end])
+      if isHidden(name, value, isServer: isServer) {
+        out += query[start..<value.startIndex]
         out += Redactor.mark.utf8
       } else {
-        out += piece
+        out += query[start..<end]
       }
       if end < query.endIndex { out.append(query[end]) }
       start = end + 1
@@ -89,10 +93,9 @@ public enum QuerySecrets {
     name.contains("version") && value.count <= 20 && value.allSatisfy { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") || isWord($0) }
   }
 
-  /// Long, with letters and digits among each other, and without what parts words.
+  /// A long run of letters and digits among each other; a model's name (`gpt-4o-mini-2024-07-18`) is words.
   private static func looksSecret(_ value: ArraySlice<UInt8>) -> Bool {
-    value.count >= 20 && value.contains(where: isDigit) && value.contains(where: isLetter)
-      && !value.contains { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "+") }
+    value.split { !isWord($0) }.contains { $0.count >= 16 && $0.contains(where: isDigit) && $0.contains(where: isLetter) }
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

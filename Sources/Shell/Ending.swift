@@ -35,7 +35,12 @@ extension ShellSession {
   func whenQuiet(while isWanted: @escaping @Sendable () -> Bool = { true }, _ end: @escaping @Sendable () -> Void) {
     let isTimed = startThread { [console] in
       let never = Bell()
-      repeat { _ = never.wait(milliseconds: Self.quiet) } while isWanted() && (console.limiter.inUse > 0 || OpenRows.areWritten)
+      var quiet = 0
+      while isWanted(), quiet < Self.quiet {
+        _ = never.wait(milliseconds: 50)
+        // What has just ended may be on its way into a file.
+        quiet = console.limiter.inUse > 0 || OpenRows.areWritten ? 0 : quiet + 50
+      }
       if isWanted() { end() }
     }
     if !isTimed { end() }

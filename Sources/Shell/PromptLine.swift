@@ -92,13 +92,17 @@ extension Prompt {
   /// What was cancelled ends by itself, and at once. Where something does not, the prompt goes on without it; and where that cannot be,
   /// for what does not end has all the threads, the next ^C leaves the program.
   private func endSoon(_ over: Bell, leave: @escaping @Sendable () -> Void, stuck: @escaping @Sendable () -> Void) {
-    startThread { [shell, console = shell.console] in
+    let isWatched = startThread { [shell, console = shell.console] in
       // Another program that has the terminal keeps it until it ends.
       repeat { if shell.endsSoon(over) { return } } while console.isLent
       leave()
       if over.wait(milliseconds: 1000) { return }
       stuck()
       console.note("nothing here obeys ^C; once more leaves promptsh")
+    }
+    if !isWatched {
+      leave()
+      stuck()
     }
   }
 

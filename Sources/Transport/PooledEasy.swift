@@ -36,6 +36,8 @@ final class PooledEasy {
     set(CURLOPT_NOSIGNAL, 1)
     set(CURLOPT_QUICK_EXIT, 1)  // else removing a resolving transfer waits for the whole lookup
     set(CURLOPT_TCP_KEEPALIVE, 1)
+    // Events are small, and a stream has this for as long as it runs: libcurl would take 16 KB.
+    set(CURLOPT_BUFFERSIZE, 4096)
     set(CURLOPT_UPLOAD_BUFFERSIZE, 16384)
     set(CURLOPT_MAXAGE_CONN, 110)
     set(CURLOPT_DNS_CACHE_TIMEOUT, 60)

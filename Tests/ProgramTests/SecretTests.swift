@@ -96,6 +96,7 @@ import Threads
   /// A key in an address's query is a key: it goes out, and is shown nowhere.
   @Test(arguments: [
     "key=QUERYSECRET1", "api-version=2024-06-01&token=QUERYSECRET1", "x=QUERYSECRET1&y=1", "k=Zq8vN3xYw1QUERYSECRET1Lk5Rt7",
+    "model=gpt-4o-mini-2024-07-18&QUERYSECRET1",
   ])
   func aKeyInAQueryIsHidden(_ query: String) async throws {
     let folder = try Scratch()
@@ -112,8 +113,11 @@ import Threads
       use \(url)
       use | print
       jobs --json
+      print "gpt-4o-mini-2024-07-18"
       """
     let text = try await Program.run(["-e", script], environment: ["OPENAI_API_KEY": "k", "OPENAI_BASE_URL": url])
+    // A model's name is words, wherever it stands.
+    #expect(text.output.contains("\ngpt-4o-mini-2024-07-18\n"), "\(text)")
     #expect(requests.withLock { $0 }.contains { $0.contains("?\(query) HTTP/1.1") }, "\(text)")
     #expect(text.output.contains("‹hidden›"), "\(text)")
     if query.hasPrefix("api-version") { #expect(text.output.contains("?api-version=2024-06-01&token=‹hidden›"), "\(text)") }

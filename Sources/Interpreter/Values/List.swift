@@ -16,7 +16,7 @@ public struct List: RandomAccessCollection, Sendable {
     if values.count >= ListIndex.leastCount { index = ListIndex() }
   }
 
-  mutating func append(contentsOf more: some Sequence<Value>) {
+  mutating func append(contentsOf more: some Collection<Value>) {
     for value in more { inside.note(value) }
     values += more
     origin = nil

@@ -25,6 +25,7 @@ final class ListIndex: Sendable {
       return try read(list.values).contains { $0.equals(value) }
     }
     let key = ValueKey(value)
+    if key.isUnlikeAll { return false }
     if covered < list.count {
       let keys = try read(Array(list.values[covered...])).map(ValueKey.init)
       entries.withLock { entries in
@@ -57,7 +58,7 @@ extension Context {
       return try located(span) { () throws(OperationError) in try value.apply(.in, whole).truth() }
     }
     try located(span) { () throws(OperationError) in try value.answered() }
-    return try index.holds(value, in: list, path.joined(separator: ".")) { values in
+    return try index.holds(value, in: list, path.joined(separator: "\0")) { values in
       if values.count < list.count, let read = try? reached(.list(values)).elements { return read }
       // What only the whole list tells is whether it knows the field.
       return try (reached(.list(list.values)).elements ?? []).suffix(values.count)

@@ -15,6 +15,15 @@ enum ValueKey: Hashable {
   /// A job, prompt or function.
   case object(ObjectIdentifier)
 
+  /// Whether it equals nothing, not even itself, as jobs, prompts, functions and failed replies do, and what holds one.
+  var isUnlikeAll: Bool {
+    switch self {
+    case .object: true
+    case .parts(let parts): parts.contains { if case .object = $0 { true } else { false } }
+    default: false
+    }
+  }
+
   init(_ value: Value) {
     switch value {
     case .nothing: self = .nothing

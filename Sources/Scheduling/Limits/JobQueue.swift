@@ -85,7 +85,9 @@ struct JobQueue: Sendable {
   var mayTake: Bool { !isPaused && !floor.isFull }
 
   var isIdle: Bool {
-    inUse == 0 && floor.own == .none && !isPaused && unsent == 0 && beginning.isEmpty && lines.allSatisfy { $0.isEmpty && $0.unsent == 0 }
+    // What somebody has said of it holds while its rows wait between two tries.
+    inUse == 0 && floor.own == .none && !isPaused && !isStopped && resumedAt == .zero && unsent == 0 && beginning.isEmpty
+      && lines.allSatisfy { $0.isEmpty && $0.unsent == 0 }
   }
 
   /// Rows that wait before a shut lane: they keep nobody else from beginning.

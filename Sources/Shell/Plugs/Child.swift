@@ -103,9 +103,14 @@ enum Child {
   private static func family(of process: pid_t) -> [pid_t] {
     guard let file = fopen("/proc/\(process)/task/\(process)/children", "r") else { return [process] }
     defer { fclose(file) }
-    var text = [CChar](repeating: 0, count: 4096)
-    let count = fread(&text, 1, text.count - 1, file)
-    let children = String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self).split(separator: " ")
+    var (text, piece): ([UInt8], [UInt8]) = ([], [UInt8](repeating: 0, count: 4096))
+    // To its end: half a number would be somebody else's.
+    while true {
+      let count = fread(&piece, 1, piece.count, file)
+      if count == 0 { break }
+      text += piece[..<count]
+    }
+    let children = String(decoding: text, as: UTF8.self).split(separator: " ")
     return [process] + children.compactMap { pid_t($0) }.flatMap(family)
   }
 
