@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import Threads
 
 #if canImport(Glibc)
   import Glibc
@@ -52,7 +53,13 @@ import Testing
   @Test(arguments: [SIGTERM, SIGHUP])
   func whatIsUnderWay(_ number: Int32) async throws {
     let folder = try Scratch()
+    let reviews = Atomic(0)
     let server = try ChatServer { call in
+      if call.prompt.hasPrefix("review") { reviews.add(1, ordering: .relaxed) }
+      // The last to be told of: the two others have been by then.
+      if call.prompt.hasPrefix("draft 3") {
+        for _ in 0..<3000 where reviews.load(ordering: .relaxed) < 2 { _ = Bell().wait(milliseconds: 5) }
+      }
       if call.prompt.hasPrefix("draft") || call.prompt.hasPrefix("row") {
         call.answer("answer to \(call.prompt)")
       } else {
