@@ -30,17 +30,18 @@ let package = Package(
   targets: [
     .executableTarget(
       name: "promptsh",
-      dependencies: ["Shell", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Shell", "Names", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: strict),
     room(
       "Shell",
       knows: [
         "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator",
-        "Formats", "Control", "Language", "Chat", "JSON", "Secrets", "Threads", "TextWidth", "CStart",
+        "Formats", "Control", "Language", "Chat", "JSON", "Secrets", "Threads", "TextWidth", "Names", "CStart",
       ]),
-    room("Interpreter", knows: ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets", "Threads"]),
-    room("Language", knows: ["TextWidth"]),
+    room("Interpreter", knows: ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets", "Threads", "Names"]),
+    room("Language", knows: ["TextWidth", "Names"]),
     room("TextWidth"),
+    room("Names"),
     room("Threads"),
     room(
       "Scheduling",
@@ -49,9 +50,9 @@ let package = Package(
         .product(name: "Histogram", package: "hdrhistogram-swift"),
       ]),
     room("Providers", knows: ["Transport", "Chat", "JSON", "Secrets", "Threads"]),
-    room("Transport", knows: ["CCurl", "Secrets", "Threads"]),
-    room("Terminal", knows: ["TextWidth"]),
-    room("Editor", knows: ["CEdit", "Terminal", "TextWidth", "Threads"]),
+    room("Transport", knows: ["CCurl", "Secrets", "Threads", "Names"]),
+    room("Terminal", knows: ["TextWidth", "Names"]),
+    room("Editor", knows: ["CEdit", "Terminal", "TextWidth", "Threads", "Names"]),
     room(
       "Simulator",
       knows: [
@@ -60,15 +61,16 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ]),
-    room("Control", knows: ["JSON", "Threads"]),
+    room("Control", knows: ["JSON", "Threads", "Names"]),
     room("Formats", knows: ["JSON"]),
     room("Chat", knows: ["Secrets", "Threads"]),
     room("Secrets", knows: ["Threads"]),
     room("Patterns"),
     room("JSON"),
     .target(name: "CStart"),
-    .target(name: "CCurl", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
-    .target(name: "CEdit", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "CLoad", linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "CCurl", dependencies: ["CLoad"]),
+    .target(name: "CEdit", dependencies: ["CLoad"]),
     .target(name: "TestSupport", dependencies: ["Threads"], path: "Tests/Support", swiftSettings: strict),
     tests("JSONTests", of: ["JSON"]),
     tests("ControlTests", of: ["Control", "JSON", "Threads"]),
@@ -79,7 +81,7 @@ let package = Package(
     .testTarget(
       name: "ProvidersTests", dependencies: ["Providers", "Transport", "Chat", "Threads"], exclude: ["Cassettes"], swiftSettings: strict),
     tests("TransportTests", of: ["Transport", "Providers", "Simulator", "Chat", "Secrets", "TestSupport", "Threads"]),
-    tests("TerminalTests", of: ["Terminal", "TextWidth", "Editor", "TestSupport", "Threads"]),
+    tests("TerminalTests", of: ["Terminal", "TextWidth", "Names", "Editor", "TestSupport", "Threads"]),
     tests("ScriptTests", of: ["Shell", "Interpreter", "Language", "Scheduling", "Chat", "Formats", "Threads"]),
     tests("ProgramTests", of: ["Control", "JSON", "Simulator", "Threads", "TestSupport"]),
     .testTarget(

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "ccurl.h"
+#include "cload.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -41,10 +41,7 @@ static struct {
   void (*url_cleanup)(CURLU *);
 } curl;
 
-static const struct {
-  const char *name;
-  void **slot;
-} symbols[] = {
+static const struct cl_symbol symbols[] = {
     {"curl_global_init", (void **)&curl.global_init},
     {"curl_version_info", (void **)&curl.version_info},
     {"curl_easy_init", (void **)&curl.easy_init},
@@ -81,26 +78,11 @@ static char problem[512];
 
 static void load(void) {
   // The names under which Debian (both ABI names) and macOS keep it.
-  static const char *const names[] = {"libcurl.so.4", "/usr/lib/libcurl.4.dylib", "libcurl.4.dylib", "libcurl-gnutls.so.4"};
-  void *library = NULL;
-  // Why, where one is there and is none (another machine's, half a file).
-  char why[256] = "";
-  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) {
-    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    const char *error = library ? NULL : dlerror();
-    if (error && !why[0] && !strstr(error, "No such file")) snprintf(why, sizeof why, ": %s", error);
-  }
-  if (!library) {
-    snprintf(problem, sizeof problem, "libcurl cannot be loaded%s (Debian: apt-get install libcurl4)", why);
-    return;
-  }
-  for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-    *symbols[i].slot = dlsym(library, symbols[i].name);
-    if (!*symbols[i].slot) {
-      snprintf(problem, sizeof problem, "libcurl is too old: it lacks %s (7.68 or later is needed)", symbols[i].name);
-      return;
-    }
-  }
+  static const char *const files[] = {"libcurl.so.4", "/usr/lib/libcurl.4.dylib", "libcurl.4.dylib", "libcurl-gnutls.so.4", NULL};
+  static const struct cl_library library = {
+      .name = "libcurl", .debian = "libcurl4", .needed = "7.68", .files = files, .symbols = symbols, .count = sizeof symbols / sizeof *symbols};
+  cl_load(&library, problem, sizeof problem);
+  if (problem[0]) return;
   if (curl.global_init(CURL_GLOBAL_ALL) != CURLE_OK) snprintf(problem, sizeof problem, "libcurl could not be initialised");
   version = curl.version_info(CURLVERSION_NOW)->version_num;
 }

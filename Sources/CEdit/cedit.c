@@ -4,8 +4,8 @@
 #define _DARWIN_C_SOURCE
 #endif
 #include "cedit.h"
+#include "cload.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -27,10 +27,7 @@ static struct {
   __typeof__(&el_deletestr) deletestr;
 } edit;
 
-static const struct {
-  const char *name;
-  void **slot;
-} symbols[] = {
+static const struct cl_symbol symbols[] = {
     {"el_init", (void **)&edit.init},
     {"el_wset", (void **)&edit.wset},
     {"el_wget", (void **)&edit.wget},
@@ -46,26 +43,10 @@ static char problem[512];
 
 static void load(void) {
   // The names under which Debian, other Linux systems and macOS keep it.
-  static const char *const names[] = {"libedit.so.2", "libedit.so.0", "/usr/lib/libedit.3.dylib", "libedit.3.dylib"};
-  void *library = NULL;
-  // Why, where one is there and is none (another machine's, half a file).
-  char why[256] = "";
-  for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++) {
-    library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    const char *error = library ? NULL : dlerror();
-    if (error && !why[0] && !strstr(error, "No such file")) snprintf(why, sizeof why, ": %s", error);
-  }
-  if (!library) {
-    snprintf(problem, sizeof problem, "libedit cannot be loaded%s (Debian: apt-get install libedit2)", why);
-    return;
-  }
-  for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
-    *symbols[i].slot = dlsym(library, symbols[i].name);
-    if (!*symbols[i].slot) {
-      snprintf(problem, sizeof problem, "this libedit lacks %s (version 3.1 or later is needed)", symbols[i].name);
-      return;
-    }
-  }
+  static const char *const files[] = {"libedit.so.2", "libedit.so.0", "/usr/lib/libedit.3.dylib", "libedit.3.dylib", NULL};
+  static const struct cl_library library = {
+      .name = "libedit", .debian = "libedit2", .needed = "version 3.1", .files = files, .symbols = symbols, .count = sizeof symbols / sizeof *symbols};
+  cl_load(&library, problem, sizeof problem);
 }
 
 const char *ce_load(void) {

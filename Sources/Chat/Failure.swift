@@ -47,7 +47,8 @@ public enum FailureKind: String, Sendable, CaseIterable {
     case .connection: "is the server running, and its address right? `use URL` sets it"
     case .tls: "the server's certificate could not be verified; SSL_CERT_FILE, SSL_CERT_DIR or CURL_CA_BUNDLE name your own"
     case .timeout: "`set timeout`, `set first-token-timeout`, `set idle-timeout` and `set connect-timeout` are the limits"
-    case .rateLimited: "a lower `set concurrency`, or more `set retries`"
+    case .rateLimited:
+      "a longer `set max-wait` is more patient, where `set retries` is not 0; `set rps` or `set rpm` asks less of the server"
     case .quota: "the account is out of credit, or `set budget` is; no retry will help"
     case .overloaded, .server: "the server's own trouble; a later try may go well"
     case .badRequest: "the server did not accept the request; see its message"
@@ -67,17 +68,53 @@ public enum FailureKind: String, Sendable, CaseIterable {
 }
 
 /// A failed call: its kind, the server's or library's own words (cut, without control characters), what the server said about retrying.
-public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
-  public var kind: FailureKind
-  public var message: String
+///
+/// Kept in one place that copies share: whatever hands an answer on has room for a failure, and most have none.
+public struct Failure: Error, Sendable, CustomStringConvertible {
+  private var parts: CopyOnWrite<Parts>
+
+  private struct Parts: Equatable {
+    var kind: FailureKind
+    var message: String
+    var status: Int?
+    var retryAfter: Duration?
+    var shouldRetry: Bool?
+    var detail: Detail?
+  }
+
+  public var kind: FailureKind {
+    get { parts.value.kind }
+    set { parts.value.kind = newValue }
+  }
+
+  public var message: String {
+    get { parts.value.message }
+    set { parts.value.message = newValue }
+  }
+
   /// HTTP status, where there was one.
-  public var status: Int?
+  public var status: Int? {
+    get { parts.value.status }
+    set { parts.value.status = newValue }
+  }
+
   /// The shortest wait before another try that the server asked for.
-  public var retryAfter: Duration?
-  /// What the server said of another try (`x-should-retry`); nil where it did not.
-  public var shouldRetry: Bool?
+  public var retryAfter: Duration? {
+    get { parts.value.retryAfter }
+    set { parts.value.retryAfter = newValue }
+  }
+
+  /// What the server said of another try (`x-should-retry`), or what is known here: nil where neither says anything.
+  public var shouldRetry: Bool? {
+    get { parts.value.shouldRetry }
+    set { parts.value.shouldRetry = newValue }
+  }
+
   /// Where in the call it failed, as far as limits care.
-  public var detail: Detail?
+  public var detail: Detail? {
+    get { parts.value.detail }
+    set { parts.value.detail = newValue }
+  }
 
   public enum Detail: Sendable, Equatable {
     /// Nobody could connect: nothing was sent.
@@ -88,6 +125,8 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     case ours
     /// The proxy's, not the server's.
     case proxy
+    /// An address that is none, of the server or of the proxy: nothing was sent.
+    case address
   }
 
   /// What the user can do about it.
@@ -95,15 +134,13 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     switch detail {
     case .ours: "that is this machine's, not the server's: nothing was sent"
     case .proxy: "`http_proxy` and `https_proxy` hold the proxy's address, with the name and password it wants"
+    case .address: "nothing was sent: `use URL`, or the variable that it names, holds the address"
     case .unreachable, .firstToken, nil: kind.advice
     }
   }
 
   public init(_ kind: FailureKind, _ message: String, status: Int? = nil, retryAfter: Duration? = nil) {
-    self.kind = kind
-    self.message = Failure.clean(Redactor.hide(message))
-    self.status = status
-    self.retryAfter = retryAfter
+    parts = CopyOnWrite(Parts(kind: kind, message: Failure.clean(Redactor.hide(message)), status: status, retryAfter: retryAfter))
   }
 
   public var description: String {
@@ -121,4 +158,8 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
     }
     return out.count > 300 ? String(String(out).prefix(300)) + "…" : String(out)
   }
+}
+
+extension Failure: Equatable {
+  public static func == (a: Failure, b: Failure) -> Bool { a.parts.isSame(as: b.parts) || a.parts.value == b.parts.value }
 }

@@ -1,30 +1,3 @@
-/// What one try at a call brought, as far as it came: on failure `text` keeps what had arrived.
-public struct Attempt: Sendable {
-  public var text = ""
-  public var reasoning = ""
-  /// Calls of tools that came beside or instead of text.
-  public var toolCalls = 0
-  /// What the server counted; nil where it did not say.
-  public var usage: Usage?
-  public var finish: FinishReason?
-  /// Why there is no answer; nil where there is one.
-  public var failure: Failure?
-  /// How the answer differs from what was asked for: its kind is a wrong answer (`FailureKind.isWrongAnswer`). Never beside `failure`.
-  public var wrong: Failure?
-  /// From the request's start to its first content (not headers: some servers send those at once).
-  public var ttft: Duration?
-  /// From the request's start to its last byte.
-  public var latency: Duration = .zero
-  /// What the server said of its limits.
-  public var stated: StatedLimits?
-
-  public init() {}
-
-  public init(failure: Failure) {
-    self.failure = failure
-  }
-}
-
 /// What came back for one prompt, after all tries.
 public struct Reply: Sendable {
   /// What was sent, as it was sent.

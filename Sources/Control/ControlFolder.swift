@@ -1,3 +1,5 @@
+import Names
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -41,7 +43,7 @@ public struct ControlFolder: Sendable {
   ///
   /// - Throws: where it is a link, another user's, or open to others: a socket in there would be anybody's.
   func prepare() throws(ControlProblem) {
-    if mkdir(path, 0o700) != 0, errno != EEXIST {
+    if mkdir(SystemText.bytes(path), 0o700) != 0, errno != EEXIST {
       throw ControlProblem("\(path) cannot be made: \(String(cString: strerror(errno)))")
     }
     try ControlFolder.check(path)
@@ -50,7 +52,7 @@ public struct ControlFolder: Sendable {
   /// - Throws: unless it is a folder of this user's that nobody else may enter.
   static func check(_ path: String) throws(ControlProblem) {
     var status = stat()
-    guard lstat(path, &status) == 0 else { throw ControlProblem("\(path): \(String(cString: strerror(errno)))") }
+    guard lstat(SystemText.bytes(path), &status) == 0 else { throw ControlProblem("\(path): \(String(cString: strerror(errno)))") }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw ControlProblem("\(path) is not a folder (or a link to one): it is not used", isUnsafe: true)
     }
@@ -63,9 +65,9 @@ public struct ControlFolder: Sendable {
   /// The processes whose sockets lie here, in order. Sockets whose process is gone are taken away.
   public func processes() throws(ControlProblem) -> [Int32] {
     var status = stat()
-    if lstat(path, &status) != 0, errno == ENOENT { return [] }
+    if lstat(SystemText.bytes(path), &status) != 0, errno == ENOENT { return [] }
     try ControlFolder.check(path)
-    guard let directory = opendir(path) else { throw ControlProblem("\(path): \(String(cString: strerror(errno)))") }
+    guard let directory = opendir(SystemText.bytes(path)) else { throw ControlProblem("\(path): \(String(cString: strerror(errno)))") }
     defer { closedir(directory) }
     var found: [Int32] = []
     while let entry = readdir(directory) {
@@ -78,7 +80,7 @@ public struct ControlFolder: Sendable {
         found.append(process)
       } else if kill(process, 0) != 0, errno == ESRCH {
         // One that lives is just about to listen.
-        unlink(socket(of: process))
+        unlink(SystemText.bytes(socket(of: process)))
       }
     }
     return found.sorted()

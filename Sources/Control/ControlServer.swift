@@ -1,4 +1,5 @@
 import JSON
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -38,14 +39,14 @@ public final class ControlServer: Sendable {
     let descriptor = try ControlSocket.listen(at: self.path)
     guard let waker = WakePipe() else {
       systemClose(descriptor)
-      unlink(self.path)
+      unlink(SystemText.bytes(self.path))
       throw ControlProblem("no pipe could be made: \(String(cString: strerror(errno)))")
     }
     self.waker = waker
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     guard startThread({ [self] in serve(descriptor, handler) }) else {
       systemClose(descriptor)
-      unlink(self.path)
+      unlink(SystemText.bytes(self.path))
       throw ControlProblem("the system gives no thread (`ulimit -u`)")
     }
   }
@@ -86,7 +87,7 @@ public final class ControlServer: Sendable {
   private func serve(_ listener: Int32, _ handler: Handler) {
     var connections: [Connection] = []
     defer {
-      unlink(path)
+      unlink(SystemText.bytes(path))
       systemClose(listener)
       let why = farewell.withLock { $0 } ?? "the session lets nobody in any more"
       for connection in connections { connection.peer.close(after: .closed(why)) }

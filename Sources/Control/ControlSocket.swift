@@ -1,3 +1,5 @@
+import Names
+
 #if canImport(Glibc)
   import Glibc
 #else
@@ -14,16 +16,16 @@ enum ControlSocket {
     var outcome = bound(descriptor, path)
     if outcome == EADDRINUSE, isSocket(path), isDead(path) {
       // Left by a process that was killed.
-      unlink(path)
+      unlink(SystemText.bytes(path))
       outcome = bound(descriptor, path)
     }
     guard outcome == 0 else {
       close(descriptor)
       throw problem(path, outcome == EADDRINUSE && !isSocket(path) ? EEXIST : outcome)
     }
-    guard chmod(path, 0o600) == 0, Self.systemListen(descriptor) == 0 else {
+    guard chmod(SystemText.bytes(path), 0o600) == 0, Self.systemListen(descriptor) == 0 else {
       let failure = errno
-      unlink(path)
+      unlink(SystemText.bytes(path))
       close(descriptor)
       throw problem(path, failure)
     }
@@ -111,16 +113,16 @@ enum ControlSocket {
 
   static func isSocket(_ path: String) -> Bool {
     var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    return lstat(SystemText.bytes(path), &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }
 
   /// Calls `body` with the socket address of a path; `ENAMETOOLONG` where it does not fit into one.
   private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    let bytes = Array(path.utf8)
-    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return ENAMETOOLONG }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    let bytes = SystemText.bytes(path)
+    guard bytes.count <= MemoryLayout.size(ofValue: address.sun_path) else { return ENAMETOOLONG }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes.map(UInt8.init(bitPattern:))) }
     return withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
     }

@@ -63,6 +63,7 @@ extension EditorThread {
       return nil
     case 26:
       suspend()
+      keys.dropRepeats(of: 0x1A)
       return nil
     case 0: return nil
     case 5 where takeHint(), 6 where takeHint(): return KeyCode.refresh
@@ -198,10 +199,8 @@ extension EditorThread {
   fileprivate func complete() -> UInt8 {
     let (text, cursor) = line
     let (replaced, choices) = editor.delegate.complete(text, cursor)
-    guard let first = choices.first else { return UInt8(CC_NORM) }
-    let common = choices.dropFirst().reduce(first.text) { shared, choice in
-      String(zip(shared, choice.text).prefix { $0 == $1 }.map(\.0))
-    }
+    if choices.isEmpty { return UInt8(CC_NORM) }
+    let common = choices.commonStart
     if choices.count == 1 || common.unicodeScalars.count > replaced {
       deleteBefore(replaced)
       insert(common)

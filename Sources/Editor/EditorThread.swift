@@ -127,6 +127,19 @@ final class EditorThread {
 
   static func wide(_ text: String) -> [wchar_t] { text.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0] }
 
+  /// Keys that came in one read are changes of their own, as if each had come by itself. In a long text those are not looked at that are
+  /// mere typing, for a look takes all of it in.
+  private func noteChange(before key: Key) {
+    guard let libedit else { return }
+    if case .character(let scalar) = key, scalar.value >= 0x20 {
+      var (length, cursor) = (0, 0)
+      _ = ce_line(libedit, &length, &cursor)
+      if length > 1000 { return }
+    }
+    let (text, cursor) = line
+    undoStack.note(text, cursor)
+  }
+
   func undo() {
     let (text, cursor) = line
     undoStack.note(text, cursor)
@@ -181,6 +194,7 @@ final class EditorThread {
     while true {
       if outcome != nil { return 0 }
       if let next = keys.next() {
+        noteChange(before: next)
         if let code = meaning(of: next) {
           key.pointee = wchar_t(bitPattern: code)
           return 1

@@ -59,7 +59,11 @@ public final class ForegroundKeys: Sendable {
     if needsThread {
       wake.receiveSignals()
       // Without a thread there are no keys; signals still steer.
-      if !startThread({ [self] in run() }) { seen.leave() }
+      startThread { [self] in
+        run()
+      } orHere: {
+        seen.leave()
+      }
     } else {
       wake.wake()
     }
@@ -113,7 +117,7 @@ public final class ForegroundKeys: Sendable {
     while true {
       let asked = seen.asked
       let handler = state.withLock { $0.handler }
-      let isFront = handler != nil && mode.enter(pastes: true)
+      var isFront = handler != nil && mode.enter(pastes: true)
       if handler != nil {
         if !isReading { keys.append(PendingInput.take()) }
       } else {
@@ -123,6 +127,8 @@ public final class ForegroundKeys: Sendable {
       isReading = handler != nil
       seen.acknowledge(asked)
       if let handler { hand(&keys, to: handler) }
+      // One of the keys may have stopped us, and the shell may have sent us on behind somebody else: his keys are not ours to read.
+      isFront = isFront && mode.enter(pastes: true)
       let limit: Int32 = isFront ? (keys.awaitsMore ? 40 : -1) : handler == nil ? -1 : Self.look
       let ready = waitForInput(isFront ? 0 : -1, wake: wake.readEnd, milliseconds: limit)
       if ready.isBroken { return }
@@ -138,6 +144,11 @@ public final class ForegroundKeys: Sendable {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = readBytes(0, &bytes, bytes.count)
         if count > 0 { keys.append(bytes.prefix(count)) }
+        // It was given to somebody else just then.
+        if count < 0, errno == EIO, !ownsTerminal {
+          mode.leave(pastes: true)
+          continue
+        }
         // The terminal went away: the signal for that ends the program.
         if count == 0 || count < 0 && errno != EINTR && errno != EAGAIN { return }
       }
@@ -148,6 +159,8 @@ public final class ForegroundKeys: Sendable {
     while let key = keys.next() {
       // Alone it means nothing here.
       if key == .escape { keys.holdMeta() } else { handler(key) }
+      // Else whoever brings the program back would see it stopped again, once for each.
+      if key == .stop { keys.dropRepeats(of: 0x1A) }
     }
   }
 }

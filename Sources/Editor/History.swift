@@ -25,6 +25,9 @@ public final class History: Sendable {
     entries = Mutex(History.newestOnly(read.compactMap(History.decode)))
   }
 
+  /// Why lines are not kept; nil where they are, or are not to be.
+  public var problem: String? { file?.problem }
+
   public var lines: [String] { entries.withLock { $0 } }
 
   /// The newest entry that begins with a text, without that beginning; empty where there is none.

@@ -1,3 +1,4 @@
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -59,6 +60,19 @@ struct HistoryFile: Sendable {
     return lines
   }
 
+  /// Why lines cannot be added, or be read; nil where they can.
+  var problem: String? {
+    var status = stat()
+    let name = SystemText.bytes(path)
+    if stat(name, &status) == 0 {
+      if status.st_mode & S_IFMT != S_IFREG { return "\(path) is no plain file" }
+      return access(name, R_OK | W_OK) == 0 ? nil : "\(path): \(String(cString: strerror(errno)))"
+    }
+    guard errno == ENOENT else { return "\(path): \(String(cString: strerror(errno)))" }
+    let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    return access(SystemText.bytes(folder), W_OK | X_OK) == 0 ? nil : "\(folder): \(String(cString: strerror(errno)))"
+  }
+
   /// Adds a line, whole, with its end.
   func append(_ line: String) {
     // Once more where a rewriting has put another file in its place meanwhile.
@@ -83,7 +97,7 @@ struct HistoryFile: Sendable {
     guard let (old, _) = openPlain(O_RDONLY) else { return }
     defer { close(old) }
     let temporary = path + ".\(getpid()).part"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    let descriptor = open(SystemText.bytes(temporary), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return }
     func isInPlace() -> Bool {
       guard Self.write(descriptor, Array(lines.joined(separator: [0x0A])) + (lines.isEmpty ? [] : [0x0A])) else { return false }
@@ -93,9 +107,9 @@ struct HistoryFile: Sendable {
       guard isStill(old), fstat(old, &status) == 0, Int(status.st_size) >= size,
         let added = Self.read(old, at: size, Int(status.st_size) - size)
       else { return false }
-      return Self.write(descriptor, added) && rename(temporary, path) == 0
+      return Self.write(descriptor, added) && rename(SystemText.bytes(temporary), SystemText.bytes(path)) == 0
     }
-    if !isInPlace() { unlink(temporary) }
+    if !isInPlace() { unlink(SystemText.bytes(temporary)) }
     close(descriptor)
   }
 
@@ -116,12 +130,13 @@ struct HistoryFile: Sendable {
 
   private func isStill(_ descriptor: Int32) -> Bool {
     var (opened, named) = (stat(), stat())
-    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
+    return fstat(descriptor, &opened) == 0 && stat(SystemText.bytes(path), &named) == 0 && opened.st_ino == named.st_ino
+      && opened.st_dev == named.st_dev
   }
 
   /// Nil where there is none, or where something else than a plain file stands in its place.
   private func openPlain(_ flags: Int32) -> (descriptor: Int32, size: Int)? {
-    let descriptor = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0o600)
+    let descriptor = open(SystemText.bytes(path), flags | O_NONBLOCK | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return nil }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

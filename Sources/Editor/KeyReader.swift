@@ -6,6 +6,9 @@ public enum Key: Sendable, Equatable {
   case widen, narrow, previousChoice, editOutside
   /// An ESC that nothing followed for a while. Whoever does nothing with it calls `KeyReader.holdMeta`.
   case escape
+
+  /// ^Z
+  public static let stop = Key.character("\u{1A}")
 }
 
 /// Turns the terminal's bytes into keys: UTF-8 whatever the locale, known escape sequences into their meaning, a paste into one key,
@@ -63,13 +66,19 @@ struct KeyReader {
     return rest
   }
 
-  /// Nothing came for a while: a lone ESC is a key now, and so is a character that was cut.
+  /// Nothing came for a while: a lone ESC is a key now.
   mutating func becomeLate() { isLate = true }
 
   /// The ESC that was told is the first half of a key, however late the other half is.
   mutating func holdMeta() {
     guard start == bytes.count else { return }
     (bytes, start, holdsMeta) = ([0x1B], 0, true)
+  }
+
+  /// A key that was held down is pressed once: takes away what it has sent since.
+  mutating func dropRepeats(of byte: UInt8) {
+    guard ready.isEmpty, pasted == nil, stringLength == nil else { return }
+    while start < bytes.count, bytes[start] == byte { start += 1 }
   }
 
   /// The next key; nil where its bytes are not all there yet.
@@ -96,15 +105,21 @@ struct KeyReader {
 
   private var left: Int { bytes.count - start }
 
+  /// A character that is cut is waited for, however late the rest of it comes: it means nothing by itself. What is no rest of it (a key, or
+  /// a terminal that does not speak UTF-8) ends it, and is not swallowed with it.
   private mutating func character(_ first: UInt8) -> Key? {
-    let length = first < 0x80 ? 1 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 1
-    guard left >= length else {
-      if !isLate { return nil }
-      start = bytes.count
-      return .character("\u{FFFD}")
-    }
-    let text = String(decoding: bytes[start..<(start + length)], as: UTF8.self)
-    start += length
+    let length =
+      switch first {
+      case 0xC2...0xDF: 2
+      case 0xE0...0xEF: 3
+      case 0xF0...0xF4: 4
+      default: 1
+      }
+    let most = min(start + length, bytes.count)
+    let end = bytes[start..<most].dropFirst().firstIndex { $0 & 0xC0 != 0x80 } ?? most
+    if end == bytes.count, end - start < length { return nil }
+    let text = String(decoding: bytes[start..<end], as: UTF8.self)
+    start = end
     let scalar = text.unicodeScalars.first ?? "\u{FFFD}"
     // C1 controls are our own keys' numbers; nobody types them.
     return .character((0x80...0x9F).contains(scalar.value) ? "\u{FFFD}" : scalar)

@@ -30,6 +30,14 @@ public struct Completion: Sendable, Equatable {
   }
 }
 
+extension [Completion] {
+  /// What all of them begin with.
+  var commonStart: String {
+    guard let first else { return "" }
+    return dropFirst().reduce(first.text) { shared, choice in String(zip(shared, choice.text).prefix { $0 == $1 }.map(\.0)) }
+  }
+}
+
 /// What the editor asks its owner. All of it is asked on the editor's thread and must be quick.
 public struct EditorDelegate: Sendable {
   /// Whether Enter submits; else it adds a line.
@@ -91,14 +99,15 @@ public final class LineEditor: Sendable {
     let editor = LineEditor(wake, history, delegate)
     setlocale(LC_CTYPE, "C.UTF-8")
     return await withCheckedContinuation { continuation in
-      let isStarted = startThread {
+      startThread {
         let thread = EditorThread(editor)
         let opening = thread.prepare()
         if case .editor = opening { wake.receiveSignals() }
         continuation.resume(returning: opening)
         if case .editor = opening { thread.run() }
+      } orHere: {
+        continuation.resume(returning: .plain(problem: "the system gives no thread (`ulimit -u`)"))
       }
-      if !isStarted { continuation.resume(returning: .plain(problem: "the system gives no thread (`ulimit -u`)")) }
     }
   }
 

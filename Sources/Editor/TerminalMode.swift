@@ -106,6 +106,8 @@ func stopProcess(_ number: Int32) {
   pthread_sigmask(SIG_UNBLOCK, &stop, &old)
   raise(number)
   pthread_sigmask(SIG_SETMASK, &old, nil)
+  // ^Z that was still held down when the terminal had its own mode back: this stop was for that too.
+  if number == SIGTSTP { _ = WakePipe.takeStopRequest() }
   sigaction(number, &former, nil)
 }
 

@@ -6,12 +6,14 @@ public struct TypedLine: Sendable {
   /// Offset in Unicode scalars, as libedit counts.
   public private(set) var cursor = 0
   private var killed: [Unicode.Scalar] = []
+  private var past = UndoStack()
 
   public init() {}
 
   public init(_ text: String) {
     scalars = Array(text.unicodeScalars)
     cursor = scalars.count
+    past.begin(text, cursor)
   }
 
   public var text: String { String(String.UnicodeScalarView(scalars)) }
@@ -22,6 +24,33 @@ public struct TypedLine: Sendable {
 
   /// Takes a key in. Enter, ^C and whatever else is no matter of the text is the caller's.
   public mutating func take(_ key: Key) {
+    if key == .character("\u{1F}") { return undo() }
+    change(by: key)
+    past.note(text, cursor)
+  }
+
+  private mutating func undo() {
+    guard let moment = past.undo() else { return }
+    scalars = Array(moment.text.unicodeScalars)
+    cursor = moment.cursor
+  }
+
+  /// Tab: writes the rest of the word as far as all that it could be agree.
+  ///
+  /// - Parameter replaced: how many characters before the cursor the choices stand for.
+  /// - Returns: what there is to choose from, where nothing could be written.
+  public mutating func complete(_ choices: [Completion], replacing replaced: Int) -> [Completion] {
+    guard !choices.isEmpty else { return [] }
+    let common = choices.commonStart
+    guard choices.count == 1 || common.unicodeScalars.count > replaced else { return choices }
+    scalars.removeSubrange(max(0, cursor - replaced)..<cursor)
+    cursor = max(0, cursor - replaced)
+    insert(common)
+    past.note(text, cursor)
+    return []
+  }
+
+  private mutating func change(by key: Key) {
     switch key {
     case .character(let scalar): take(scalar)
     case .paste(let text): insert(EditorThread.withNewlines(text))

@@ -121,6 +121,21 @@ public struct DelimitedReader: RowReader {
     try settle(into: &rows)
   }
 
+  /// The line where a quote stands open at the end of what has been read; nil where none does.
+  public var openQuoteLine: Int? { place == .quoted ? field.line : nil }
+
+  /// The row at the end of what has been read that no line end ends: where it begins, and whether it has all its fields and is text.
+  public var openRow: (line: Int, isWhole: Bool)? {
+    guard let columns, place == .bare || place == .afterQuote || !fields.isEmpty else { return nil }
+    return (rowLine, fields.count + 1 == columns.count && (try? Self.text(field)) != nil)
+  }
+
+  /// Goes on behind so many lines of whole rows, which whoever feeds it leaves out. To be called where a row may begin.
+  public mutating func passOver(lines: Int) {
+    line += lines
+    rowLine = line
+  }
+
   private mutating func endField() {
     if place == .start { (field.line, field.column) = (line, column) }
     fields.append(field)
@@ -196,7 +211,7 @@ public struct DelimitedReader: RowReader {
     if types[index] == .undecided, !field.text.isEmpty || field.isQuoted {
       types[index] = types[index].seeing(field.text, isQuoted: field.isQuoted)
     }
-    if field.text.isEmpty, !field.isQuoted {
+    if field.text.isEmpty, !field.isQuoted || types[index] == .number || types[index] == .bool {
       return types[index] == .number || types[index] == .bool || isSavedReply ? .null : .string("")
     }
     if types[index] == .text { return .string(try Self.text(field)) }
@@ -222,8 +237,9 @@ enum ColumnType {
   case undecided, text, number, bool
 
   func seeing(_ cell: [UInt8], isQuoted: Bool) -> ColumnType {
-    if self == .text || isQuoted { return .text }
+    // An empty cell says nothing of its column, be it in quotes: that is how the only cell of a row is written that holds nothing.
     if cell.isEmpty { return self }
+    if self == .text || isQuoted { return .text }
     let text = String(decoding: cell, as: UTF8.self)
     let type: ColumnType = text == "true" || text == "false" ? .bool : Self.number(text) != nil ? .number : .text
     return self == .undecided || self == type ? type : .text

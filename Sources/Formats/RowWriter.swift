@@ -8,17 +8,22 @@ public struct RowWriter: Sendable {
   private var count = 0
   /// The rows go to the end of a file that has some.
   private let continues: Bool
+  /// Something else stands before the rows.
+  private let isBehindText: Bool
 
-  public init(_ format: FileFormat) {
+  /// - Parameter isBehindText: whether the file holds something else already, from which a markdown table stands apart.
+  public init(_ format: FileFormat, isBehindText: Bool = false) {
     self.format = format
+    self.isBehindText = isBehindText
     continues = false
   }
 
-  /// - Parameter continuing: the columns of the file that rows are added to; empty where it is no table.
+  /// - Parameter continuing: the columns of the table that rows are added to.
   public init(_ format: FileFormat, continuing columns: [String]) {
     self.format = format
     continues = true
-    if !columns.isEmpty { setColumns(columns) }
+    isBehindText = true
+    setColumns(columns)
   }
 
   /// What a row cannot be written for.
@@ -65,7 +70,7 @@ public struct RowWriter: Sendable {
     if case .object(let object) = row { members = object } else { members = [("value", row)] }
     if columns == nil {
       setColumns(members.map(\.key))
-      if !continues { header(members.map(\.key)) }
+      header(members.map(\.key))
     }
     var cells = [JSONValue](repeating: .null, count: columns?.count ?? 0)
     for member in members {
@@ -81,9 +86,11 @@ public struct RowWriter: Sendable {
     return cells
   }
 
-  private mutating func delimited(_ row: JSONValue, _ separator: Character, _ out: inout [UInt8]) throws(Problem) {
+  private mutating func delimited(_ row: JSONValue, _ separator: Unicode.Scalar, _ out: inout [UInt8]) throws(Problem) {
     var header = ""
-    let cells = try cells(row) { header = $0.map { Self.quoted($0, separator) }.joined(separator: String(separator)) + "\n" }
+    let cells = try cells(row) {
+      header = $0.map { $0.isEmpty ? "\"\"" : Self.quoted($0, separator) }.joined(separator: String(separator)) + "\n"
+    }
     let line = cells.map { cell in
       switch cell {
       // A text that would be read as something else stands in quotes.
@@ -92,6 +99,8 @@ public struct RowWriter: Sendable {
       default: Self.quoted(cell.text, separator)
       }
     }
+    // A row of one empty cell would be an empty line, which is no row.
+    if line == [""] { return out.append(contentsOf: (header + "\"\"\n").utf8) }
     out.append(contentsOf: (header + line.joined(separator: String(separator)) + "\n").utf8)
   }
 
@@ -103,12 +112,23 @@ public struct RowWriter: Sendable {
     return ColumnType.undecided.seeing(Array(text.utf8), isQuoted: false) != .text
   }
 
-  private static func quoted(_ value: String, _ separator: Character) -> String {
+  /// By scalars: a combining accent behind a comma makes one `Character` of both, and the reader of the file sees a comma all the same.
+  private static func quoted(_ value: String, _ separator: Unicode.Scalar) -> String {
+    let scalars = value.unicodeScalars
     let needsQuotes =
-      value.contains { $0 == separator || $0 == "\"" || $0.isNewline } || value.first == " " || value.last == " "
+      scalars.contains { $0 == separator || $0 == "\"" || Character($0).isNewline } || scalars.first == " " || scalars.last == " "
       // A byte order mark would be taken for the file's own.
-      || value.unicodeScalars.first == "\u{FEFF}"
-    return needsQuotes ? "\"" + value.replacing("\"", with: "\"\"") + "\"" : value
+      || scalars.first == "\u{FEFF}"
+    return needsQuotes ? "\"" + doublingQuotes(value) + "\"" : value
+  }
+
+  private static func doublingQuotes(_ value: String) -> String {
+    var out = String.UnicodeScalarView()
+    for scalar in value.unicodeScalars {
+      if scalar == "\"" { out.append(scalar) }
+      out.append(scalar)
+    }
+    return String(out)
   }
 
   // MARK: markdown
@@ -121,6 +141,7 @@ public struct RowWriter: Sendable {
     }
     let members = all.filter { $0.key != "settings" }
     var head = ""
+    let isBehindText = isBehindText
     let cells = try cells(.object(members)) { names in
       if let model = row["model"]?.string {
         var settings = "model: \(model)"
@@ -129,20 +150,18 @@ public struct RowWriter: Sendable {
         }
         head += settings + "\n\n"
       }
+      // Behind text a table begins with a line that is empty.
+      if isBehindText { head = "\n" + head }
       let rules = members.map { member in
         if case .int = member.value { return "--:" }
         return "---"
       }
-      head += "| " + names.map(Self.escaped).joined(separator: " | ") + " |\n| " + rules.joined(separator: " | ") + " |\n"
+      head += "| " + names.map(MarkdownTable.cell).joined(separator: " | ") + " |\n| " + rules.joined(separator: " | ") + " |\n"
     }
     out.append(contentsOf: (head + "| " + cells.map(Self.cell).joined(separator: " | ") + " |\n").utf8)
   }
 
-  private static func cell(_ value: JSONValue) -> String { escaped(text(value)) }
-
-  private static func escaped(_ text: String) -> String {
-    text.replacing("\r\n", with: "\n").replacing("|", with: "\\|").replacing("\n", with: "<br>")
-  }
+  private static func cell(_ value: JSONValue) -> String { MarkdownTable.cell(text(value)) }
 
   private static func text(_ value: JSONValue) -> String {
     switch value {

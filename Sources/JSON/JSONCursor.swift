@@ -311,8 +311,10 @@ public struct JSONCursor {
 
   private mutating func skipNumber() throws(JSONError) {
     let start = offset
-    if isTolerant, literal("NaN") || literal("Infinity") || literal("-Infinity") { return }
-    if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+    if offset < bytes.count, !Self.isDigit(bytes[offset]) {
+      if isTolerant, literal("NaN") || literal("Infinity") || literal("-Infinity") { return }
+      if bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+    }
     let leading = offset
     guard digits() else { throw JSONError("a number was expected", at: start) }
     if bytes[leading] == UInt8(ascii: "0"), offset - leading > 1 {
@@ -331,19 +333,23 @@ public struct JSONCursor {
 
   private mutating func digits() -> Bool {
     let start = offset
-    while offset < bytes.count, case UInt8(ascii: "0")...UInt8(ascii: "9") = bytes[offset] { offset += 1 }
+    while offset < bytes.count, Self.isDigit(bytes[offset]) { offset += 1 }
     return offset > start
   }
+
+  @inline(__always)
+  private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 }
 
 /// A member's key, compared in place.
 public struct JSONKey: ~Copyable {
-  let bytes: UnsafeRawBufferPointer
-  let range: Range<Int>
-  let isEscaped: Bool
+  @usableFromInline let bytes: UnsafeRawBufferPointer
+  @usableFromInline let range: Range<Int>
+  @usableFromInline let isEscaped: Bool
 
-  /// Whether the key is `name`, however it is escaped.
-  @inline(__always)
+  /// Whether the key is `name`, however it is escaped. Inlined into whoever asks: of most keys the length says no, in five instructions
+  /// where a call takes forty, and an event's keys are asked a hundred times.
+  @inlinable @inline(__always)
   public func `is`(_ name: StaticString) -> Bool {
     let count = name.utf8CodeUnitCount
     guard range.count == count else {
@@ -354,8 +360,8 @@ public struct JSONKey: ~Copyable {
     return true
   }
 
-  @inline(never)
-  private func spells(_ name: StaticString) -> Bool {
+  @inline(never) @usableFromInline
+  func spells(_ name: StaticString) -> Bool {
     text.utf8.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
   }
 

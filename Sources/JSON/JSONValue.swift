@@ -60,7 +60,7 @@ public indirect enum JSONValue: Sendable, Equatable {
       self = .int(whole)
     } else if let value = Double(text), value.isFinite {
       // What is printed and what is written: both must be what was read.
-      self = value.shortest == text && "\(value)" == text ? .number(value) : .exact(ExactNumber(String(text), value))
+      self = value.shortest == text ? .number(value) : .exact(ExactNumber(String(text), value))
     } else {
       return nil
     }
@@ -99,7 +99,7 @@ public indirect enum JSONValue: Sendable, Equatable {
     case .bool(let flag): out.append(contentsOf: (flag ? "true" : "false").utf8)
     case .int(let whole): out.append(contentsOf: String(whole).utf8)
     // JSON has no word for infinity or NaN.
-    case .number(let number): out.append(contentsOf: (number.isFinite ? "\(number)" : "null").utf8)
+    case .number(let number): out.append(contentsOf: (number.isFinite ? number.shortest : "null").utf8)
     case .exact(let number): out.append(contentsOf: number.text.utf8)
     case .string(let text): JSONString.encode(text, to: &out)
     case .array(let elements):

@@ -37,6 +37,8 @@ public enum Formatter {
         blank = 0
         emit(line)
       }
+      // At the text's end a backslash is a word; with a line end behind it, it would go on to the next line.
+      if bytes.last == UInt8(ascii: "\\"), out.suffix(2).elementsEqual([UInt8(ascii: "\\"), 0x0A]) { out.removeLast() }
       return String(decoding: out, as: UTF8.self)
     }
 

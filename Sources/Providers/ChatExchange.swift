@@ -7,7 +7,7 @@ import Transport
 /// `@unchecked Sendable`: the curl thread alone touches it from the start of the transfer until `Transfer.run` returns; after that
 /// only the task that ran it does. The transfer's hand-over orders the two.
 final class ChatExchange: ResponseHandler, @unchecked Sendable {
-  private(set) var decoder: any ReplyDecoder
+  private let decoder: any ReplyDecoder
   private let feed: TokenFeed?
   private let activity: ReplyActivity?
   private let start = ContinuousClock.now
@@ -29,6 +29,8 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
     stated?.after = start.duration(to: .now)
   }
 
+  /// It was to be a stream of events, and not one byte came.
+  var isEmptyStream: Bool { decoder.isEmptyStream }
   var isWaiting: Bool { !decoder.hasBegun }
   var progress: Int? { decoder.progress }
 
@@ -72,14 +74,12 @@ final class ChatExchange: ResponseHandler, @unchecked Sendable {
   func finish(_ result: TransferResult) -> Attempt {
     var attempt = decoder.finish(result.error)
     // From the same moment as ttft, so that one is never longer than the other.
-    attempt.latency = start.duration(to: .now)
+    let latency = start.duration(to: .now)
     // An answer that came whole, or a last event without its blank line, is text only now.
-    if ttft == nil, !decoder.text.isEmpty { ttft = attempt.latency }
+    let ttft = ttft ?? (decoder.text.isEmpty ? nil : latency)
     _ = show(whole: true)
-    attempt.text = Self.hidden(attempt.text)
-    attempt.reasoning = Self.hidden(attempt.reasoning)
-    attempt.ttft = ttft
-    attempt.stated = stated
+    attempt.arrived(
+      text: Self.hidden(attempt.text), reasoning: Self.hidden(attempt.reasoning), ttft: ttft, latency: latency, stated: stated)
     return attempt
   }
 }

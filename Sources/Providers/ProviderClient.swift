@@ -29,25 +29,36 @@ public final class ProviderClient: ModelClient {
     let place = Place(url: endpoint.chat.url, model: request.model.name)
     var form = forms.withLock { $0[place] } ?? BodyForm(host: endpoint.chat.hostName)
     var request = request
-    var answer = await send(request, form, to: endpoint, feed, activity)
-    // A server may want the body otherwise, and say so: asked once more for each thing it names, and remembered.
-    for _ in 0..<2 {
-      guard let mended = form.mended(by: answer.attempt.failure, for: request) else { break }
-      form = mended
-      forms.withLock { $0[place] = mended }
-      answer = await send(request, form, to: endpoint, feed, activity)
+    var mendings = 0
+    while true {
+      let answer = await send(request, form, to: endpoint, feed, activity)
+      // A server may want the body otherwise, and say so: asked once more for each thing it names, and remembered.
+      if mendings < 2, let mended = form.mended(by: answer.attempt.failure, for: request) {
+        mendings += 1
+        form = mended
+        forms.withLock { $0[place] = mended }
+      } else if answer.isEmptyStream, request.streams {
+        // llama-cpp-python says nothing at all where a stream cannot be had, and why where it is asked for the whole.
+        request.streams = false
+        mendings = 2
+      } else {
+        return answer.attempt
+      }
     }
-    if answer.isEmptyStream, request.streams {
-      // llama-cpp-python says nothing at all where a stream cannot be had, and why where it is asked for the whole.
-      request.streams = false
-      answer = await send(request, form, to: endpoint, feed, activity)
-    }
-    return answer.attempt
   }
 
   private func send(
     _ request: ChatRequest, _ form: BodyForm, to endpoint: Registry.Endpoint, _ feed: TokenFeed?, _ activity: ReplyActivity?
   ) async -> (attempt: Attempt, isEmptyStream: Bool) {
+    let exchange = ChatExchange(decoder: OpenAIDecoder(keepsThink: request.keepsThink), feed: feed, activity: activity)
+    let transfer = transport.transfer(http(request, form, endpoint), handler: exchange)
+    feed?.onDrain { transfer.resume() }
+    let result = await transfer.run()
+    return (exchange.finish(result), result.error == nil && exchange.isEmptyStream)
+  }
+
+  @inline(never)  // else it stands in the frame that waits for the answer
+  private func http(_ request: ChatRequest, _ form: BodyForm, _ endpoint: Registry.Endpoint) -> HTTPRequest {
     let own = request.headers.map { (name: $0.name, value: $0.value.reveal()) }
     let headers = own.isEmpty ? endpoint.headers : endpoint.headers.replacing(own)
     var http = HTTPRequest(endpoint.chat, method: .post(OpenAIRequest.body(request, form)), headers: headers)
@@ -55,11 +66,7 @@ public final class ProviderClient: ModelClient {
     http.deadlines.firstToken = request.timeouts.firstToken
     http.deadlines.idle = request.timeouts.idle
     http.deadlines.total = request.timeouts.total
-    let exchange = ChatExchange(decoder: OpenAIDecoder(keepsThink: request.keepsThink), feed: feed, activity: activity)
-    let transfer = transport.transfer(http, handler: exchange)
-    feed?.onDrain { transfer.resume() }
-    let result = await transfer.run()
-    return (exchange.finish(result), result.error == nil && exchange.decoder.isEmptyStream)
+    return http
   }
 
   /// The names of the models that a provider says it has, sorted.

@@ -41,7 +41,8 @@ public struct Userinfo: Sendable, Equatable {
   /// As a header has it (RFC 7617): the base 64 of `name:password`.
   public var basic: String { Userinfo.base64(Array("\(name):\(password ?? "")".utf8)) }
 
-  static func decoded(_ text: Substring) -> String {
+  /// Percent signs and two digits taken for the bytes that they stand for (RFC 3986, 2.1).
+  public static func decoded(_ text: Substring) -> String {
     var out: [UInt8] = []
     let bytes = Array(text.utf8)
     var index = 0

@@ -1,5 +1,6 @@
 import Editor
 import Interpreter
+import Names
 
 #if canImport(Glibc)
   import Glibc
@@ -152,12 +153,12 @@ struct Completer: Sendable {
     let slash = path.lastIndex(of: "/")
     let folder = slash.map { String(path[...$0]) } ?? ""
     let prefix = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    guard let directory = opendir(folder.isEmpty ? "." : folder) else { return (0, []) }
+    guard let directory = opendir(SystemText.bytes(folder.isEmpty ? "." : folder)) else { return (0, []) }
     defer { closedir(directory) }
     var choices: [Completion] = []
     while let entry = readdir(directory) {
       let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { SystemText.text($0) }
       }
       guard name.hasPrefix(prefix), !name.hasPrefix(".") || prefix.hasPrefix(".") else { continue }
       // A name with control characters would be obeyed by the terminal it is shown on.

@@ -1,5 +1,6 @@
 import Editor
 import Interpreter
+import Names
 import Scheduling
 import Threads
 
@@ -14,7 +15,8 @@ import Threads
 extension ShellSession {
   /// For what was told to end, in milliseconds; and so much more while rows are brought into a file.
   private static let patience = (usual: 500, writing: 1500)
-  /// For whoever reads what is said at the end, in milliseconds.
+  /// For whoever reads what is said at the end and takes no more of it, in milliseconds. Where he would take it, it is the machine that is
+  /// busy, and it is waited for five times as long.
   private static let readersPatience = 200
   /// How long a script that sends no more may go on, so that it saves what it has; in milliseconds.
   private static let quiet = 400
@@ -27,23 +29,27 @@ extension ShellSession {
   /// What was cancelled ends by itself, and at once. Where something does not, the program ends without it: a ^C is never in vain.
   func endSoon(_ over: Bell) {
     guard !isEnding.exchange(true, ordering: .relaxed) else { return }
-    let isWatched = startThread { [self] in if !endsSoon(over) { leaveNow() } }
-    if !isWatched { leaveNow() }
+    startThread { [self] in
+      if !endsSoon(over) { leaveNow() }
+    } orHere: {
+      leaveNow()
+    }
   }
 
-  /// After a first ^C: once no answer is under way and no row is being written, and that for a moment.
+  /// After a first ^C: once no answer is under way, no call that goes on waits for leave, and no row is being written, for a moment.
   func whenQuiet(while isWanted: @escaping @Sendable () -> Bool = { true }, _ end: @escaping @Sendable () -> Void) {
-    let isTimed = startThread { [console] in
-      let never = Bell()
+    startThread { [console] in
       var quiet = 0
       while isWanted(), quiet < Self.quiet {
-        _ = never.wait(milliseconds: 50)
+        pauseThread(milliseconds: 50)
         // What has just ended may be on its way into a file.
-        quiet = console.limiter.inUse > 0 || OpenRows.areWritten ? 0 : quiet + 50
+        let goesOn = console.limiter.inUse > 0 || console.foregroundJobs.contains { console.limiter.waiting($0) > 0 }
+        quiet = goesOn || OpenRows.areWritten ? 0 : quiet + 50
       }
       if isWanted() { end() }
+    } orHere: {
+      end()
     }
-    if !isTimed { end() }
   }
 
   /// Leaves the program on ^C, whatever else still runs in it.
@@ -51,14 +57,20 @@ extension ShellSession {
 
   /// What no file has is written down and told of, as far as somebody reads it.
   private func leave(_ status: Int32) -> Never {
-    // Somebody is at it already, and is asked to hurry.
-    if isLeaving.exchange(true, ordering: .relaxed) { exitNow(status) }
+    // Where somebody is at it already, only the replies that he writes are waited for.
+    let isFirst = !isLeaving.exchange(true, ordering: .relaxed)
     keepReplies()
+    if !isFirst { exitNow(status) }
     let start = ContinuousClock.now
-    try? console.flush { start.duration(to: .now) > .milliseconds(Self.readersPatience) }
+    try? console.flush { isEnough(since: start, Self.readersPatience) }
     host.close()
     rescueTerminal()
     exitNow(status)
+  }
+
+  private func isEnough(since start: ContinuousClock.Instant, _ milliseconds: Int) -> Bool {
+    let waited = start.duration(to: .now)
+    return waited > .milliseconds(milliseconds) && console.isStuck || waited > .milliseconds(5 * milliseconds)
   }
 
   /// Writes down the replies that no file has, and tells of it; once, whoever ends the program.
@@ -67,7 +79,7 @@ extension ShellSession {
       // Somebody is at it: his file is to be whole.
       _ = repliesAreKept.wait(milliseconds: 1000)
     } else {
-      for line in Recovered.write(session) { console.note(line) }
+      for line in Recovered.write(session) { console.note(line.oneLine) }
     }
     repliesAreKept.ring()
   }
@@ -77,15 +89,14 @@ extension ShellSession {
   func terminate(_ number: Int32, _ work: Work?) {
     guard terminating.exchange(number, ordering: .relaxed) == 0 else { return }
     session.noteTermination()
-    let over = Bell()
-    // A thread, not a task: those that tasks run on may all be busy with what does not end.
-    let isWatched = startThread { [self] in
-      _ = endsSoon(over)
-      leave(128 + number)
-    }
     rescueTerminal()
     Child.signalAll(number)
-    guard isWatched else {
+    let over = Bell()
+    // A thread, not a task: those that tasks run on may all be busy with what does not end.
+    startThread { [self] in
+      _ = endsSoon(over)
+      leave(128 + number)
+    } orHere: {
       keepReplies()
       exitNow(128 + number)
     }
@@ -125,7 +136,7 @@ extension ShellSession {
     }
     host.close()
     let start = ContinuousClock.now
-    func hasWaited() -> Bool { status == ExitStatus.interrupted && start.duration(to: .now) > .milliseconds(300) }
+    func hasWaited() -> Bool { status == ExitStatus.interrupted && isEnough(since: start, 300) }
     do throws(OutputProblem) {
       try console.flush { hasWaited() }
       return status

@@ -28,8 +28,11 @@ enum Machine {
     return isBelow(1 << 40, .memory) || isBelow(1024, .processes)
   }
 
-  /// Signals, and what tasks run on: libdispatch ends the program where it gets none for its timers.
+  /// Signals, and what tasks run on: libdispatch keeps no time where it gets none for its timers.
   static let fewestFiles = 6
+
+  /// Below so many the first timer is not left for when they may be used up.
+  static let manyFiles: UInt64 = 128
 
   /// What libraries that are loaded later take, in bytes of addresses.
   static let libraries = 32 << 20

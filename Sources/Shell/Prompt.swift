@@ -1,6 +1,7 @@
 import Editor
 import Interpreter
 import Language
+import Names
 import Scheduling
 import Secrets
 import Simulator
@@ -17,18 +18,31 @@ final class Prompt: Sendable {
   let shell: ShellSession
   let history: History
   private let isTerminal = Descriptor.isTerminal(0)
+  /// What is said at the start of where things are to lie.
+  private let problems: [String]
   /// What is typed while a line runs.
   let ahead: TypeAhead
+  private let catalog: ModelCatalog
+  private let completer: Completer
   /// The last of the lines that run beside another, one after the other.
   let beside = Mutex<Task<Void, Never>?>(nil)
 
   init(_ options: Shell.Options) {
-    let folder = Descriptor.isTerminal(0) ? UserFolders.state.flatMap { UserFolders.make($0) ? $0 : nil } : nil
-    let history = History(path: folder.map { $0 + "/history" }, hide: { Redactor.hide($0, isServer: $0.hasPrefix("use ")) })
+    let place = Descriptor.isTerminal(0) ? HistoryPlace() : nil
+    let history = History(path: place?.path, hide: { Redactor.hide($0, isServer: $0.hasPrefix("use ")) })
     self.history = history
+    let unkept = place.flatMap { $0.problem ?? history.problem }
+    problems = place == nil ? [] : UserFolders.problems + (unkept.map { ["no history is kept: \($0)"] } ?? [])
     shell = ShellSession(arguments: [], options: options, history: { history.lines })
     let session = shell.session
-    ahead = TypeAhead { !Parser.parse(Source(name: "", text: $0), vocabulary: Prompt.vocabulary(session)).isIncomplete }
+    catalog = ModelCatalog(session.world.directory)
+    let completer = Completer(session: session, catalog: catalog)
+    self.completer = completer
+    ahead = TypeAhead {
+      !Parser.parse(Source(name: "", text: $0), vocabulary: Prompt.vocabulary(session)).isIncomplete
+    } complete: {
+      completer.complete($0, $1)
+    }
   }
 
   func run() async -> Int32 {
@@ -42,9 +56,8 @@ final class Prompt: Sendable {
     console.hook { hooks in
       hooks.typed = { ahead.rows(prompt: Prompt.text(session), columns: $0, rows: $1) { console.dim($0) } }
     }
-    let catalog = ModelCatalog(session.world.directory)
-    let entries = await Entries.open(history, delegate(catalog), console)
-    await runInitFile()
+    let entries = await Entries.open(history, delegate(), console)
+    let request = await runInitFile()
     switch entries {
     case .editor(let editor):
       catalog.onArrival { [weak editor] in editor?.renewChoices() }
@@ -56,6 +69,10 @@ final class Prompt: Sendable {
     }
     var number = 1
     var warned = false
+    if let request, !shell.isTerminating {
+      if !mustWarn() { return await finish(request.status) }
+      warned = true
+    }
     while !shell.isTerminating {
       switch await next(entries) {
       case .abandoned: continue
@@ -74,7 +91,7 @@ final class Prompt: Sendable {
         // A signal is ending the program: the terminal is given back already.
         if shell.isTerminating { continue }
         if let request {
-          if request.status == nil, !warned, mustWarn() {
+          if !warned, mustWarn() {
             warned = true
             continue
           }
@@ -105,9 +122,9 @@ final class Prompt: Sendable {
     return await entries.read(continuation: "...> ", initial: typed.text + draft, cursor: draft.isEmpty ? typed.cursor : nil)
   }
 
-  private func delegate(_ catalog: ModelCatalog) -> EditorDelegate {
+  private func delegate() -> EditorDelegate {
     let session = shell.session
-    let completer = Completer(session: session, catalog: catalog)
+    let completer = completer
     let highlighter = Highlighter(session: session)
     let hasColour = HostSystem.hasColour
     var delegate = EditorDelegate()
@@ -119,8 +136,11 @@ final class Prompt: Sendable {
     }
     delegate.adjust = { session.adjustConcurrency(by: $0) }
     delegate.editOutside = { [console = shell.console] text, done in
-      let isStarted = startThread { done(try? console.lend(to: Child.Handle()) { handle in try HostSystem.edited(text, handle) }) }
-      if !isStarted { done(nil) }
+      startThread {
+        done(try? console.lend(to: Child.Handle()) { handle in try HostSystem.edited(text, handle) })
+      } orHere: {
+        done(nil)
+      }
     }
     delegate.prompt = { Prompt.text(session) }
     return delegate
@@ -154,9 +174,10 @@ final class Prompt: Sendable {
   private func greet() {
     let settings = shell.session.settings
     let model =
-      settings.model.provider == "sim" ? "\(settings.model) (built-in simulator; `use` lists real models)" : settings.model.description
+      settings.model.description.oneLine + (settings.model.provider == "sim" ? " (built-in simulator; `use` lists real models)" : "")
     defer { if let news = Recovered.news() { shell.console.note(news) } }
     shell.console.note("promptsh \(Shell.version) · \(model) · concurrency \(settings.limits.width.words) · `help`")
+    for problem in problems { shell.console.note(problem.oneLine) }
   }
 
   /// `psh sim/story ×8 ⟳2> `, or what `set prompt` says.
@@ -164,10 +185,11 @@ final class Prompt: Sendable {
     let settings = session.settings
     let running = session.jobs.count { !$0.job.isOver }
     let width = settings.limits.width.words
+    let model = settings.model.description.oneLine
     guard let own = settings.prompt else {
-      return "psh \(settings.model) ×\(width)\(running > 0 ? " ⟳\(running)" : "")> "
+      return "psh \(model) ×\(width)\(running > 0 ? " ⟳\(running)" : "")> "
     }
-    return own.replacing("{model}", with: settings.model.description).replacing("{concurrency}", with: width).replacing(
+    return own.replacing("{model}", with: model).replacing("{concurrency}", with: width).replacing(
       "{jobs}", with: "\(running)")
   }
 

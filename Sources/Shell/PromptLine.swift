@@ -1,6 +1,7 @@
 import Editor
 import Interpreter
 import Language
+import Names
 import Scheduling
 import Threads
 
@@ -56,13 +57,29 @@ extension Prompt {
     let steering = Steering(shell, ahead: ahead, finished: { [self] in typed($0) }, onInterrupt: interrupt) {
       events.continuation.yield(.toBackground)
     }
+    // What steers takes effect in the order in which it was typed: this line after those that ran beside the one before, and what is typed
+    // from now on after this one, if it steers itself.
+    let ended = AsyncStream<Never>.makeStream()
+    let former = beside.withLock { last in
+      let former = last
+      if shell.session.steers(program) { last = Task { for await _ in ended.stream {} } }
+      return former
+    }
     shell.signals.onInterrupt(interrupt)
     shell.signals.onTerminate { [self] in shell.terminate($0, line) }
     shell.console.hook { $0.onKey = { steering.key($0) } }
     shell.console.beginLine(number)
     // Only now: whatever the line does first must find its keys and signals in place.
-    let running = Console.$line.withValue(number) { line.start { [shell] in await shell.session.runLine(program, hand) } }
-    Task { events.continuation.yield(.done(await running.value)) }
+    let running = Console.$line.withValue(number) {
+      line.start { [shell] in
+        await former?.value
+        return await shell.session.runLine(program, hand)
+      }
+    }
+    Task {
+      events.continuation.yield(.done(await running.value))
+      ended.continuation.finish()
+    }
     var request: ExitRequest?
     loop: for await event in events.stream {
       switch event {
@@ -92,15 +109,14 @@ extension Prompt {
   /// What was cancelled ends by itself, and at once. Where something does not, the prompt goes on without it; and where that cannot be,
   /// for what does not end has all the threads, the next ^C leaves the program.
   private func endSoon(_ over: Bell, leave: @escaping @Sendable () -> Void, stuck: @escaping @Sendable () -> Void) {
-    let isWatched = startThread { [shell, console = shell.console] in
+    startThread { [shell, console = shell.console] in
       // Another program that has the terminal keeps it until it ends.
       repeat { if shell.endsSoon(over) { return } } while console.isLent
       leave()
       if over.wait(milliseconds: 1000) { return }
       stuck()
       console.note("nothing here obeys ^C; once more leaves promptsh")
-    }
-    if !isWatched {
+    } orHere: {
       leave()
       stuck()
     }
@@ -139,24 +155,38 @@ extension Prompt {
   // MARK: the start
 
   /// Runs the user's own beginning like a line: the prompt stands there, what is typed waits for it, and ^C ends it.
-  func runInitFile() async {
-    guard let folder = UserFolders.configuration else { return }
+  ///
+  /// - Returns: a request to leave, if it made one.
+  func runInitFile() async -> ExitRequest? {
+    guard let folder = UserFolders.configuration else { return nil }
     let path = folder + "/init.psh"
-    guard StandardFiles.isThere(path) else { return }
+    switch StandardFiles.presence(path) {
+    case .there: break
+    case .nowhere: return nil
+    case .impossible:
+      shell.console.note("there can be no \(path): \(folder) lies below a file".oneLine)
+      return nil
+    }
     var status = stat()
     // A pipe would keep the prompt waiting; what else cannot be read is told of by whoever reads it.
     if stat(SystemText.bytes(path), &status) == 0, ![S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) {
-      return shell.console.note("\(path) is no plain file: it was not run")
+      shell.console.note("\(path.oneLine) is no plain file: it was not run")
+      return nil
     }
     let text: String
     switch Shell.read(path) {
     case .success(let read): text = read
-    case .failure(let misuse): return shell.console.note("\(misuse.description): it was not run")
+    case .failure(let misuse):
+      shell.console.note("\(misuse.description): it was not run")
+      return nil
     }
     let source = Source(name: path, text: text)
-    if let first = shell.session.check(source).first(where: { $0.severity == .error }) { return shell.console.note(first.formatted()) }
+    if let first = shell.session.check(source).first(where: { $0.severity == .error }) {
+      shell.console.note(first.formatted())
+      return nil
+    }
     ahead.isShown = true
-    _ = await run(Parser.parse(source, vocabulary: shell.session.vocabulary).program, 0)
-    ahead.isShown = false
+    defer { ahead.isShown = false }
+    return await run(Parser.parse(source, vocabulary: shell.session.vocabulary).program, 0)
   }
 }

@@ -1,4 +1,5 @@
 import Interpreter
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -7,7 +8,7 @@ import Threads
   import Darwin
 #endif
 
-/// Replies that a signal would take along are written to files: `$XDG_STATE_HOME/promptsh/recovered/`, 0600, one file a variable.
+/// Replies that a signal, ^C or an error in a script would take along are written to files: `$XDG_STATE_HOME/promptsh/recovered/`, 0600, one file a variable.
 /// They are named at the end, and once more when the program is started next.
 enum Recovered {
   private static var folder: String? { UserFolders.state.map { $0 + "/recovered" } }
@@ -17,45 +18,84 @@ enum Recovered {
   /// - Returns: what there is to say of it, a line each.
   static func write(_ session: Session) -> [String] {
     let unsaved = session.recoverableReplies
-    if unsaved.isEmpty { return [] }
+    let conversations = session.recoverableConversations
+    if unsaved.isEmpty, conversations.isEmpty { return [] }
     func lost(_ why: String) -> [String] {
-      ["error: replies in \(unsaved.map { "`\($0.name)`" }.joined(separator: ", ")) are lost: \(why)"]
+      let names = unsaved.map { "`\($0.name)`" } + conversations.map { $0.name.isEmpty ? "`chat`" : "`chat --in \($0.name)`" }
+      return ["error: replies in \(names.joined(separator: ", ")) are lost: \(why)"]
     }
     guard let folder else { return lost("neither XDG_STATE_HOME nor HOME names a folder for them") }
-    guard UserFolders.make(folder) else { return lost("\(folder) cannot be made") }
+    if let problem = UserFolders.problem(making: folder) { return lost(problem) }
     return unsaved.map { replies in
       do throws(FileProblem) {
-        let path = try write(replies, to: folder)
-        return "\(replies.count == 1 ? "1 reply" : "\(replies.count) replies") of `\(replies.name)` kept: load \"\(path)\""
-      } catch { return "error: the replies of `\(replies.name)` are lost: \(error.message)" }
-    }
+        let path = try write(replies.lines, replies.rowCount, named: replies.name, to: folder)
+        let input = replies.asInput == 0 ? "" : " (\(replies.asInput) as input of rows without an answer)"
+        return "\(replies.count == 1 ? "1 reply" : "\(replies.count) replies") of `\(replies.name)` kept\(input): load \"\(path)\""
+      } catch { return "error: \(error.message)" }
+    } + conversations.map { write($0, to: folder) }
   }
 
-  private static func write(_ replies: UnsavedReplies, to folder: String) throws(FileProblem) -> String {
+  private static func write(_ conversation: UnsavedConversation, to folder: String) -> String {
+    // The name may be any text.
+    let word = String(conversation.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }.prefix(40))
+    let flag = conversation.name.isEmpty ? "" : " --in \(Value.text(conversation.name).quoted)"
+    do throws(FileProblem) {
+      let path = try write(conversation.lines, conversation.count, named: word.isEmpty ? "chat" : "chat.\(word)", to: folder)
+      return "a conversation of \(conversation.count) turns is kept: chat\(flag) --from (load \"\(path)\")"
+    } catch { return "error: \(error.message)" }
+  }
+
+  private static func write(
+    _ lines: some Sequence<[UInt8]>, _ rows: Int, named name: String, to folder: String
+  ) throws(FileProblem) -> String {
+    func lost(_ why: String) -> FileProblem { FileProblem("the replies of `\(name)` are lost: \(why)") }
     for number in 0..<1000 {
-      let path = "\(folder)/\(replies.name)-\(stamp)\(number == 0 ? "" : ".\(number)").jsonl"
+      let path = "\(folder)/\(name)-\(stamp)\(number == 0 ? "" : ".\(number)").jsonl"
       // Not through a link, and not over what somebody else has there.
       let descriptor = systemOpen(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
       if descriptor < 0, errno == EEXIST { continue }
-      guard descriptor >= 0 else { throw FileProblem("\(path): \(systemError())") }
+      guard descriptor >= 0 else { throw lost("\(path): \(systemError())") }
       defer { _ = systemClose(descriptor) }
-      var bytes: [UInt8] = []
-      for line in replies.lines {
-        bytes += line
-        if bytes.count > 1 << 18 { try put(&bytes, descriptor, path) }
+      var ends: [Int] = []
+      guard let problem = put(lines, descriptor, path, &ends) else { return path }
+      let whole = cut(descriptor, to: ends)
+      if whole > 0 {
+        throw FileProblem("only \(whole) of the \(rows) rows of `\(name)` are kept, in \(path): \(problem)")
       }
-      try put(&bytes, descriptor, path)
-      if fsync(descriptor) != 0 { throw FileProblem("\(path): \(systemError())") }
-      return path
+      unlink(SystemText.bytes(path))
+      throw lost(problem)
     }
-    throw FileProblem("\(folder) has a thousand such files")
+    throw lost("\(folder) has a thousand such files")
   }
 
-  private static func put(_ bytes: inout [UInt8], _ descriptor: Int32, _ path: String) throws(FileProblem) {
-    do throws(OutputProblem) { try Descriptor.write(bytes, to: descriptor, named: path) } catch {
-      throw FileProblem("\(error.description); the rows before are there")
-    }
-    bytes.removeAll(keepingCapacity: true)
+  /// - Parameter ends: where each line ends, of those that were to be written so far.
+  /// - Returns: what went wrong.
+  private static func put(_ lines: some Sequence<[UInt8]>, _ descriptor: Int32, _ path: String, _ ends: inout [Int]) -> String? {
+    var bytes: [UInt8] = []
+    var size = 0
+    do throws(OutputProblem) {
+      for line in lines {
+        bytes += line
+        size += line.count
+        ends.append(size)
+        if bytes.count > 1 << 18 {
+          try Descriptor.write(bytes, to: descriptor, named: path)
+          bytes.removeAll(keepingCapacity: true)
+        }
+      }
+      try Descriptor.write(bytes, to: descriptor, named: path)
+    } catch { return error.description }
+    return fsync(descriptor) == 0 ? nil : "\(path): \(systemError())"
+  }
+
+  /// Takes the half line at the end of a file away.
+  ///
+  /// - Returns: the whole lines that are left.
+  private static func cut(_ descriptor: Int32, to ends: [Int]) -> Int {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return 0 }
+    let whole = ends.prefix { $0 <= Int(status.st_size) }
+    return ftruncate(descriptor, off_t(whole.last ?? 0)) == 0 ? whole.count : 0
   }
 
   /// The time of day and the program's number: no two ends share them.
@@ -89,9 +129,9 @@ enum Recovered {
     unlink(SystemText.bytes(told))
     let descriptor = systemOpen(told, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     if descriptor >= 0 { _ = systemClose(descriptor) }
-    let shown = found.sorted().prefix(10).map { "\n  load \"\($0)\"" }.joined()
-    let more = found.count > 10 ? "\n  … and \(found.count - 10) more in \(folder)" : ""
-    return "a signal ended promptsh with replies that no file had; they were written down:\(shown)\(more)"
+    let shown = found.sorted().prefix(10).map { "\n  load \"\($0.oneLine)\"" }.joined()
+    let more = found.count > 10 ? "\n  … and \(found.count - 10) more in \(folder.oneLine)" : ""
+    return "promptsh ended with replies that no file had; they were written down:\(shown)\(more)"
   }
 
   /// In nanoseconds.

@@ -60,7 +60,7 @@ extension ShellSession {
   private func interruptScript(_ count: Int, cancel: @escaping @Sendable () -> Void) {
     let end: @Sendable () -> Void = { [self] in
       session.cancelAll()
-      console.foregroundJob?.cancel()
+      for job in console.foregroundJobs { job.cancel() }
       cancel()
     }
     guard count == 1 else { return end() }
@@ -86,11 +86,13 @@ extension ShellSession {
       return ExitStatus.readerGone
     case .failure(let diagnostic as Diagnostic):
       console.note(diagnostic.formatted())
+      keepReplies()
       return ExitStatus.scriptFailed
     // By a program that ended of ^C.
     case .failure(is CancellationError): return interruptedStatus()
     case .failure(let error):
       console.note("error: \(error)")
+      keepReplies()
       return ExitStatus.scriptFailed
     }
     return session.unansweredPrompts > 0 || session.hasKeptBeside ? ExitStatus.promptsFailed : ExitStatus.fine

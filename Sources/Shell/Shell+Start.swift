@@ -1,4 +1,5 @@
 import CStart
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -18,8 +19,20 @@ extension Shell {
     if OpenFiles.free(atMost: Machine.fewestFiles) < Machine.fewestFiles {
       return "the system gives hardly any open files; raise `ulimit -n`, to 64 at least"
     }
-    return ThreadProbe.hasThreads(isLimited ? Machine.threads : 4, and: isLimited ? Machine.libraries : 0)
-      ? nil : "the system gives no threads (`ulimit -u` and `ulimit -v` say how many, and how much memory)"
+    guard ThreadProbe.hasThreads(isLimited ? Machine.threads : 4, and: isLimited ? Machine.libraries : 0) else {
+      return "the system gives no threads (`ulimit -u` and `ulimit -v` say how many, and how much memory)"
+    }
+    if let files = SystemLimit.openFiles.value, files < Machine.manyFiles { takeClock() }
+    return nil
+  }
+
+  /// Sets one timer. The descriptors that libdispatch waits and keeps time with are made with the first, and where there are none left
+  /// by then no timer ever ends, and nobody says so.
+  private static func takeClock() {
+    _ = block {
+      try? await Task.sleep(for: .milliseconds(1))
+      return 0
+    }
   }
 
   /// One line; status 1.

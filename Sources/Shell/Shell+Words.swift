@@ -1,4 +1,5 @@
 import Language
+import Names
 
 #if canImport(Glibc)
   import Glibc
@@ -32,15 +33,18 @@ extension Shell {
         if !piped.isEmpty { parts.append(piped) }
       }
     }
-    if !words.isEmpty { parts.append(words.joined(separator: " ")) }
+    let text = words.joined(separator: " ")
+    if !text.allSatisfy(\.isWhitespace) { parts.append(text) }
     if parts.isEmpty {
-      return Descriptor.isTerminal(0) ? prompt(options) : misused("there is nothing to send: no words, and nothing is piped in")
+      // Words that are empty were meant to be some: `"$QUESTION"`.
+      if words.isEmpty, Descriptor.isTerminal(0) { return prompt(options) }
+      return misused("there is nothing to send: \(words.isEmpty ? "no words" : "the words are empty"), and nothing is piped in")
     }
     // As an argument of the script it stays as it stands: no hole in it is one.
     let shell = ShellSession(arguments: [parts.joined(separator: "\n\n")], options: options)
     // Told here, for an error in a script that nobody wrote would point nowhere.
     let model = shell.session.settings.model
-    if let problem = shell.session.world.directory.problem(with: model) { return misused("\(model) cannot be used: \(problem)") }
+    if let problem = shell.session.world.directory.problem(with: model) { return misused("\(model) cannot be used: \(problem)".oneLine) }
     raiseDescriptorLimit()
     return block { await shell.run(Source(name: "-m", text: "stream args[0]")) }
   }

@@ -2,6 +2,7 @@ import Chat
 import Dispatch
 import Interpreter
 import Language
+import Names
 import Secrets
 import Simulator
 import Threads
@@ -41,7 +42,7 @@ public enum Shell {
   /// - Throws: `Misuse` where the text is not shares of faults.
   public static func faults(_ text: String?) throws(Misuse) -> Faults {
     guard let text else { return .usual }
-    do { return try Faults(parsing: text) } catch { throw Misuse(description: "--faults: \(error)") }
+    do { return try Faults(parsing: text) } catch { throw Misuse(description: "--faults: \(error)".oneLine) }
   }
 
   public static func allowance(rpm: Int?, bursts: Bool) -> Allowance? {
@@ -55,7 +56,7 @@ public enum Shell {
   public static func model(_ text: String?) throws(Misuse) -> ModelName? {
     guard let text else { return nil }
     guard let model = ModelName(text) else {
-      throw Misuse(description: "-m: a model is written PROVIDER/NAME, as in openai/gpt-4o-mini, not `\(text)`")
+      throw Misuse(description: "-m: a model is written PROVIDER/NAME, as in openai/gpt-4o-mini, not `\(text.oneLine)`")
     }
     return model
   }
@@ -111,10 +112,10 @@ public enum Shell {
           if file == "-" {
             status = max(status, told(formatted, end: ""))
           } else if formatted != text, checking {
-            report("\(file) is not laid out; `promptsh fmt` does it", prefix: "")
+            report("\(file.oneLine) is not laid out; `promptsh fmt` does it", prefix: "")
             status = max(status, ShellSession.ExitStatus.scriptFailed)
           } else if formatted != text, let problem = replace(file, with: formatted) {
-            report("\(file): \(problem)")
+            report("\(file.oneLine): \(problem)")
             status = max(status, ShellSession.ExitStatus.scriptFailed)
           }
         } catch {
@@ -138,7 +139,7 @@ public enum Shell {
   /// What `help TOPIC` says; 2 where there is no such topic.
   public static func help(_ topic: String) -> Int32 {
     guard let text = HelpText.topic(topic) else {
-      report("there is no help for `\(topic)`; `promptsh -e help` lists the commands")
+      report("there is no help for `\(topic.oneLine)`; `promptsh -e help` lists the commands")
       return ShellSession.ExitStatus.misused
     }
     return told(text)
@@ -161,9 +162,9 @@ public enum Shell {
     return block {
       do {
         let server = try await SimulatorServer.start(port: port, faults: faults, allowance: allowance)
-        try Descriptor.say(
-          "simulating story, fast and flaky at \(server.baseURL)\n  point promptsh at it: use \(server.baseURL)\n", to: 1,
-          named: "standard output")
+        // Nobody would know where it is.
+        let status = told("simulating story, fast and flaky at \(server.baseURL)\n  point promptsh at it: use \(server.baseURL)")
+        if status != ShellSession.ExitStatus.fine { return status }
         let stop: @Sendable () -> Void = { Task { try await server.stop() } }
         signals.onInterrupt(stop)
         signals.onTerminate { _ in stop() }
@@ -194,6 +195,8 @@ public enum Shell {
 
   static func read(_ file: String) -> Result<String, Misuse> {
     let console = Console.plain
+    if file.isEmpty { return .failure(Misuse(description: "a file's name is empty")) }
+    let shown = file == "-" ? "standard input" : file.oneLine
     do throws(FileProblem) {
       let reading = try StandardFiles(console: console).open(file)
       var bytes: [UInt8] = []
@@ -201,14 +204,14 @@ public enum Shell {
         let piece = try reading.read()
         if piece.isEmpty { break }
         bytes += piece
-        if bytes.count > 16 << 20 { return .failure(Misuse(description: "\(file): a script of more than 16 MiB")) }
+        if bytes.count > 16 << 20 { return .failure(Misuse(description: "\(shown): a script of more than 16 MiB")) }
       }
       guard let text = Source.text(of: bytes) else {
-        return .failure(Misuse(description: "\(file): this is not UTF-8 text"))
+        return .failure(Misuse(description: "\(shown): this is not UTF-8 text"))
       }
       return .success(text)
     } catch {
-      return .failure(Misuse(description: "\(file): \(error.message)"))
+      return .failure(Misuse(description: "\(shown): \(error.message.oneLine)"))
     }
   }
 

@@ -1,6 +1,7 @@
 import Chat
 import Interpreter
 import Language
+import Names
 import Providers
 import Scheduling
 import Simulator
@@ -42,16 +43,17 @@ public final class ShellSession: Sendable {
     settings.readCertificates(HostSystem.variable)
     let crowded = Crowd()
     settings.onCrowded = { crowded.tell($0) }
-    transport = HTTPTransport(settings: settings)
     let registry = Registry(environment: HostSystem.variable)
+    let firstModel = options.model ?? ShellSession.firstModel(registry)
+    let most = Machine.mostStreams(simulated: firstModel.provider == "sim")
+    settings.mostConnections = most
+    transport = HTTPTransport(settings: settings)
     let backend = Backend(registry: registry, transport: transport, faults: options.faults)
-    var initial = Settings(model: options.model ?? ShellSession.firstModel(registry))
+    var initial = Settings(model: firstModel)
     if let control = options.control { initial.control = control }
     let (time, tails) = (SystemTimekeeper(), Tails())
     let limiter = Limiter(initial.limits, time: time)
-    if let most = Machine.mostStreams(simulated: initial.model.provider == "sim") {
-      limiter.setMostStreams(most, reason: Machine.reason)
-    }
+    if let most { limiter.setMostStreams(most, reason: Machine.reason) }
     crowded.limiter.withLock { $0 = limiter }
     let term = HostSystem.variable("TERM") ?? ""
     console = Console(limiter: limiter, tails: tails, time: time, isDumb: term.isEmpty || term == "dumb")
@@ -66,7 +68,7 @@ public final class ShellSession: Sendable {
     console.hook { [session] hooks in
       hooks.hasColour = { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
     }
-    signals.terminalIsOthers { [console] in console.isLent }
+    signals.terminalIsOthers { [console] in console.interruptsAreOthers }
     if options.model == nil, initial.model == Backend.unnamed, HostSystem.variable("PROMPTSH_MODEL") == nil {
       backend.onUnasked { [session, console] in
         // The prompt's greeting says it already.
@@ -76,7 +78,7 @@ public final class ShellSession: Sendable {
       }
     }
     if let provider = registry.provider(initial.model.provider), isPlainRemote(url: provider.baseURL) {
-      console.note("warning: \(BaseURL(provider.baseURL).shown) is not encrypted: prompts and keys travel readable")
+      console.note("warning: \(BaseURL(provider.baseURL).shown.oneLine) is not encrypted: prompts and keys travel readable")
     }
   }
 

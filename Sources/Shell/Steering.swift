@@ -15,7 +15,7 @@ final class Steering: Sendable {
 
   /// - Parameter finished: takes a line that was typed whole; nil where no prompt comes next, and only keys steer.
   init(
-    _ shell: ShellSession, ahead: TypeAhead = TypeAhead { _ in true }, finished: (@Sendable (String) -> Void)? = nil,
+    _ shell: ShellSession, ahead: TypeAhead = TypeAhead(), finished: (@Sendable (String) -> Void)? = nil,
     onInterrupt: @escaping @Sendable () -> Void, onBackground: @escaping @Sendable () -> Void
   ) {
     self.shell = shell
@@ -30,7 +30,10 @@ final class Steering: Sendable {
     case .character("\u{3}"):
       ahead.holdEntries()
       onInterrupt()
-    case .character("\u{1A}"): onBackground()
+    case .stop:
+      // Without a line that is seen, nobody remembers the digits that he typed before.
+      if finished == nil { ahead.clearLine() }
+      onBackground()
     case .widen: shell.session.adjustConcurrency(by: 1)
     case .narrow: shell.session.adjustConcurrency(by: -1)
     case .character(let scalar) where steers(scalar): break
@@ -57,7 +60,8 @@ final class Steering: Sendable {
       shell.session.adjustConcurrency(by: scalar == "+" ? step : -step)
     case " " where number.isEmpty:
       guard let job = shell.console.foregroundJob else { return true }
-      shell.session.setPaused(job.progress.state != .paused, job, by: .terminal)
+      let isPaused = job.progress.state != .paused
+      for job in shell.console.foregroundJobs where !job.isOver { shell.session.setPaused(isPaused, job, by: .terminal) }
     default: return false
     }
     return true

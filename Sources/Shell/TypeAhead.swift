@@ -8,16 +8,24 @@ final class TypeAhead: Sendable {
   private struct State {
     var line = TypedLine()
     var entries: [String] = []
+    /// What the word at the cursor could be, after a Tab that could write nothing.
+    var choices: [Completion] = []
     /// The prompt stands there before anything is typed.
     var isShown = false
   }
 
   private let state = Mutex(State())
   private let isComplete: @Sendable (String) -> Bool
+  private let complete: @Sendable (_ text: String, _ cursor: Int) -> (replaced: Int, choices: [Completion])
 
-  /// - Parameter isComplete: whether a text makes a statement; else Enter adds a line.
-  init(isComplete: @escaping @Sendable (String) -> Bool) {
-    self.isComplete = isComplete
+  /// - Parameters:
+  ///   - isComplete: whether a text makes a statement; else Enter adds a line.
+  ///   - complete: what Tab offers for the word that ends at the cursor.
+  init(
+    isComplete: @escaping @Sendable (String) -> Bool = { _ in true },
+    complete: @escaping @Sendable (_ text: String, _ cursor: Int) -> (replaced: Int, choices: [Completion]) = { _, _ in (0, []) }
+  ) {
+    (self.isComplete, self.complete) = (isComplete, complete)
   }
 
   /// Whether a prompt stands there even while nothing is typed.
@@ -34,11 +42,19 @@ final class TypeAhead: Sendable {
 
   /// - Returns: the line, where the key has finished it.
   func take(_ key: Key) -> String? {
+    let (text, cursor) = state.withLock { state in
+      state.choices = []
+      return (state.line.text, state.line.cursor)
+    }
+    if key == .character("\t") {
+      let (replaced, choices) = complete(text, cursor)
+      state.withLock { $0.choices = $0.line.complete(choices, replacing: replaced) }
+      return nil
+    }
     guard key == .character("\r") || key == .character("\n") else {
       state.withLock { $0.line.take(key) }
       return nil
     }
-    let text = state.withLock { $0.line.text }
     let isWhole = isComplete(text)
     return state.withLock { state in
       guard isWhole else {
@@ -58,7 +74,8 @@ final class TypeAhead: Sendable {
   func holdEntries() {
     state.withLock { state in
       guard !state.entries.isEmpty else { return }
-      state.line = TypedLine((state.entries + [state.line.text]).joined(separator: "\n"))
+      let begun = state.line.isEmpty ? [] : [state.line.text]
+      state.line = TypedLine((state.entries + begun).joined(separator: "\n"))
       state.entries = []
     }
   }
@@ -73,13 +90,19 @@ final class TypeAhead: Sendable {
 
   /// How it looks: what waits, and the line; nil while there is nothing.
   func rows(prompt: String, columns: Int, rows: Int, dim: (String) -> StyledText) -> TypedRows? {
-    let (line, entries, isShown) = state.withLock { ($0.line, $0.entries, $0.isShown) }
+    let (line, entries, choices, isShown) = state.withLock { ($0.line, $0.entries, $0.choices, $0.isShown) }
     if line.isEmpty, entries.isEmpty, !isShown { return nil }
     var waiting = entries.suffix(3).map { dim(Table.cut("  then: \(ControlGuard.line($0))", to: columns - 1)) }
     if entries.count > waiting.count { waiting.insert(dim("  \(entries.count - waiting.count) more wait"), at: 0) }
-    var typed = line.rows(prompt: prompt, continuation: "...> ", columns: columns, rows: max(1, rows - waiting.count))
+    let offered = rows - waiting.count > 1 && !choices.isEmpty ? [dim(Self.row(of: choices, columns: columns))] : []
+    var typed = line.rows(prompt: prompt, continuation: "...> ", columns: columns, rows: max(1, rows - waiting.count - offered.count))
     typed.cursor.row += waiting.count
-    typed.rows = waiting + typed.rows
+    typed.rows = waiting + typed.rows + offered
     return typed
+  }
+
+  /// As many as there is room for. The prompt has a menu; here the line may be the prompt's in a moment.
+  private static func row(of choices: [Completion], columns: Int) -> String {
+    Table.cut("  " + choices.map { ControlGuard.line($0.text) }.joined(separator: "  "), to: max(1, columns - 1))
   }
 }

@@ -1,6 +1,9 @@
+import Names
+
 /// Keeps what comes from outside (replies, files, names, errors) from writing to a terminal, or from reading as what it is not. A line
 /// end and a tab pass. Any other control character is shown as its picture (ESC as ␛); characters that cannot be seen, or that turn the
-/// direction of what follows, as the escape that the language has for them (`\u{202E}`). Nothing is hidden, nothing is obeyed.
+/// direction of what follows, as the escape that the language has for them (`\u{202E}`); a byte of a name that is not UTF-8 as `\xFF`.
+/// Nothing is hidden, nothing is obeyed.
 ///
 /// Joiners stay where writing needs them: ZWJ between two emoji, one ZWJ or ZWNJ behind a letter of a script that joins.
 public struct ControlGuard: Sendable {
@@ -52,7 +55,9 @@ public struct ControlGuard: Sendable {
   public static func line(_ text: String) -> String {
     let cleaned = clean(text)
     if cleaned.utf8.allSatisfy({ $0 != 0x0A && $0 != 0x09 }) { return cleaned }
-    return String(cleaned.map { $0 == "\n" || $0 == "\t" ? " " : $0 })
+    // What is left of CR stands before an LF: the two are one line end.
+    let scalars = cleaned.unicodeScalars.filter { $0 != "\r" }.map { $0 == "\n" || $0 == "\t" ? " " : $0 }
+    return String(String.UnicodeScalarView(scalars))
   }
 
   /// Nearly all text is ASCII, and goes through untouched.
@@ -81,6 +86,11 @@ public struct ControlGuard: Sendable {
     case 0x80...0x9F: put("\u{FFFD}", &out)
     case 0xA0...0xAC, 0xAE..<0x34F: put(scalar, &out)
     default:
+      if reader == .person, let shown = SystemText.shown(scalar) {
+        out.append(contentsOf: shown.unicodeScalars)
+        previous = " "
+        return
+      }
       guard Invisible.contains(scalar) else { return put(scalar, &out) }
       if reader == .program, !Invisible.turnsDirection(scalar) { return put(scalar, &out) }
       switch Invisible.role(of: scalar, after: previous) {

@@ -45,18 +45,34 @@ public struct Table: Sendable {
     ([columns.map(\.title)] + rows).map { $0.map(ControlGuard.line).joined(separator: "\t") }
   }
 
-  /// Shrinks the widest columns until all fit; what still does not fit at 4 columns each is left out at the right.
+  /// Shrinks the widest columns until all fit. What cannot be read any more when it is cut (a number, a word of a few letters) is not cut:
+  /// columns are left out at the right instead, as long as two are left.
   private func fitted(_ natural: [Int], into width: Int) -> [Int] {
+    let readable = zip(columns, natural).map { column, width in column.isNumber ? width : min(width, 8) }
+    for count in stride(from: natural.count, to: 0, by: -1) {
+      let least = readable.prefix(count).map { count > 2 ? $0 : min($0, 4) }
+      if let widths = shrunk(Array(natural.prefix(count)), to: least, into: width) { return widths }
+    }
+    return []
+  }
+
+  /// Nil where even the least widths are too much.
+  private func shrunk(_ natural: [Int], to least: [Int], into width: Int) -> [Int]? {
     var widths = natural
     var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
-    while excess > 0, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }), widths[widest] > 4 {
-      let second = widths.filter { $0 < widths[widest] }.max() ?? 4
-      let equals = widths.filter { $0 == widths[widest] }.count
-      let step = max(1, min(widths[widest] - max(second, 4), (excess + equals - 1) / equals))
-      widths[widest] -= step
-      excess -= step
+    while excess > 0 {
+      let wide = widths.indices.filter { widths[$0] > least[$0] }
+      guard let widest = wide.map({ widths[$0] }).max() else { return nil }
+      let equals = wide.filter { widths[$0] == widest }
+      // Down to the next widest, or to what one of them needs.
+      let floor = max(wide.map { widths[$0] }.filter { $0 < widest }.max() ?? 0, equals.map { least[$0] }.max() ?? 0)
+      let step = max(1, min(widest - floor, (excess + equals.count - 1) / equals.count))
+      for index in equals {
+        let cut = min(step, max(0, excess))
+        widths[index] -= cut
+        excess -= cut
+      }
     }
-    while excess > 0, let last = widths.popLast() { excess -= last + 2 }
     return widths
   }
 

@@ -36,7 +36,11 @@ public func interruptible(_ body: @escaping @Sendable (_ wake: Int32) -> Bool) a
   }
   let isDone = await withTaskCancellationHandler {
     await withCheckedContinuation { (continuation: CheckedContinuation<Bool?, Never>) in
-      if !startThread({ continuation.resume(returning: body(readEnd)) }) { continuation.resume(returning: nil) }
+      startThread {
+        continuation.resume(returning: body(readEnd))
+      } orHere: {
+        continuation.resume(returning: nil)
+      }
     }
   } onCancel: {
     var byte: UInt8 = 0

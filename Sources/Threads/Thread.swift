@@ -41,11 +41,24 @@ public func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
   return failed == 0
 }
 
+/// The same, with what is done here and now where the system gives no thread: whoever is to be watched over is let go of at once rather
+/// than never.
+public func startThread(_ body: @escaping @Sendable () -> Void, orHere instead: () -> Void) {
+  if !startThread(body) { instead() }
+}
+
+/// Lets the calling thread, one that `startThread` began, stand still for so many milliseconds.
+public func pauseThread(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
+
 /// Runs what blocks on a thread of its own, so that none of those that tasks run on waits.
 ///
 /// - Returns: nil where the system gives no thread: it did not run.
 public func onOwnThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result? {
   await withCheckedContinuation { continuation in
-    if !startThread({ continuation.resume(returning: body()) }) { continuation.resume(returning: nil) }
+    startThread {
+      continuation.resume(returning: body())
+    } orHere: {
+      continuation.resume(returning: nil)
+    }
   }
 }

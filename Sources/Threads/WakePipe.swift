@@ -57,34 +57,57 @@ public final class WakePipe: Sendable {
 
 /// The pipes that signals are told to. A handler may do little: it writes the signal's number to each.
 ///
-/// The table is filled before its entries are used, holds at most eight, and a handler that sees an entry half changed writes to a
-/// pipe that is closed or not yet there, which does nothing.
+/// Handlers take no lock; whoever changes the table holds one. A pipe is closed only when no handler can still write to it, for its number
+/// may be a file's by then. A handler counts itself in and then reads the table; `forget` takes the entry out and then looks at the
+/// count. All four are sequentially consistent, so that there is one order of them that everybody sees: either the handler comes first,
+/// is counted, and is waited for, or the entry is gone before it is read. (Weaker ones would let each side's read pass its own write, and
+/// both miss the other.) No handler is waited for by the thread that it interrupts: on that thread it ends first.
+///
+/// The program has two pipes (the editor's, and that of keys while something runs).
 private enum SignalNotices {
   static let isAskedToStop = Atomic(false)
+  private static let changing = Mutex(())
+  private static let handlers = Atomic(0)
 
-  nonisolated(unsafe) private static let table: UnsafeMutablePointer<Int32> = {
-    let table = UnsafeMutablePointer<Int32>.allocate(capacity: 8)
-    table.initialize(repeating: -1, count: 8)
+  /// Descriptors; -1 where there is none. Never changed itself, only its entries are.
+  nonisolated(unsafe) private static let table: UnsafeMutablePointer<Atomic<Int32>> = {
+    let table = UnsafeMutablePointer<Atomic<Int32>>.allocate(capacity: places)
+    for index in 0..<places { (table + index).initialize(to: Atomic(-1)) }
     return table
   }()
+  private static let places = 8
 
   static func tell(_ descriptor: Int32) {
-    for index in 0..<8 where table[index] == -1 {
-      table[index] = descriptor
-      break
+    changing.withLock { _ in
+      for index in 0..<places where table[index].load(ordering: .relaxed) == -1 {
+        table[index].store(descriptor, ordering: .sequentiallyConsistent)
+        break
+      }
     }
+    // Made here, not within a handler.
+    _ = (handlers.load(ordering: .relaxed), isAskedToStop.load(ordering: .relaxed))
     for number in [SIGWINCH, SIGCONT, SIGTSTP] {
       handleSignal(number) { number in
         let saved = errno
+        SignalNotices.handlers.add(1, ordering: .sequentiallyConsistent)
         if number == SIGTSTP { SignalNotices.isAskedToStop.store(true, ordering: .releasing) }
         var byte = UInt8(truncatingIfNeeded: number)
-        for index in 0..<8 where SignalNotices.table[index] >= 0 { _ = write(SignalNotices.table[index], &byte, 1) }
+        for index in 0..<SignalNotices.places {
+          let descriptor = SignalNotices.table[index].load(ordering: .sequentiallyConsistent)
+          if descriptor >= 0 { _ = write(descriptor, &byte, 1) }
+        }
+        SignalNotices.handlers.subtract(1, ordering: .sequentiallyConsistent)
         errno = saved
       }
     }
   }
 
   static func forget(_ descriptor: Int32) {
-    for index in 0..<8 where table[index] == descriptor { table[index] = -1 }
+    let wasThere = changing.withLock { _ in
+      guard let index = (0..<places).first(where: { table[$0].load(ordering: .relaxed) == descriptor }) else { return false }
+      table[index].store(-1, ordering: .sequentiallyConsistent)
+      return true
+    }
+    while wasThere, handlers.load(ordering: .sequentiallyConsistent) > 0 { sched_yield() }
   }
 }

@@ -9,6 +9,7 @@
   final class EpollDriver: MultiDriver {
     static let shardCapacity = 256
 
+    private let mostConnections: Int?
     private let epoll: Int32
     private let eventfd: Int32
     let wake: @Sendable () -> Void
@@ -36,6 +37,7 @@
         self.driver = driver
         // More than it can carry: a dip in concurrency must not close warm connections.
         _ = cc_multi_set_long(multi, CURLMOPT_MAXCONNECTS, EpollDriver.shardCapacity + 64)
+        if let most = driver.mostConnections { _ = cc_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most) }
         _ = cc_multi_set_long(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX)
         _ = cc_multi_set_callbacks(
           multi,
@@ -60,7 +62,8 @@
       var isOpening: Bool
     }
 
-    init?() {
+    init?(mostConnections: Int? = nil) {
+      self.mostConnections = mostConnections
       epoll = cc_epoll_create()
       let eventfd = cc_eventfd_create()
       self.eventfd = eventfd

@@ -17,6 +17,8 @@ public struct TransportSettings: Sendable {
   /// Told, on the curl thread, how many streams were there when there was no descriptor for one more. That one waits until another
   /// ends.
   public var onCrowded: (@Sendable (Int) -> Void)?
+  /// Connections that fit into the files we may open: one that nobody uses is closed before there are more. Nil for no limit.
+  public var mostConnections: Int?
   /// Waits with `curl_multi_poll` even where epoll is there: for tests, as an oracle.
   public var usesPoll = false
 
@@ -93,9 +95,9 @@ public final class HTTPTransport: TaskExecutor, Sendable {
 
   private static func makeDriver(_ settings: TransportSettings) -> (any MultiDriver)? {
     #if os(Linux)
-      if !settings.usesPoll, let driver = EpollDriver() { return driver }
+      if !settings.usesPoll, let driver = EpollDriver(mostConnections: settings.mostConnections) { return driver }
     #endif
-    return PollDriver()
+    return PollDriver(mostConnections: settings.mostConnections)
   }
 
   /// Without libcurl every request still gets its answer: that it is missing.

@@ -29,7 +29,7 @@ final class PollDriver: MultiDriver {
   private let multi: Multi
   let wake: @Sendable () -> Void
 
-  init?() {
+  init?(mostConnections: Int? = nil) {
     guard let multi = cc_multi_init() else { return nil }
     self.multi = multi
     // Without descriptors for it libcurl makes a handle that nobody can wake.
@@ -38,6 +38,7 @@ final class PollDriver: MultiDriver {
       return nil
     }
     _ = cc_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 20_000)
+    if let mostConnections { _ = cc_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, mostConnections) }
     _ = cc_multi_set_long(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX)
     let handle = SendableHandle(multi)
     wake = { _ = cc_multi_wakeup(handle.pointer) }

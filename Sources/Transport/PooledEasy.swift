@@ -1,4 +1,5 @@
 import CCurl
+import Names
 import Secrets
 
 /// An easy handle with its base options set, used for one transfer after another: a fresh handle would cost 26,000 instructions
@@ -52,10 +53,10 @@ final class PooledEasy {
       set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     }
     // With CAPATH unset libcurl caches the parsed bundle: 1 ms instead of 25 for each new TLS connection on Debian.
-    _ = cc_easy_set_text(handle, CURLOPT_CAPATH, settings.caFolder)
+    _ = cc_easy_set_text(handle, CURLOPT_CAPATH, settings.caFolder.map(SystemText.bytes))
     // What is excepted is known to us already.
     _ = cc_easy_set_text(handle, CURLOPT_NOPROXY, "")
-    if let bundle = settings.caBundle { _ = cc_easy_set_text(handle, CURLOPT_CAINFO, bundle) }
+    if let bundle = settings.caBundle { _ = cc_easy_set_text(handle, CURLOPT_CAINFO, SystemText.bytes(bundle)) }
     if let share { _ = cc_easy_set_ptr(handle, CURLOPT_SHARE, share) }
     _ = cc_easy_set_ptr(handle, CURLOPT_ERRORBUFFER, errorBuffer)
     _ = cc_easy_set_close_callback(handle, driver)

@@ -15,7 +15,7 @@ struct ProxyServer: Sendable, Equatable {
   /// What is said when it wants another name or password.
   var refusal: String {
     userinfo == nil
-      ? "the proxy \(address) wants a name and a password (`http://NAME:PASSWORD@…` in https_proxy or http_proxy)"
+      ? "the proxy \(address) wants a name and a password: they stand before an `@` in the address that https_proxy or http_proxy holds"
       : "the proxy \(address) refuses the name and password that it was given; it is not asked again, since accounts get locked"
   }
 
@@ -43,11 +43,23 @@ struct ProxyServer: Sendable, Equatable {
     guard Self.schemes.contains(scheme) else { throw problem("its scheme is none of \(Self.schemes.joined(separator: ", "))") }
     let authority = rest.prefix { !"/?#".contains($0) }
     let (host, port) = Self.split(authority)
-    guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\\") && $0 != UInt8(ascii: "%") }) else {
-      throw problem("there is no host in it")
-    }
+    guard !host.isEmpty else { throw problem("there is no host in it") }
+    guard Self.isHost(host) else { throw problem("its host holds characters that no host has") }
     if let port, !(Int(port).map { (1...65535).contains($0) } ?? false) { throw problem("its port is no number from 1 to 65535") }
-    address = "\(scheme)://\(host)" + (port.map { ":\($0)" } ?? "")
+    address = "\(scheme)://\(Punycode.ascii(host: String(host)))" + (port.map { ":\($0)" } ?? "")
+  }
+
+  /// A name, or an address in brackets. libcurl's words for anything else repeat it.
+  private static func isHost(_ host: Substring) -> Bool {
+    if host.hasPrefix("[") {
+      return host.count > 2 && host.hasSuffix("]") && host.dropFirst().dropLast().utf8.allSatisfy { isName($0) || $0 == UInt8(ascii: ":") }
+    }
+    return host.utf8.allSatisfy(isName)
+  }
+
+  /// Of a name, before Punycode.
+  private static func isName(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || "-._".utf8.contains(byte) || byte >= 0x80
   }
 
   private static func split(_ authority: Substring) -> (host: Substring, port: Substring?) {

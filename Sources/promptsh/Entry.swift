@@ -1,4 +1,5 @@
 import ArgumentParser
+import Names
 import Shell
 
 #if canImport(Glibc)
@@ -23,9 +24,17 @@ enum Entry {
     // `help map` tells about the language's `map`; the parser's own `help` knows only subcommands.
     if arguments.count == 2, arguments[0] == "help", !Promptsh.subcommands.contains(arguments[1]) { return Shell.help(arguments[1]) }
     if let plain = RunArguments(arguments, subcommands: Promptsh.subcommands + ["help"]) { return try plain.run() }
-    var command = try Promptsh.parseAsRoot(arguments)
+    var command = try parsed(arguments)
     try command.run()
     return 0
+  }
+
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    do { return try Promptsh.parseAsRoot(arguments) } catch {
+      // Its words hold what was given as it stands.
+      _ = try Promptsh.parseAsRoot(arguments.map(\.oneLine))
+      throw error
+    }
   }
 
   /// Help and the version are thrown too; whatever else is no status of its own was misuse.

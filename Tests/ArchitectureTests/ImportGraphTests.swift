@@ -9,20 +9,20 @@ import Testing
 /// The rooms know only what `docs/architecture.md` allows them to know.
 @Suite struct ImportGraphTests {
   static let allowed: [String: Set<String>] = [
-    "JSON": [], "Patterns": [], "Chat": ["Secrets"], "Secrets": [], "TextWidth": [], "Threads": [], "Formats": ["JSON"],
-    "Language": ["TextWidth"],
+    "JSON": [], "Patterns": [], "Chat": ["Secrets"], "Secrets": [], "TextWidth": [], "Names": [], "Threads": [], "Formats": ["JSON"],
+    "Language": ["TextWidth", "Names"],
     "Scheduling": ["Chat"],
-    "Transport": ["CCurl", "Secrets"],
+    "Transport": ["CCurl", "Secrets", "Names"],
     "Providers": ["Transport", "Chat", "JSON", "Secrets"],
-    "Interpreter": ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets"],
-    "Terminal": ["TextWidth"], "Control": ["JSON"],
-    "Editor": ["CEdit", "Terminal", "TextWidth"], "Simulator": ["JSON"],
+    "Interpreter": ["Language", "Scheduling", "Formats", "Patterns", "Chat", "JSON", "Secrets", "Names"],
+    "Terminal": ["TextWidth", "Names"], "Control": ["JSON", "Names"],
+    "Editor": ["CEdit", "Terminal", "TextWidth", "Names"], "Simulator": ["JSON"],
     "Shell": [
       "Interpreter", "Scheduling", "Providers", "Transport", "Terminal", "Editor", "Simulator", "Formats", "Control", "Language", "Chat",
       "JSON",
-      "TextWidth", "CStart", "Secrets",
+      "TextWidth", "Names", "CStart", "Secrets",
     ],
-    "promptsh": ["Shell"],
+    "promptsh": ["Shell", "Names"],
   ]
   static let rooms = Set(allowed.keys).union(["CCurl", "CEdit", "CStart"])
 

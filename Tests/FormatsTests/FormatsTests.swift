@@ -76,4 +76,60 @@ import Testing
     #expect(try written(.json, []) == "[]\n")
     #expect(throws: RowWriter.Problem.self) { try written(.csv, [.object([("a", .int(1))]), .object([("b", .int(1))])]) }
   }
+
+  /// Each as the first and the second of two columns, as the only one, and as a column's name.
+  @Test(arguments: [FileFormat.csv, .tsv])
+  func everyTextComesBack(_ format: FileFormat) throws {
+    let marks = [
+      ",", "\"", "\t", "\n", "\r", "\r\n", " ", "|", "-1", "007", "+1", "true", "1e308", "\u{FEFF}", "\u{0}", "\u{85}", "\u{2028}", "",
+      "é", "👨‍👩‍👧", "1,5", "=1+1", "#",
+    ]
+    // A mark that combines with what stands before it makes one character of both, and two bytes of a file all the same.
+    let texts = marks + marks.map { $0 + "\u{301}x" } + marks.map { "x" + $0 } + marks.map { $0 + $0 }
+    for text in texts {
+      let rows: [JSONValue] = [
+        .object([("a", .string(text)), ("b", .string("z"))]), .object([("a", .string("z")), ("b", .string(text))]),
+      ]
+      #expect(try roundTrip(rows, format) == rows, "\(text.unicodeScalars.map(\.value))")
+      let single: [JSONValue] = [.object([("a", .string(text))]), .object([("a", .string("z"))])]
+      #expect(try roundTrip(single, format) == single, "\(text.unicodeScalars.map(\.value))")
+      if text.isEmpty || text.first == "\u{FEFF}" { continue }
+      let named: [JSONValue] = [.object([(text, .int(1)), ("\(text).", .int(2))])]
+      #expect(try roundTrip(named, format) == named, "\(text.unicodeScalars.map(\.value))")
+    }
+  }
+
+  /// An empty line is no row, and a cell of its own that holds nothing is one.
+  @Test func theOnlyCellOfARowMayHoldNothing() throws {
+    let rows: [JSONValue] = [.object([("a", .int(1))]), .object([("a", .null)]), .object([("a", .int(3))])]
+    #expect(try roundTrip(rows, .csv) == rows)
+    #expect(
+      try self.rows("a,b\n1,\"\"\n\"\",x\n", .csv) == "{\"a\":1,\"b\":\"\"}\n{\"a\":null,\"b\":\"x\"}")
+  }
+
+  private func roundTrip(_ rows: [JSONValue], _ format: FileFormat) throws -> [JSONValue] {
+    var writer = RowWriter(format)
+    var out: [UInt8] = []
+    for row in rows { out += try writer.row(row) }
+    return try read(out + writer.end(), format, pieces: 64)
+  }
+
+  /// Of a header, too: rows that are added find their columns.
+  @Test func aMarkdownHeaderIsReadAsItWasWritten() throws {
+    for name in ["a\\|b", "|", "\\", "a\\\\|", "\\\\|\\|\\", "a\u{2028}b\u{85}c\u{B}d\u{C}e", "|\u{301}", "a|b"] {
+      var writer = RowWriter(.md)
+      let text = String(decoding: try writer.row(.object([(name, .int(1)), ("z", .int(2))])), as: UTF8.self)
+      #expect(MarkdownTable.columns(atTheEndOf: text) == [name, "z"], "\(text)")
+      #expect(MarkdownTable.columns(atTheEndOf: text.replacing("\n", with: "\r\n")) == [name, "z"], "\(text)")
+    }
+  }
+
+  @Test func findsTheTableThatATextEndsWith() {
+    let table = "| a | b\\|c |  |\n| --- | :-: | --: |\n| 1 | 2 | 3 |\n"
+    #expect(MarkdownTable.columns(atTheEndOf: table) == ["a", "b|c", ""])
+    #expect(MarkdownTable.columns(atTheEndOf: "# T\n\nwords\n\n" + table.dropLast()) == ["a", "b|c", ""])
+    for text in ["", "\n", "words\n", table + "\n", table + "words\n", "| a |\n| b |\n", "| a |\n"] {
+      #expect(MarkdownTable.columns(atTheEndOf: text) == [], "\(text)")
+    }
+  }
 }

@@ -109,6 +109,8 @@ import Testing
       "if a {\n  print 1  # one\n\n  xs |\n    where b\n}\nlet t = \"\"\"\n   a  b\n   \"\"\"\n?  free   words\nprompt p {\n  user \"x  y\"\n}\n"
     #expect(try Formatter.format(Source(name: "t", text: messy), vocabulary: Self.vocabulary) == neat)
     #expect(throws: Diagnostic.self) { try Formatter.format(Source(name: "t", text: "let = "), vocabulary: Self.vocabulary) }
+    // Nothing goes on from the end of the text.
+    #expect(try Formatter.format(Source(name: "t", text: "set  x \\"), vocabulary: Self.vocabulary) == "set x \\")
   }
 
   @Test func longAndDeepTextsEnd() {

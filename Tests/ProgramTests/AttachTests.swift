@@ -26,50 +26,34 @@ import Threads
         /// How many of those that were under way when the gate was opened have not ended; nil before.
         var former: Int?
         var most = 0
-        var waiters: [(Int, Bell)] = []
       }
 
-      private let state = Mutex(State())
-      /// Rung again by each whom it lets through.
-      private let gate = Bell()
+      private let state = Monitor(State())
 
+      /// Returns when it may be answered.
       func begin() {
-        let (bells, isOpen) = state.withLock { state -> ([Bell], Bool) in
+        state.change { state in
           state.inFlight += 1
           if state.former == 0 { state.most = max(state.most, state.inFlight) }
-          return (state.waiters.filter { $0.0 <= state.inFlight }.map(\.1), state.former != nil)
         }
-        for bell in bells { bell.ring() }
-        if isOpen { return }
-        gate.wait()
-        gate.ring()
+        state.wait { $0.former != nil }
       }
 
       func end() {
-        state.withLock { state in
+        state.change { state in
           state.inFlight -= 1
           if let former = state.former, former > 0 { state.former = former - 1 }
         }
       }
 
-      /// Whether so many are in flight within a time.
-      func reaches(_ count: Int, within milliseconds: Int) -> Bool {
-        let bell = Bell()
-        let isThere = state.withLock { state in
-          state.waiters.append((count, bell))
-          return state.inFlight >= count
-        }
-        return isThere || bell.wait(milliseconds: milliseconds)
-      }
+      /// Whether so many are in flight at last.
+      func reaches(_ count: Int) -> Bool { state.wait(milliseconds: Patience.milliseconds) { $0.inFlight >= count } }
 
       /// From now on each is answered at once.
-      func open() {
-        state.withLock { if $0.former == nil { $0.former = $0.inFlight } }
-        gate.ring()
-      }
+      func open() { state.change { if $0.former == nil { $0.former = $0.inFlight } } }
 
       /// The most at once after those that were under way when the gate was opened.
-      var mostAfterwards: Int { state.withLock { $0.most } }
+      var mostAfterwards: Int { state.look { $0.most } }
     }
 
     init(_ script: String, nohup: Bool = false) throws {
@@ -115,12 +99,11 @@ import Threads
   /// Its terminal is gone, and it is turned from 2 to 40 to 3: the server sees it.
   @Test func aScriptWithoutATerminalIsTurned() async throws {
     let session = try Session(Self.sweep, nohup: true)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     session.terminal.hangUp()
     let up = try await session.line("set concurrency 40", ["--why", "night tariff"])
     #expect(up.status == 0, "\(up.errors)")
-    // The aim is 0.2 s; five times that on a busy machine.
-    #expect(session.calls.reaches(40, within: 1000))
+    #expect(session.calls.reaches(40))
     #expect(try await session.line("set concurrency 3").status == 0)
     let why = try await session.line("why big")
     #expect(why.output.contains("2 → 40: set (from row 2 on, attach "), "\(why.output)")
@@ -135,7 +118,7 @@ import Threads
 
   @Test func oneDocumentTellsHowItStands() async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     let result = try await session.attach(["-e", "jobs --json"])
     let document = try JSONValue(parsing: result.output.utf8)
     let job = try #require(document["jobs"]?.array?.first)
@@ -167,7 +150,7 @@ import Threads
   /// By the same parser and checker as at the prompt, with its carets; what does more than steer does nothing.
   @Test func linesThatDoMoreAreRefusedByName() async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     for (line, says) in Self.refused {
       let result = try await session.line(line)
       #expect((result.status == 0) == says.isEmpty && result.errors.contains(says), "\(line): \(result.status) \(result.errors)")
@@ -183,7 +166,7 @@ import Threads
 
   @Test func severalSessionsAreListed() async throws {
     let (one, other) = (try Session(Self.sweep), try Session(Self.sweep))
-    for session in [one, other] { #expect(session.calls.reaches(2, within: 20_000)) }
+    for session in [one, other] { #expect(session.calls.reaches(2)) }
     // Both in one folder, as a user has them.
     let folder = one.folder.path + "/promptsh"
     #expect(rename(other.socket, "\(folder)/\(other.terminal.process).sock") == 0)
@@ -197,7 +180,7 @@ import Threads
   /// A run that is killed leaves a socket; whoever finds it takes it away.
   @Test func whatAKilledRunLeavesIsTakenAway() async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000) && session.isListening)
+    #expect(session.calls.reaches(2) && session.isListening)
     kill(session.terminal.process, SIGKILL)
     _ = try await session.terminal.end()
     #expect(session.isListening)
@@ -210,7 +193,7 @@ import Threads
   @Test func aSessionThatIsKilled() async throws {
     for isKilled in [true, false] {
       let session = try Session(Self.sweep)
-      #expect(session.calls.reaches(2, within: 20_000))
+      #expect(session.calls.reaches(2))
       let screen = try PseudoTerminal(
         Program.path, ["attach"], environment: ["XDG_RUNTIME_DIR": session.folder.path], folder: session.folder.path)
       try await screen.wait(for: "2 in flight of 2")
@@ -238,7 +221,7 @@ import Threads
   /// A moment is told alike each time.
   @Test func theBeginningIsOneMoment() async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     let client = try ControlClient(path: session.socket)
     var told: Set<String> = []
     // Longer than a second, in which it would be told in two ways.
@@ -258,7 +241,7 @@ import Threads
   /// Whoever watches and is killed, or stops reading, is nothing to the run.
   @Test func watchersMayDieOrStop() async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     let watcher = try PseudoTerminal(
       Program.path, ["attach"], environment: ["XDG_RUNTIME_DIR": session.folder.path], folder: session.folder.path)
     try await watcher.wait(for: "2 in flight of 2")
@@ -267,7 +250,7 @@ import Threads
     for _ in 0..<2000 { silent.send(.watch(true)) }
     for _ in 0..<2000 { silent.send(.status) }
     #expect(try await session.line("set concurrency 5").status == 0)
-    #expect(session.calls.reaches(5, within: 5000))
+    #expect(session.calls.reaches(5))
     session.calls.open()
     try await session.terminal.wait(for: "alldone 200")
   }
@@ -275,7 +258,7 @@ import Threads
   /// On a terminal: the board, keys and lines.
   @Test func theBoardAndItsKeys() async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     let screen = try PseudoTerminal(
       Program.path, ["attach", "--why", "by hand"], environment: ["XDG_RUNTIME_DIR": session.folder.path], folder: session.folder.path)
     try await screen.wait(for: "2 in flight of 2")
@@ -374,7 +357,7 @@ import Threads
   /// Random lines end neither the session nor its job. `scripts/fuzz control` sends 100,000.
   @Test func randomLinesDoNoHarm() async throws {
     let total = WireFuzzTests.number("PROMPTSH_FUZZ_LINES") ?? (Program.variable("PROMPTSH_LONG") == nil ? 1500 : 100_000)
-    // A session lives for a minute at most.
+    // A session lives for a few minutes at most (`Patience.life`).
     for start in stride(from: 0, to: total, by: 20_000) {
       try await oneRound(lines: min(20_000, total - start), seed: WireFuzzTests.seed &+ UInt64(start))
     }
@@ -382,7 +365,7 @@ import Threads
 
   private func oneRound(lines total: Int, seed: UInt64) async throws {
     let session = try Session(Self.sweep)
-    #expect(session.calls.reaches(2, within: 20_000))
+    #expect(session.calls.reaches(2))
     var random = LineMaker(seed: seed)
     var client = try ControlClient(path: session.socket)
     var answered = 0

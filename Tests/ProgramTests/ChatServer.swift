@@ -71,6 +71,26 @@ final class ChatServer: Sendable {
     }
   }
 
+  /// Refuses each prompt as often as said, and gives it back in angle brackets from then on.
+  ///
+  /// - Parameters:
+  ///   - spared: begins prompts that are never refused.
+  ///   - before: called with each call before it is dealt with; may wait.
+  static func refusing(
+    _ times: Int = 1, butNot spared: String, before: @escaping @Sendable (Call) -> Void = { _ in }
+  ) throws -> ChatServer {
+    let seen = Mutex<[String: Int]>([:])
+    return try ChatServer { call in
+      before(call)
+      let count = seen.withLock { seen in
+        seen[call.prompt, default: 0] += 1
+        return seen[call.prompt] ?? 0
+      }
+      if count <= times, !call.prompt.hasPrefix(spared) { call.refuse(400) } else { call.answer("<\(call.prompt)>") }
+      return true
+    }
+  }
+
   fileprivate static func head(length: Int) -> String {
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(length)\r\n\r\n"
   }

@@ -1,25 +1,13 @@
+import TestSupport
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
 
 /// The command line: who reads an argument, and what comes of misuse.
 @Suite struct CommandLineTests {
-  private func folder(_ files: [String: String]) throws -> String {
-    var name = Array("/tmp/promptsh-line-XXXXXX".utf8CString)
-    let path = try #require(mkdtemp(&name).map { String(cString: $0) })
-    for (file, text) in files {
-      let stream = try #require(fopen("\(path)/\(file)", "w"))
-      fputs(text, stream)
-      fclose(stream)
-    }
-    return path
+  private func folder(_ files: [String: String]) throws -> Scratch {
+    let folder = try Scratch()
+    for (file, text) in files { try folder.write(file, text) }
+    return folder
   }
-
-  private func remove(_ folder: String) { _ = system("rm -rf \(folder)") }
 
   static let lines: [(arguments: [String], output: String)] = [
     (["-e", "print 1", "-e", "print 2"], "1\n2\n"),
@@ -43,11 +31,10 @@ import Testing
 
   @Test func scriptsAndTheirArguments() async throws {
     let folder = try folder(["s.psh": "print args\n", "-x.psh": "print \"dash\"\n", "check": "print \"a script named check\"\n"])
-    defer { remove(folder) }
-    #expect(try await Program.run(["\(folder)/s.psh", "a", "--b", "--"]).output == "[\"a\", \"--b\", \"--\"]\n")
-    #expect(try await Program.run(["--", "\(folder)/s.psh", "--b"]).output == "[\"--b\"]\n")
-    #expect(try await Program.run(["--", "\(folder)/-x.psh"]).output == "dash\n")
-    #expect(try await Program.run(["run", "\(folder)/check"]).output == "a script named check\n")
+    #expect(try await Program.run(["\(folder.path)/s.psh", "a", "--b", "--"]).output == "[\"a\", \"--b\", \"--\"]\n")
+    #expect(try await Program.run(["--", "\(folder.path)/s.psh", "--b"]).output == "[\"--b\"]\n")
+    #expect(try await Program.run(["--", "\(folder.path)/-x.psh"]).output == "dash\n")
+    #expect(try await Program.run(["run", "\(folder.path)/check"]).output == "a script named check\n")
     #expect(try await Program.run(["-", "a"], input: "print args").output == "[\"a\"]\n")
   }
 
@@ -55,7 +42,8 @@ import Testing
     ["-e"], ["-m"], ["--model"], ["--faults"], ["--nonsense"], ["-x"], ["--nonsense=1"], ["-e", "1", "--nonsense"], ["-ex"],
     ["nofile.psh"], [""], ["--", "--help"], ["--faults", "bogus", "-e", "print 1"], ["--faults=bogus", "-e", "print 1"],
     ["-m", "nomodel", "hi"], ["-m", "", "hi"], ["-m", "sim/nope", "hi"], ["-m", "nowhere/x", "hi"], ["-m", "openai/x", "hi"],
-    ["-m", "sim/fast", "nofile.psh"], ["-m", "sim/fast"], ["check"], ["check", "nofile.psh"], ["check", "--nonsense"], ["fmt"],
+    ["-m", "sim/fast", "nofile.psh"], ["-m", "sim/fast"], ["-m", "sim/fast", ""], ["-m", "sim/fast", " ", "\n"], [""], ["check"],
+    ["check", "nofile.psh"], ["check", "--nonsense"], ["fmt"],
     ["fmt", "nofile.psh"], ["help", "nosuch"], ["simulate", "--port", "99999"], ["simulate", "--port", "x"], ["simulate", "x"],
     ["simulate", "--faults", "bogus"], ["simulate", "--rpm", "0"], ["run", "--nonsense"], ["run", "nofile.psh"], ["-e", "print ("],
   ]
@@ -113,12 +101,11 @@ import Testing
   @Test func aFileIsAScriptWithThatModel() async throws {
     let script = "let a = ask \"hello\"\nprint a.model args\n"
     let folder = try folder(["s.psh": script, "plain": script])
-    defer { remove(folder) }
     for name in ["s.psh", "plain"] {
-      let result = try await Program.run(["-m", "sim/fast", "\(folder)/\(name)"], input: "unread")
+      let result = try await Program.run(["-m", "sim/fast", "\(folder.path)/\(name)"], input: "unread")
       #expect(result.output == "sim/fast []\n", "\(result)")
     }
-    #expect(try await Program.run(["-m", "sim/fast", "\(folder)/s.psh", "a"]).output == "sim/fast [\"a\"]\n")
+    #expect(try await Program.run(["-m", "sim/fast", "\(folder.path)/s.psh", "a"]).output == "sim/fast [\"a\"]\n")
     #expect(try await Program.run(["-m", "sim/fast", "-"], input: script).output == "sim/fast []\n")
     #expect(try await Program.run(["-m", "sim/fast", "-e", script]).output == "sim/fast []\n")
   }

@@ -8,86 +8,40 @@ import Threads
   import Darwin
 #endif
 
-/// ^C and SIGTERM end the program within a second, wherever it waits: at the very end too, and whatever runs below it.
+/// ^C and SIGTERM end the program, wherever it waits: at the very end too, and whatever runs below it. What does not heed a signal waits
+/// for ever, and is killed in the end.
 @Suite(.serialized) struct EndingTests {
-  /// Five times what is seen on a machine that does other things too; what does not heed a signal waits for ever.
-  private static let limit: Duration = .seconds(5)
-
   /// A program whose output goes to a pipe that is open and that nobody reads.
   private final class Unread {
     let process: pid_t
     let folder: Scratch
-    private let ends: (Int32, Int32)
-    private let input: (Int32, Int32)
+    private let ends: (read: Int32, write: Int32)
+    private let input: (read: Int32, write: Int32)
 
     init(_ arguments: [String], out: Bool, errors: Bool) throws {
       folder = try Scratch()
-      var (pipes, inputs): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
-      guard pipe(&pipes) == 0, pipe(&inputs) == 0 else { throw Program.CannotRun(what: "pipe") }
-      for end in pipes + inputs { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-      (ends, input) = ((pipes[0], pipes[1]), (inputs[0], inputs[1]))
-      var actions = posix_spawn_file_actions_t()
-      posix_spawn_file_actions_init(&actions)
-      posix_spawn_file_actions_adddup2(&actions, inputs[0], 0)
-      for (descriptor, isUnread) in [(Int32(1), out), (2, errors)] {
-        if isUnread {
-          posix_spawn_file_actions_adddup2(&actions, pipes[1], descriptor)
-        } else {
-          posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
-        }
-      }
-      var attributes = posix_spawnattr_t()
-      posix_spawnattr_init(&attributes)
-      var all = sigset_t()
-      sigfillset(&all)
-      posix_spawnattr_setsigdefault(&attributes, &all)
-      posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-      var argv: [UnsafeMutablePointer<CChar>?] = ([Program.path] + arguments).map { (text: String) in strdup(text) } + [nil]
-      var envp: [UnsafeMutablePointer<CChar>?] =
-        ["PATH=/usr/bin:/bin", "HOME=\(folder.path)", "TERM=xterm"].map { (text: String) in strdup(text) } + [nil]
-      defer {
-        for text in argv + envp { free(text) }
-        posix_spawn_file_actions_destroy(&actions)
-        posix_spawnattr_destroy(&attributes)
-      }
-      var child = pid_t()
-      guard posix_spawn(&child, Program.path, &actions, &attributes, &argv, &envp) == 0 else {
-        throw Program.CannotRun(what: Program.path)
-      }
-      process = child
+      let (ends, input) = (try Spawn.pipe(), try Spawn.pipe())
+      (self.ends, self.input) = (ends, input)
+      process = try Spawn.start(
+        Program.path, arguments, environment: ["PATH": "/usr/bin:/bin", "HOME": folder.path, "TERM": "xterm"],
+        descriptors: [.descriptor(input.read)]
+          + [out, errors].map { $0 ? .descriptor(ends.write) : .file("/dev/null", O_WRONLY) })
     }
 
     deinit {
-      for end in [ends.0, ends.1, input.0, input.1] { close(end) }
+      for end in [ends.read, ends.write, input.read, input.write] { close(end) }
     }
 
     /// Returns once the pipe is full, and what would go on writes no more.
     func fills() -> Bool {
-      let start = ContinuousClock.now
-      while start.duration(to: .now) < .seconds(30) {
-        var waiting = pollfd(fd: ends.1, events: Int16(POLLOUT), revents: 0)
-        if poll(&waiting, 1, 0) == 0 { return true }
-        sched_yield()
+      Patience.until {
+        var waiting = pollfd(fd: ends.write, events: Int16(POLLOUT), revents: 0)
+        return poll(&waiting, 1, 0) == 0
       }
-      return false
     }
 
-    /// The status as a shell tells it, once it has ended; nil where it does not in time.
-    func end(within limit: Duration) -> Int32? {
-      let start = ContinuousClock.now
-      var status: Int32 = 0
-      while true {
-        if waitpid(process, &status, WNOHANG) == process {
-          return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
-        }
-        if start.duration(to: .now) > limit {
-          kill(process, SIGKILL)
-          while waitpid(process, &status, 0) < 0, errno == EINTR {}
-          return nil
-        }
-        poll(nil, 0, 2)
-      }
-    }
+    /// The status as a shell tells it, once it has ended.
+    func end() -> Int32 { Spawn.end(of: process, seconds: Patience.seconds) }
   }
 
   typealias Case = (script: String, out: Bool, errors: Bool)
@@ -106,7 +60,7 @@ import Threads
       let program = try Unread(["-e", script], out: out, errors: errors)
       #expect(program.fills(), "\(script)")
       kill(program.process, signal)
-      #expect(program.end(within: Self.limit) == 128 + signal, "\(script)")
+      #expect(program.end() == 128 + signal, "\(script)")
     }
   }
 
@@ -117,7 +71,7 @@ import Threads
     let program = try Unread([folder.path + "/s.psh"], out: false, errors: true)
     #expect(program.fills())
     kill(program.process, signal)
-    #expect(program.end(within: Self.limit) == 128 + signal)
+    #expect(program.end() == 128 + signal)
   }
 
   // MARK: programs below ours
@@ -139,29 +93,32 @@ import Threads
       try await terminal.wait(for: "> ")
       terminal.type(line)
       try await terminal.wait(for: says)
-      var child: pid_t = 0
-      for _ in 0..<20_000 where child == 0 {
-        child = pid_t(folder.lines("pid").first ?? "") ?? 0
-        sched_yield()
-      }
+      let child = await Self.process(folder)
       #expect(child > 1)
-      let start = ContinuousClock.now
       terminal.signal(signal)
       #expect(try await terminal.end() == 128 + signal, "\(line)")
-      #expect(start.duration(to: .now) < Self.limit, "\(line)")
-      #expect(Self.hasEnded(child), "\(line)")
+      #expect(await Self.hasEnded(child), "\(line)")
     }
   }
 
+  /// The number that the program below has written.
+  private static func process(_ folder: Scratch) async -> pid_t {
+    await onOwnThread {
+      var child: pid_t = 0
+      _ = Patience.until {
+        child = pid_t(folder.lines("pid").first ?? "") ?? 0
+        return child > 0
+      }
+      return child
+    } ?? 0
+  }
+
   /// Gone, or waiting for somebody who takes its end.
-  private static func hasEnded(_ process: pid_t) -> Bool {
-    let start = ContinuousClock.now
-    while start.duration(to: .now) < .seconds(10) {
-      if kill(process, 0) != 0 { return true }
-      let state = try? Scratch()
-      system("ps -o stat= -p \(process) > \(state?.path ?? "/tmp")/state")
-      if state?.read("state")?.hasPrefix("Z") ?? false { return true }
+  private static func hasEnded(_ process: pid_t) async -> Bool {
+    let isGone = await onOwnThread {
+      Patience.until { kill(process, 0) != 0 || Spawn.shell("ps -o stat= -p \(process)").hasPrefix("Z") }
     }
+    if isGone == true { return true }
     kill(process, SIGKILL)
     return false
   }

@@ -78,14 +78,12 @@ import Threads
     let script = """
       set model openai/m
       let bg = map 1..3 "hang" &
-      let start = now()
       try { timeout 300ms { gather bg } } catch e { print e.message }
       print (race { gather bg ; ask "quick" }).text
-      print seconds(now() - start) < 10
       peek bg
       cancel bg
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
-    #expect(result.output.hasPrefix("the block took longer than 300ms\nyes\ntrue\n"), "\(result.output) \(result.errors)")
+    #expect(result.output.hasPrefix("the block took longer than 300ms\nyes\n"), "\(result.output) \(result.errors)")
   }
 }

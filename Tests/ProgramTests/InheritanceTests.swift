@@ -49,6 +49,9 @@ import Testing
       terminal.type("exit\r")
       #expect(try await terminal.end() == 0)
       #expect(!terminal.output.contains("HIJACKED"), "\(variables)")
+      for (name, value) in variables {
+        #expect(terminal.output.ranges(of: "\(name) is `\(value)`, no absolute path: it counts as not set").count == 1, "\(variables)")
+      }
     }
     #expect(access("/promptsh-test-state", F_OK) != 0 && access("/rel", F_OK) != 0)
   }
@@ -72,6 +75,35 @@ import Testing
     #expect(access(folder.path + "/no", F_OK) != 0)
   }
 
+  /// What the user would wonder at is said once, at the start; empty variables are no news, nor is it anybody's but the prompt's.
+  @Test func foldersThatCannotBeAreSaid() async throws {
+    let folder = try Scratch()
+    try folder.write("plain", "")
+    let plain = folder.path + "/plain"
+    let cases: [(variables: [String: String], said: String?)] = [
+      (["XDG_CONFIG_HOME": "", "XDG_STATE_HOME": "", "XDG_CACHE_HOME": ""], nil),
+      (["XDG_CONFIG_HOME": plain + "/below"], "there can be no \(plain)/below/promptsh/init.psh"),
+      (["XDG_STATE_HOME": plain], "no history is kept: \(plain) is no folder"),
+      (["XDG_STATE_HOME": plain + "/below"], "no history is kept: \(plain) is no folder"),
+      (["HOME": ""], "no history is kept: neither XDG_STATE_HOME nor HOME names a folder for it"),
+      (["HOME": folder.path + "/away"], "no history is kept: \(folder.path)/away is not there"),
+    ]
+    for (variables, said) in cases {
+      let terminal = try PseudoTerminal(Program.path, environment: variables, folder: folder.path, columns: 400)
+      try await terminal.wait(for: "> ")
+      terminal.type("print \"~\"\rexit\r")
+      #expect(try await terminal.end() == 0)
+      let output = try await terminal.rest()
+      if let said { #expect(output.ranges(of: said).count == 1, "\(variables): \(output)") }
+      #expect(output.ranges(of: "no history").count + output.ranges(of: "there can be no").count == (said == nil ? 0 : 1), "\(output)")
+    }
+    let script = try await shell("\"$0\" -e 'print 1'", ["HOME": "", "XDG_CONFIG_HOME": "conf", "XDG_STATE_HOME": plain])
+    #expect(script.output == "1\n" && script.errors == "", "\(script)")
+    // A home that is none is not the root of everything.
+    let saved = try await shell("cd '\(folder.path)'; \"$0\" -e 'save [1] \"~/promptsh-test.csv\"'", ["HOME": ""])
+    #expect(saved.status != 0 && access("/promptsh-test.csv", F_OK) != 0, "\(saved)")
+  }
+
   @Test func anInitFileThatCannotBeReadIsSaid() async throws {
     let folder = try Scratch()
     mkdir(folder.path + "/.config", 0o700)
@@ -93,6 +125,12 @@ import Testing
       """
     let result = try await shell(text)
     #expect(result.output.hasPrefix("1\ncaf351.jsonl\\nscr351.psh") || result.output.hasPrefix("1\ncaf\\351.jsonl"), "\(result)")
+  }
+
+  @Test func namesThatAreNotTextAreShown() async throws {
+    let result = try await shell("cd /tmp; name=$(printf 'no-caf\\351'); \"$0\" \"$name\"; \"$0\" -e 'load args[0]' \"$name.csv\"")
+    #expect(result.errors.contains("error: no-caf\\xE9: No such file"), "\(result)")
+    #expect(result.errors.contains("error: no-caf\\xE9.csv: No such file"), "\(result)")
   }
 
   @Test func theEditorGetsThePathAsAnArgument() async throws {

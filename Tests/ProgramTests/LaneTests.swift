@@ -6,14 +6,13 @@ import Threads
 @Suite struct LaneTests {
   /// Whoever waits until something has been counted so far.
   private final class Gate: Sendable {
-    private let state = Mutex((count: 0, isOpen: false))
-    private let bell = Bell()
+    private let passed = Monitor(0)
     let wanted: Int
     init(_ wanted: Int) { self.wanted = wanted }
-    var count: Int { state.withLock { $0.count } }
-    func pass() { state.withLock { $0.count += 1 } }
-    /// Ends after so many passes, or after half a minute.
-    func wait() { for _ in 0..<3000 where state.withLock({ $0.count < wanted }) { _ = bell.wait(milliseconds: 10) } }
+    var count: Int { passed.look { $0 } }
+    func pass() { passed.change { $0 += 1 } }
+    /// Ends after so many passes.
+    func wait() { passed.wait(milliseconds: Patience.milliseconds) { $0 >= wanted } }
   }
 
   /// 60 items for a slow model and a quick one, which here means that the slow one answers nothing until the quick one is through.
@@ -46,7 +45,7 @@ import Threads
     let server = try ChatServer { call in
       if call.model == "busy", gate.count < gate.wanted {
         refused.pass()
-        call.refuse(429, headers: "retry-after: 2\r\n")
+        call.refuse(429, headers: "retry-after: 10\r\n")
       } else {
         if call.model == "good" { gate.pass() }
         call.answer("yes")
@@ -63,7 +62,7 @@ import Threads
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
     #expect(result.status == 0 && result.output.hasSuffix("5000 0 2500\n"), "\(result.output) \(result.errors)")
-    #expect(result.output.contains("429 from openai/busy, retry after 2 s"), "\(result.output)")
+    #expect(result.output.contains("429 from openai/busy, retry after 10 s"), "\(result.output)")
     #expect(refused.count < 100, "\(refused.count)")
   }
 

@@ -1,3 +1,4 @@
+import TestSupport
 import Threads
 
 #if canImport(Glibc)
@@ -6,15 +7,13 @@ import Threads
   import Darwin
 #endif
 
-/// Runs the built program with pipes for its descriptors. It is ended after a minute (or `seconds`), whatever it does.
+/// Runs the built program with pipes for its descriptors. It is ended when it has lived too long (`Patience.life`), whatever it does.
 enum Program {
   struct Result: Sendable {
     var status: Int32
     var output: String
     var errors: String
   }
-
-  struct CannotRun: Error { var what: String }
 
   static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
 
@@ -26,11 +25,12 @@ enum Program {
   /// - Parameters:
   ///   - program: another than ours, which starts ours.
   ///   - holdsInput: standard input does not end before the program.
-  ///   - interruptAfter: text on standard error upon which the signals are sent; SIGCONT three seconds after the one before it.
+  ///   - interruptAfter: text on standard error upon which the signals are sent; SIGCONT seven seconds after the one before it.
+  ///   - seconds: how long it may take, where that is longer than usual.
   static func run(
     _ arguments: [String], input: String = "", environment: [String: String] = [:], closesOutput: Bool = false,
     interruptAfter: String? = nil, signals: [Int32] = [SIGINT], program: String = Program.path,
-    holdsInput: Bool = false, seconds: Int = 60
+    holdsInput: Bool = false, seconds: Int = Patience.life
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread {
@@ -47,109 +47,51 @@ enum Program {
     _ interruptAfter: String?,
     _ signals: [Int32], _ holdsInput: Bool, _ seconds: Int
   ) throws -> Result {
-    var (inPipe, outPipe, errorPipe): ([Int32], [Int32], [Int32]) = ([0, 0], [0, 0], [0, 0])
-    // Between a pipe and its close-on-exec mark no other test may start a program: it would keep the pipe open.
-    spawning.lock()
-    guard pipe(&inPipe) == 0, pipe(&outPipe) == 0, pipe(&errorPipe) == 0 else {
-      spawning.unlock()
-      throw CannotRun(what: "pipe")
-    }
-    for end in inPipe + outPipe + errorPipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawn_file_actions_adddup2(&actions, inPipe[0], 0)
-    posix_spawn_file_actions_adddup2(&actions, outPipe[1], 1)
-    posix_spawn_file_actions_adddup2(&actions, errorPipe[1], 2)
+    let (inPipe, outPipe, errorPipe) = (try Spawn.pipe(), try Spawn.pipe(), try Spawn.pipe())
     // Nothing of the developer's own settings or keys.
     var variables = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "xterm"]
     for (name, value) in environment { variables[name] = value }
-    for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { if let options = variable(name) { variables[name] = options } }
-    var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { (text: String) in strdup(text) } + [nil]
-    var envp: [UnsafeMutablePointer<CChar>?] = variables.map { (name, value) in strdup("\(name)=\(value)") } + [nil]
-    defer {
-      for text in argv + envp { free(text) }
-      posix_spawn_file_actions_destroy(&actions)
-    }
-    var child = pid_t()
-    // Whatever the test run itself was started with, the program begins as at a terminal.
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var all = sigset_t()
-    sigfillset(&all)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-    let started = posix_spawn(&child, path, &actions, &attributes, &argv, &envp) == 0
-    spawning.unlock()
-    guard started else { throw CannotRun(what: path) }
-    for descriptor in [inPipe[0], outPipe[1], errorPipe[1]] { close(descriptor) }
-    if closesOutput { close(outPipe[0]) }
+    let process = try Spawn.start(
+      path, arguments, environment: variables,
+      descriptors: [.descriptor(inPipe.read), .descriptor(outPipe.write), .descriptor(errorPipe.write)])
+    for descriptor in [inPipe.read, outPipe.write, errorPipe.write] { close(descriptor) }
     let (output, errors) = (Collected(), Collected())
-    let process = child
-    let ends = (out: closesOutput ? Int32(-1) : outPipe[0], errors: errorPipe[0])
-    if !closesOutput { startThread { output.read(ends.out) { _ in } } } else { output.finish() }
+    if closesOutput {
+      close(outPipe.read)
+      output.finish()
+    } else {
+      startThread { output.read(outPipe.read) { _ in } }
+    }
     startThread {
-      let interrupted = Mutex(false)
-      errors.read(ends.errors) { text in
-        if let interruptAfter, text.contains(interruptAfter), !interrupted.withLock({ $0 }) {
-          interrupted.withLock { $0 = true }
-          for signal in signals {
-            if signal == SIGCONT { poll(nil, 0, 3000) }
-            kill(process, signal)
-          }
+      var isInterrupted = false
+      errors.read(errorPipe.read) { text in
+        guard let interruptAfter, !isInterrupted, text.contains(interruptAfter) else { return }
+        isInterrupted = true
+        for signal in signals {
+          if signal == SIGCONT { pauseThread(milliseconds: 7000) }
+          kill(process, signal)
         }
       }
     }
-    signal(SIGPIPE, SIG_IGN)
-    var bytes = Array(input.utf8)
+    var bytes = Array(input.utf8)[...]
     while !bytes.isEmpty {
-      let count = write(inPipe[1], bytes, bytes.count)
+      let count = bytes.withUnsafeBytes { write(inPipe.write, $0.baseAddress, $0.count) }
       if count <= 0 { break }
-      bytes.removeFirst(count)
+      bytes = bytes.dropFirst(count)
     }
-    if !holdsInput { close(inPipe[1]) }
-    defer { if holdsInput { close(inPipe[1]) } }
-    // A guard against a program that never ends; it is waited for below.
-    let timer = Collected()
-    startThread {
-      if !timer.wait(seconds: seconds) { kill(process, SIGKILL) }
-    }
-    var status: Int32 = 0
-    while waitpid(child, &status, 0) < 0, errno == EINTR {}
-    timer.finish()
-    _ = output.wait(seconds: 10)
-    _ = errors.wait(seconds: 10)
-    let exited = status & 0x7F == 0
-    return Result(status: exited ? status >> 8 & 0xFF : 128 + (status & 0x7F), output: output.text, errors: errors.text)
+    if !holdsInput { close(inPipe.write) }
+    defer { if holdsInput { close(inPipe.write) } }
+    let status = Spawn.end(of: process, seconds: seconds)
+    output.waitForEnd()
+    errors.waitForEnd()
+    return Result(status: status, output: output.text, errors: errors.text)
   }
 
-  /// `@unchecked Sendable`: a POSIX mutex.
-  private final class Lock: @unchecked Sendable {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    init() { pthread_mutex_init(mutex, nil) }
-    func lock() { pthread_mutex_lock(mutex) }
-    func unlock() { pthread_mutex_unlock(mutex) }
-  }
+  /// What a thread reads, and whether it is done.
+  private final class Collected: Sendable {
+    private let state = Monitor((bytes: [UInt8](), isDone: false))
 
-  private static let spawning = Lock()
-
-  /// What a thread reads, and whether it is done. `@unchecked Sendable`: the mutex and condition guard the rest.
-  private final class Collected: @unchecked Sendable {
-    private var bytes: [UInt8] = []
-    private var isDone = false
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-    init() {
-      pthread_mutex_init(mutex, nil)
-      pthread_cond_init(condition, nil)
-    }
-
-    var text: String {
-      pthread_mutex_lock(mutex)
-      defer { pthread_mutex_unlock(mutex) }
-      return String(decoding: bytes, as: UTF8.self)
-    }
+    var text: String { state.look { String(decoding: $0.bytes, as: UTF8.self) } }
 
     func read(_ descriptor: Int32, _ seen: (String) -> Void) {
       var buffer = [UInt8](repeating: 0, count: 65536)
@@ -160,30 +102,16 @@ enum Program {
           let count = Darwin.read(descriptor, &buffer, buffer.count)
         #endif
         if count <= 0 { break }
-        pthread_mutex_lock(mutex)
-        bytes += buffer[..<count]
-        pthread_mutex_unlock(mutex)
+        state.change { $0.bytes += buffer[..<count] }
         seen(text)
       }
       close(descriptor)
       finish()
     }
 
-    func finish() {
-      pthread_mutex_lock(mutex)
-      isDone = true
-      pthread_cond_broadcast(condition)
-      pthread_mutex_unlock(mutex)
-    }
+    func finish() { state.change { $0.isDone = true } }
 
-    func wait(seconds: Int) -> Bool {
-      var until = timespec()
-      clock_gettime(CLOCK_REALTIME, &until)
-      until.tv_sec += seconds
-      pthread_mutex_lock(mutex)
-      defer { pthread_mutex_unlock(mutex) }
-      while !isDone { if pthread_cond_timedwait(condition, mutex, &until) != 0 { break } }
-      return isDone
-    }
+    /// Of what the program wrote everything is there; what it started and left behind may hold the pipe for ever.
+    func waitForEnd() { state.wait(milliseconds: Patience.milliseconds) { $0.isDone } }
   }
 }

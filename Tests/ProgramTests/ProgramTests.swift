@@ -34,6 +34,19 @@ import Testing
     #expect(try await Program.run(["-e", script]).output == result.output)
   }
 
+  /// Rows that nobody wanted are none that were not sent: `take` behind a filter has enough.
+  @Test func whatTakeLeavesIsNotMissing() async throws {
+    let result = try await Program.run(
+      [
+        "-e", "let few = map 1..20 \"x {it}\" --model sim/fast | where len(text) > 0 | take 4",
+        "-e", "let piped = load - | map \"x {it}\" --model sim/fast | take 2",
+        "-e", "let both = map 1..20 \"x {it}\" --model [sim/fast, sim/fast] --max-tokens [3, 4] | where true | take 5",
+      ], input: "one\ntwo\nthree\n", holdsInput: true)
+    #expect(result.errors.contains("few: 4 prompts, 4 answered") && result.errors.contains("both: 5 prompts, 5 answered"), "\(result)")
+    // Its source goes on, and is waited for no longer.
+    #expect(result.errors.contains("piped: 2 prompts, 2 answered"), "\(result)")
+  }
+
   @Test(arguments: [
     ("print (", 2), ("nonsense \"x\"", 2), ("print number(\"x\")", 1), ("ask \"x\" --model sim/flaky --retries 0", 3), ("exit 7", 7),
     ("ask \"x\" --model nowhere/x", 1),
@@ -191,7 +204,8 @@ import Testing
       let b = ask "Name one river." --temperature 0 --seed 7 --max-tokens 12 --streaming off
       print a.text == b.text a.finish a.usage.input == b.usage.input
       """
-    let result = try await Program.run(["-e", script])
+    // The model computes on the processors that the other tests want.
+    let result = try await Program.run(["-e", script], seconds: 240)
     #expect(result.status == 0, "\(result.errors)")
     let lines = result.output.split(separator: "\n").map(String.init)
     #expect(lines.first == "6 [false, false, false, false, false, false]")
@@ -199,7 +213,6 @@ import Testing
     #expect(lines.last == "true length true" || lines.last == "true stop true")
     // The tutorials' three programs, unchanged: only their replies are kept short.
     for name in ["gather", "story", "chain"] {
-      // The model computes on the processors that the other tests want.
       let example = try await Program.run(
         ["-e", "use \(url)\nset max-tokens 4\nsource \"\(Program.root)/examples/\(name).psh\""], seconds: 240)
       #expect(example.status == 0 && !example.output.isEmpty, "\(name): \(example.errors)")

@@ -16,7 +16,7 @@ import Threads
     return try ChatServer { call in
       if call.live >= count { gate.open() }
       // Where they come one after the other, the first waits in vain.
-      if !gate.wait(milliseconds: 10_000) { gate.open() }
+      if !gate.wait() { gate.open() }
       call.answer("yes")
       return true
     }
@@ -132,25 +132,5 @@ import Threads
     let again = try await Program.run(["-e", second], environment: server.environment)
     #expect(again.status == status && again.output.hasPrefix("2 + 2?\n") && (again.output + again.errors).contains(words), "\(again)")
     if status == 0 { #expect(requests.withLock { $0.last }?.contains("You are careful.") == true) }
-  }
-}
-
-/// Something that opens once; whoever waits rings on for the next.
-private final class Opening: Sendable {
-  private let bell = Bell()
-  private let isOpen = Atomic(false)
-
-  func open() {
-    isOpen.store(true, ordering: .releasing)
-    bell.ring()
-  }
-
-  /// False where it did not open in time.
-  func wait(milliseconds: Int) -> Bool {
-    while !isOpen.load(ordering: .acquiring) {
-      if !bell.wait(milliseconds: milliseconds) { return false }
-    }
-    bell.ring()
-    return true
   }
 }

@@ -64,9 +64,11 @@ import Threads
     }
     let result = try await run("set concurrency \(width)\nlet r = map 1..400 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
     #expect(result.status == 0 && result.output.hasPrefix("400 0\n"), "\(result.errors)")
-    // The first burst, which nobody could know of, left out.
+    // The first burst, which nobody could know of, left out. How few they can be is shown under a manual clock and by the benchmark: here
+    // the bucket fills by the machine's clock, which a busy machine does not keep up with. Whoever learns nothing is refused far oftener
+    // than each row once: 256 knock every 300 ms, and 60 are let in.
     let refused = bucket.withLock { $0.refused } - (Int(width) ?? 8)
-    #expect(refused <= 120, "\(refused)")
+    #expect(refused <= 400, "\(refused)")
     // A machine so busy that the bucket never ran empty learns nothing.
     #expect(bucket.withLock { $0.refused } == 0 || result.output.contains("429 from openai/m"), "\(result.output)")
   }
@@ -95,9 +97,13 @@ import Threads
   /// With no retries the width is narrowed, and nobody waits for anybody.
   @Test func cutsWithoutRetries() async throws {
     let last = Mutex(0)
+    let together = Opening()
     let server = try ChatServer { call in
       last.withLock { $0 = call.number }
       call.beginStream()
+      // The first eight are there side by side, however slow the machine is.
+      if call.live == 8 { together.open() }
+      together.wait()
       for _ in 0..<8 {
         call.piece("word ")
         Self.pause(milliseconds: 50)
@@ -114,6 +120,8 @@ import Threads
   /// `transformers serve` answers one after the other, whoever still waits; with `tells` those that wait hear of it.
   @Test(arguments: [false, true])
   func aQueueIsNoFault(_ tells: Bool) async throws {
+    // Of those that hear of it none may be lost: they hear far more often than they must.
+    let (answer, limit) = tells ? (150, "2500ms") : (50, "700ms")
     let tickets = Mutex((given: 0, served: 0))
     let server = try ChatServer { call in
       let own = tickets.withLock { tickets in
@@ -121,11 +129,11 @@ import Threads
         return tickets.given
       }
       if tells { call.beginStream() }
-      for turn in 0..<6000 where tickets.withLock({ $0.served < own }) {
+      for turn in 0..<30_000 where tickets.withLock({ $0.served < own }) {
         if tells, turn % 10 == 9 { call.connection.send(": in a queue\n\n") }
         Self.pause(milliseconds: 10)
       }
-      Self.pause(milliseconds: 50)
+      Self.pause(milliseconds: answer)
       tickets.withLock { $0.served += 1 }
       if !tells { call.beginStream() }
       call.piece("yes")
@@ -133,7 +141,7 @@ import Threads
       return false
     }
     let result = try await run(
-      "set concurrency 32\nset first-token-timeout 700ms\nlet r = map 1..36 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
+      "set concurrency 32\nset first-token-timeout \(limit)\nlet r = map 1..36 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
     #expect(result.status == 0 && result.output.hasPrefix("36 0\n"), "\(result.errors) \(result.output)")
     if tells {
       #expect(server.calls == 36)
@@ -146,7 +154,7 @@ import Threads
   /// A server that goes away in the middle of its answers and comes back, loading its model at first.
   @Test func aServerThatRestarts() async throws {
     let died = AsyncStream<Void>.makeStream()
-    let isGone = Atomic(false)
+    let isGone = Opening()
     let port = Mutex(0)
     @Sendable func first(_ call: ChatServer.Call) -> Bool {
       if call.number <= 4 {
@@ -157,7 +165,7 @@ import Threads
       call.piece("half")
       died.continuation.yield()
       // No stream breaks off while others can still begin one.
-      for _ in 0..<6000 where !isGone.load(ordering: .relaxed) { Self.pause(milliseconds: 5) }
+      isGone.wait()
       return false
     }
     var server: ChatServer? = try ChatServer(first)
@@ -170,7 +178,7 @@ import Threads
       set concurrency 4
       let r = map 1..12 "{it}" &
       def isDown() {
-        for i in 1..3000 {
+        for i in 1..12000 {
           if len(jobs | where lanes contains "is down") > 0 { return true }
           try { timeout 10ms { gather r } } catch e { }
         }
@@ -184,7 +192,7 @@ import Threads
     async let running = Program.run(["-e", script], environment: environment)
     for await _ in died.stream { break }
     server = nil
-    isGone.store(true, ordering: .relaxed)
+    isGone.open()
     // Opened, it has been told.
     let told = AsyncStream<Void>.makeStream()
     startThread {
@@ -208,7 +216,7 @@ import Threads
   /// It does not come back: what an earlier try had brought stays in `.partial`.
   @Test func aServerThatStaysAway() async throws {
     let died = AsyncStream<Void>.makeStream()
-    let isGone = Atomic(false)
+    let isGone = Opening()
     var server: ChatServer? = try ChatServer { call in
       if call.prompt == "a" {
         call.answer("yes")
@@ -218,7 +226,7 @@ import Threads
       call.piece("half")
       died.continuation.yield()
       // Whoever reads it has it before the connection ends, and no other can begin by then.
-      for _ in 0..<6000 where !isGone.load(ordering: .relaxed) { Self.pause(milliseconds: 5) }
+      isGone.wait()
       return false
     }
     let environment = server?.environment ?? [:]
@@ -234,7 +242,7 @@ import Threads
     for await _ in died.stream { break }
     _ = server
     server = nil
-    isGone.store(true, ordering: .relaxed)
+    isGone.open()
     let result = try await running
     #expect(result.status == 3 && result.output == "half connection\n", "\(result.errors) \(result.output)")
   }

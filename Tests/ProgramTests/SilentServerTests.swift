@@ -24,8 +24,8 @@ import Threads
     let server = try Self.silent(after: answers)
     let result = try await run(
       """
-      set first-token-timeout 300ms
-      set down-wait 2s
+      set first-token-timeout 1500ms
+      set down-wait 6s
       set stop-after off
       set retries \(retries)
       let r = map 1..60 "{it}"
@@ -51,7 +51,7 @@ import Threads
       return true
     }
     let result = try await run(
-      "set first-token-timeout 200ms\nset retries 1\nlet r = map 1..30 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
+      "set first-token-timeout 1s\nset retries 1\nlet r = map 1..30 \"{it}\"\nprint len(r) len(failed(r))\nwhy", server)
     #expect(result.status == 0 && result.output.hasPrefix("30 0\n"), "\(result.output) \(result.errors)")
     #expect(result.output.contains("openai/m is back after "), "\(result.output)")
   }
@@ -78,8 +78,8 @@ import Threads
     }
     let result = try await run(
       """
-      set first-token-timeout 300ms
-      set down-wait 1s
+      set first-token-timeout 1500ms
+      set down-wait 4s
       set stop-after off
       let r = map 1..40 "{it}" --model ["openai/stuck", "openai/good"]
       print len(r | where model == "openai/good" | where not failed) len(failed(r))
@@ -119,12 +119,12 @@ import Threads
     }
     let result = try await run(
       """
-      set first-token-timeout 200ms
+      set first-token-timeout 800ms
       set retries 0
       let a = map ["x"] "{it}" \(isTimed ? "--timeout 4s" : "")
       print a[0].error.kind a[0].latency >= 1500ms a[0].error.message
       """, server)
-    let says = isTimed ? "total timeout after 4.0 seconds" : "first token timeout after 2.0 seconds"
+    let says = isTimed ? "total timeout after 4.0 seconds" : "first token timeout after 8.0 seconds"
     #expect(result.status == 3 && result.output == "timeout true \(says)\n", "\(result.output) \(result.errors)")
   }
 }

@@ -30,14 +30,18 @@ import Threads
     ),
     ("stated", "let r = map 1..20 \"stated\" &", "not (done in [\"0\", \"0/20\"])", "", "now: openai/m: 0 requests left until "),
     ("refused", "let r = map 1..20 \"refuse\" &", "retried > 0", "", "now: openai/m: 429"),
-    ("learned", "let r = map 1..2000 \"bucket\" &", "retried > 3", "", " a second at most, as its refusals taught"),
+    // The wait that the first refusals asked for is told first; then what they taught.
+    (
+      "learned", "let r = map 1..2000 \"bucket\" &", "retried > 3",
+      "for i in 1..200 {\n  why r\n  try { timeout 10ms { gather r } } catch e { }\n}", " a second at most, as its refusals taught"
+    ),
     (
       "no word", "set first-token-timeout 100ms\nlet r = map 1..20 \"hang\" &", "retried > 8", "",
       "now: openai/m does not answer (tries timed out: "
     ),
     (
       "tail", "let r = map 1..3 \"hang\" &", "in_flight == 3", "",
-      "now: the last 3 rows are under way; they do not fill the limit of 8; `set hedge p95`"
+      "now: the last 3 rows are under way; they do not fill the limit of 8; a hedge shortens the tail of a later run; `set hedge p95`"
     ),
     ("over", "let r = map 1..3 \"quick\" &\ngather r", "done == \"3/3\"", "", "now: it is over"),
   ]
@@ -85,11 +89,11 @@ import Threads
     #expect(lines.contains { $0.contains(" openai/m at ") && $0.contains(" rows/s, ") && $0.contains(" tokens/s") }, "\(result.output)")
   }
 
-  /// `waits`, which returns when a job is so far, or after half a minute.
+  /// `waits`, which returns when a job is so far, or after two minutes.
   private static func waiting(for state: String) -> String {
     """
     def waits() {
-      for i in 1..3000 {
+      for i in 1..12000 {
         if len(jobs | where \(state)) > 0 { return i }
         try { timeout 10ms { gather r } } catch e { }
       }

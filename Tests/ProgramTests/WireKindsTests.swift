@@ -33,6 +33,37 @@ import Threads
       environment: ["OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "key-of-tests"], interruptAfter: text, signals: signals)
   }
 
+  // MARK: words of errors
+
+  /// What a server or proxy says of its failure is in the row's error, wherever it writes it.
+  @Test(arguments: [
+    ("event: error\ndata: upstream crashed\n\n", "text/event-stream"),
+    ("event: error\ndata: upstream\ndata: crashed\n\n", "text/event-stream"),
+    ("event: error\ndata: <html><h1>upstream crashed</h1></html>\n\n", "text/event-stream"),
+    ("event: error\ndata: {\"reason\":\"upstream crashed\"}\n\n", "text/event-stream"),
+    ("event: error\ndata: [\"upstream crashed\"]\n\n", "text/event-stream"),
+    ("event: exception\ndata: upstream crashed\n\n", "text/event-stream"),
+    ("data: upstream crashed\n\n", "text/event-stream"), ("upstream crashed", "text/event-stream"),
+    ("\n\nupstream crashed\r\n\r\n", "text/event-stream"), ("<html><body>upstream crashed</body></html>", "text/html"),
+    ("upstream crashed", "text/plain"),
+  ])
+  func wordsOfAnErrorAreKept(_ body: String, _ type: String) async throws {
+    let server = try RawServer { connection, number in
+      guard connection.request() != nil else { return }
+      let half = type == "text/event-stream" && number > 0 ? Self.delta("\"content\":\"half\"") : ""
+      connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: \(type)\r\n\r\n\(half)\(body)")
+    }
+    let result = try await run(
+      server,
+      """
+      set concurrency 1
+      let r = map 1..2 "{it}"
+      print r.error.message
+      """)
+    #expect(result.status == 3, "\(result)")
+    #expect(result.output.ranges(of: "crashed").count == 2, "\(result)")
+  }
+
   // MARK: the three kinds
 
   /// Every way in which a model answers otherwise than asked, with `--as`; one good row, and one without an answer.
@@ -184,13 +215,13 @@ import Threads
       }
       if times > 1 { return Self.answer(connection, Self.text("7")) }
       // Said twice: in a header, and in words.
-      let words = #"{"error":{"message":"Rate limit reached. Please try again in 2s.","type":"rate_limit_exceeded"}}"#
-      Self.answer(connection, words, status: 429, headers: "Retry-After: 2\r\n")
+      let words = #"{"error":{"message":"Rate limit reached. Please try again in 6s.","type":"rate_limit_exceeded"}}"#
+      Self.answer(connection, words, status: 429, headers: "Retry-After: 6\r\n")
     }
     let result = try await run(
       server,
-      "set retries 4\nlet r = map 1..4 \"row-{it}-end\"\nprint min(r.waited) >= 2s max(r.waited) < 4s min(r.queued) < 4s max(r.attempts)")
-    // 2 s, and up to 1 s by which they are spread. (The later ones keep to the rate that the refusals taught.)
+      "set retries 4\nlet r = map 1..4 \"row-{it}-end\"\nprint min(r.waited) >= 6s max(r.waited) < 12s min(r.queued) < 12s max(r.attempts)")
+    // 6 s, and a little by which they are spread. (The later ones keep to the rate that the refusals taught.)
     #expect(result.status == 0 && result.output == "true true true 2\n", "\(result)")
   }
 
@@ -205,19 +236,31 @@ import Threads
     }
     let result = try await run(
       server,
-      "set concurrency 2\nset idle-timeout 5s\nlet r = map 1..6 \"row-{it}-end\"\nprint r.text max(r.latency) < 5s max(r.queued) < 5s")
+      "set concurrency 2\nset idle-timeout 30s\nlet r = map 1..6 \"row-{it}-end\"\nprint r.text max(r.latency) < 30s max(r.queued) < 30s")
     #expect(result.status == 0 && result.output == "[\"7\", \"7\", \"7\", \"7\", \"7\", \"7\"] true true\n", "\(result)")
   }
 
   /// The end of the transfer comes a little after that of the answer: it is waited for in the background, and the connection is kept.
   @Test func aConnectionIsKeptAfterTheEnd() async throws {
+    let isTaken = Bell()
+    // Ends that came too late to be waited for: on a busy machine.
+    let late = Atomic(0)
     let server = try RawServer { connection, _ in
-      while connection.request() != nil {
+      while let request = connection.request() {
+        // That the answer was taken is told by another prompt; the first one's transfer goes on until then.
+        if request.contains("taken") {
+          isTaken.ring()
+          let body = Sample.document("yes")
+          connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+          continue
+        }
         let body = Self.text("7")
         connection.send(
           "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
             + "\(String(body.utf8.count, radix: 16))\r\n\(body)\r\n")
-        poll(nil, 0, 20)
+        let sent = ContinuousClock.now
+        isTaken.wait()
+        if sent.duration(to: .now) > .milliseconds(80) { late.add(1, ordering: .relaxed) }
         guard connection.send("0\r\n\r\n") else { return }
       }
     }
@@ -227,11 +270,13 @@ import Threads
       set concurrency 1
       for n in 1..12 {
         ask "row-{n}-end" | print
-        !sleep 0.1
+        let t = ask "taken"
       }
       """)
     #expect(result.status == 0 && result.output == String(repeating: "7\n", count: 12), "\(result)")
-    #expect(server.connections <= 6, "\(server.connections) connections")
+    // One carries the row, one the word that it was taken; and a few may be late at the program's end. Were none kept, there were 13.
+    let most = 6 + late.load(ordering: .relaxed)
+    #expect(server.connections <= most, "\(server.connections) connections, \(most) at most")
   }
 
   // MARK: what is not stated
@@ -315,8 +360,8 @@ import Threads
       server,
       """
       set concurrency 10
-      set idle-timeout 2s
-      set first-token-timeout 2s
+      set idle-timeout 5s
+      set first-token-timeout 5s
       let begun = 0
       on start {
         let begun = begun + 1

@@ -62,7 +62,7 @@ import Testing
         ".config/promptsh/init.psh": "log 'm15\(evil)'\n",
       ])
     try await pane.wait("the shell") { $0.last?.hasPrefix("$") == true }
-    await pane.record()
+    pane.record()
     await pane.enter(
       "clear; $PSH print.psh; $PSH lines.psh; $PSH 'm16'$'\\e]52;c;eA==\\a\\u202e'; $PSH -e 'print args[0]' 'm17'$'\\e]52;c;eA==\\a\\u202e'"
     )

@@ -20,7 +20,7 @@ import Testing
 
   /// A script that `bg` sends on leaves the terminal to whoever is in front, and takes its keys up after `fg`.
   @Test func aScriptInTheBackgroundLeavesTheTerminalAlone() async throws {
-    let pane = try await shell(["long.psh": "let x = map 1..500 \"Tell {it}\" --model sim/story\nprint len(x)\n"])
+    let pane = try await shell(["long.psh": "let x = map 1..2000 \"Tell {it}\" --model sim/story\nprint len(x)\n"])
     await pane.enter("clear; $PSH long.psh")
     try await pane.wait(for: "8 in flight of 8")
     await pane.press("C-z")
@@ -45,17 +45,46 @@ import Testing
     await pane.close()
   }
 
+  /// ^Z that is held down stops once, and digits typed before it are forgotten.
+  @Test func aKeyHeldDownStopsOnce() async throws {
+    let pane = try await shell(["long.psh": "let x = map 1..500 \"Tell {it}\" --model sim/story\nprint len(x)\n"])
+    await pane.enter("clear; $PSH long.psh")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.send(bytes: Array("5".utf8) + [0x1A, 0x1A, 0x1A, 0x1A])
+    try await pane.wait("a stop") { $0.contains { $0.contains("Stopped") } && $0.last == "$" }
+    await pane.enter("clear; fg")
+    try await pane.wait(for: "in flight of 8")
+    try await pane.waitForKeys()
+    await pane.type("+")
+    try await pane.wait(for: "in flight of 9")
+    #expect(await !pane.screen().contains { $0.contains("Stopped") })
+    await pane.press("C-c", "C-c")
+    try await shellIsBack(pane)
+    await pane.enter("clear; $PSH")
+    try await pane.prompt()
+    await pane.send(bytes: Array("print 6".utf8) + [0x1A, 0x1A, 0x1A])
+    try await pane.wait("a stop") { $0.contains { $0.contains("Stopped") } && $0.last == "$" }
+    await pane.enter("clear; fg")
+    try await pane.prompt("print 6")
+    await pane.enter(" * 7")
+    try await pane.wait("42") { $0.contains("42") }
+    // In one read too: the first sends the line to the background, the rest is none of the prompt's.
+    await pane.enter("let m = map 1..500 \"Tell {it}\" --model sim/story")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.send(bytes: [0x1A, 0x1A, 0x1A])
+    try await pane.prompt()
+    await pane.enter("print 5 * 7")
+    try await pane.wait("35") { $0.contains("35") }
+    await pane.close()
+  }
+
   /// A prompt in the background stops before it touches the terminal, and works after `fg`.
   @Test func aPromptInTheBackgroundStops() async throws {
     let pane = try await shell()
     await pane.enter("stty -a > before; clear; $PSH &")
     // bash tells of a stop before its next prompt.
     try await pane.wait(for: "promptsh 0")
-    for _ in 0..<200 {
-      await pane.enter("")
-      if await pane.screen().contains(where: { $0.contains("Stopped") }) { break }
-    }
-    try await pane.wait(for: "Stopped")
+    try await pane.press("Enter", until: "`Stopped`") { $0.contains { $0.contains("Stopped") } }
     await pane.enter("stty -a > after; echo x > done")
     _ = try await pane.file("done")
     #expect(try await pane.file("before") == (try await pane.file("after")))
@@ -63,6 +92,7 @@ import Testing
     try await pane.prompt()
     await pane.enter("print 6 * 7")
     try await pane.wait("42") { $0.contains("42") }
+    try await pane.prompt()
     await pane.press("C-d")
     try await shellIsBack(pane)
     await pane.close()
@@ -72,7 +102,10 @@ import Testing
   @Test(arguments: ["xterm", "dumb"]) func anInterruptAtThePromptDropsTheLine(_ term: String) async throws {
     let pane = try await shell()
     await pane.enter("clear; TERM=\(term) $PSH")
-    try await pane.wait("a prompt") { $0.last?.hasSuffix(">") == true && $0.last?.hasPrefix("psh") == true }
+    func prompt() async throws {
+      try await pane.wait("a prompt") { $0.last?.hasSuffix(">") == true && $0.last?.hasPrefix("psh") == true }
+    }
+    try await prompt()
     await pane.type("print 'dropped'")
     try await pane.wait(for: "print 'dropped'")
     await pane.signal("INT")
@@ -80,6 +113,7 @@ import Testing
     await pane.enter("print 6 * 7")
     try await pane.wait("42") { $0.contains("42") }
     #expect(await !pane.screen().contains("dropped"))
+    try await prompt()
     await pane.press("C-d")
     try await shellIsBack(pane)
     await pane.close()
@@ -104,10 +138,12 @@ import Testing
     try await pane.wait(for: "interrupted")
     await pane.enter("print 6 * 7")
     try await pane.wait("42") { $0.contains("42") }
+    try await pane.prompt()
     await pane.press("C-d")
     try await shellIsBack(pane)
-    await pane.enter("clear; $PSH -e '!echo beg\"\"un; sleep 600' -e 'print \"next\"'; echo status $?")
-    try await pane.wait("a child") { $0.contains("begun") }
+    // Another word than before: that one is on the screen until the shell has cleared it.
+    await pane.enter("clear; $PSH -e '!echo run\"\"ning; sleep 600' -e 'print \"next\"'; echo status $?")
+    try await pane.wait("a child") { $0.contains("running") }
     await pane.press("C-c")
     try await pane.wait(for: "status 130")
     #expect(await !pane.screen().contains("next"))
@@ -127,18 +163,17 @@ import Testing
     try await pane.wait("the other program") { $0.contains("begun") }
     for round in 1...2 {
       // The shell says that it goes on a little before it does.
-      for _ in 0..<200 {
-        await pane.press("C-z")
-        if await pane.screen().contains(where: { $0.contains("Stopped") }) { break }
-      }
+      try await pane.press("C-z", until: "`Stopped`") { $0.contains { $0.contains("Stopped") } }
       try await pane.wait("a stop") { $0.contains { $0.contains("Stopped") } && $0.last?.hasPrefix("$") == true }
       await pane.press("C-u")
       await pane.enter("clear; fg; echo back-\(round)")
       // Stopped a second time, the shell would go on.
-      try await pane.wait("the program in front") { $0.contains { $0.hasSuffix("$PSH") } }
+      try await pane.wait("the program in front") { lines in
+        lines.contains { $0.hasSuffix("$PSH") } && !lines.contains { $0.contains("Stopped") }
+      }
     }
     if line.hasPrefix("!") {
-      for _ in 0..<200 where await !pane.screen().contains(where: { $0.contains("interrupted") }) { await pane.press("C-c") }
+      try await pane.press("C-c", until: "`interrupted`") { $0.contains { $0.contains("interrupted") } }
     } else {
       await pane.enter("more")
     }
@@ -180,7 +215,7 @@ import Testing
     await pane.press("C-z")
     try await pane.wait("a stop") { $0.contains { $0.contains("Stopped") } && $0.last == "$" }
     await pane.enter("clear; fg; echo status $?")
-    try await pane.wait("it goes on") { $0.contains { $0.hasSuffix("$PSH s.psh") || $0.hasPrefix("$PSH s.psh") } }
+    try await pane.waitForForeground()
     await pane.press("C-c")
     try await pane.wait(for: "status 130")
     await pane.close()
@@ -191,8 +226,8 @@ import Testing
     let pane = try await shell()
     await pane.enter("clear; $PSH")
     try await pane.prompt()
-    await pane.enter("print len(1..100000000 | sort it)")
-    try await pane.waitForKeys()
+    await pane.enter("log 'beg' + 'ins'; print len(1..100000000 | sort it)")
+    try await pane.wait("its beginning") { $0.contains("begins") }
     await pane.press("C-c")
     try await pane.wait("an end") { $0.contains { $0.hasPrefix("interrupted") || $0.contains("left behind") } }
     try await pane.prompt()

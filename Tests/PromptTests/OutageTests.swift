@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import Threads
 
 /// A server goes away under a prompt.
 @Suite(.serialized) struct OutageTests {
@@ -18,11 +19,43 @@ import Testing
     server = nil
     await pane.enter("let r = map 1..20 \"{it}\"")
     try await pane.wait(for: "openai is down, waiting (")
-    await pane.press("C-c", "C-c")
+    await pane.press("C-c")
     try await pane.wait(for: "`retry r` sends the 20")
     try await pane.prompt()
     await pane.enter("why")
     try await pane.wait(for: "openai is down: one call looks every few seconds")
+    await pane.close()
+  }
+
+  /// Nobody waits for another try, or for a server that says nothing, after the first ^C: what waits for neither is under way.
+  @Test(arguments: [
+    ("says nothing", "set first-token-timeout 300ms", "openai/m does not answer"),
+    ("refuses", "set max-wait 300s", "openai/m: 429 until"),
+  ])
+  func theFirstInterruptEndsTheWait(kind: String, setting: String, news: String) async throws {
+    let isFirst = Atomic(true)
+    let server = try RawServer { connection, _ in
+      while connection.request() != nil {
+        if isFirst.exchange(false, ordering: .relaxed) {
+          let body = #"{"choices":[{"finish_reason":"stop","index":0,"message":{"role":"assistant","content":"here"}}]}"#
+          connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+        } else if kind == "refuses" {
+          connection.send("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 200\r\nContent-Length: 2\r\n\r\n{}")
+        }
+      }
+    }
+    let pane = try await Pane(columns: 120, environment: ["OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "k"])
+    try await pane.prompt()
+    await pane.enter("set model openai/m")
+    // The one that is answered goes before the setting: on a busy machine its answer may take longer than that allows.
+    await pane.enter("print (ask \"a\").text")
+    try await pane.wait(for: "here")
+    await pane.enter(setting)
+    await pane.enter("let r = map 1..20 \"{it}\"")
+    try await pane.wait(for: news)
+    await pane.press("C-c")
+    try await pane.wait(for: "`retry r` sends the 20")
+    try await pane.prompt()
     await pane.close()
   }
 }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import Threads
 
@@ -12,11 +13,14 @@ import Threads
 final class Pane: Sendable {
   static let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
   static let program = getenv("PROMPTSH_PROGRAM").map { String(cString: $0) } ?? root + "/.build/debug/promptsh"
-  private static let number = Atomic(0)
 
   /// A folder of this pane's own: home, temporary files.
-  let folder: String
-  private let socket: String
+  var folder: String { scratch.path }
+  private let scratch: Scratch
+  private let tmux: Tmux
+  /// Its terminal, and the process that runs in it.
+  private let terminal: String
+  private let process: String
 
   struct Missing: Error, CustomStringConvertible { var description: String }
 
@@ -26,41 +30,49 @@ final class Pane: Sendable {
   init(
     columns: Int = 100, rows: Int = 30, environment: [String: String] = [:], shell: Bool = false, files: [String: String] = [:]
   ) async throws {
-    let number = Self.number.add(1, ordering: .relaxed).newValue
-    socket = "promptsh-test-\(getpid())-\(number)"
-    folder = "/tmp/promptsh-test-\(getpid())-\(number)"
-    _ = await Self.run("rm -rf \(folder); mkdir -p \(folder)/.config/promptsh \(folder)/.local/state/promptsh")
-    for (path, text) in files { try write(path, text) }
+    scratch = try Scratch()
+    let folder = scratch.path
+    for name in [".config", ".config/promptsh", ".local", ".local/state", ".local/state/promptsh"] { mkdir("\(folder)/\(name)", 0o755) }
+    for (path, text) in files { try scratch.write(path, text) }
     var variables = ["HOME": folder, "PSH": Self.program, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PS1": "$ ", "PS2": "> "]
     for (name, value) in environment { variables[name] = value }
     for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] { if let options = getenv(name) { variables[name] = String(cString: options) } }
     let settings = variables.map { "\($0)='\($1)'" }.joined(separator: " ")
     // TERM is tmux's own, unless a test wants another.
     let term = environment["TERM"] == nil ? "TERM=\"$TERM\"" : ""
-    let command = "cd \(folder); exec env -i \(term) \(settings) \(shell ? "bash --norc --noprofile -i" : Self.program)"
-    try write("start", command)
-    let started = await tmux("-f /dev/null -u new-session -d -x \(columns) -y \(rows) 'sh \(folder)/start'")
-    guard started.isEmpty else { throw Missing(description: "tmux: \(started)") }
-    // A pane whose program ended keeps its screen.
-    _ = await tmux("set-option -g remain-on-exit on")
-  }
-
-  deinit {
-    let (socket, folder) = (socket, folder)
-    startThread {
-      _ = Self.shell("tmux -L \(socket) kill-server 2>&1; rm -rf \(folder)")
-    }
+    try scratch.write(
+      "start", "cd \(folder); exec env -i \(term) \(settings) \(shell ? "bash --norc --noprofile -i" : Self.program)")
+    tmux = try Tmux("exec sh \(folder)/start", columns: columns, rows: rows, folder: scratch)
+    let told = await tmux.run("display-message -p '#{pane_tty} #{pane_pid}'").split(separator: " ").map(String.init)
+    guard told.count == 2 else { throw Missing(description: "tmux: \(told) \(tmux.said)") }
+    (terminal, process) = (told[0], told[1])
   }
 
   /// Ends it at once; for a test that wants to be sure.
-  func close() async { _ = await tmux("kill-server") }
+  func close() async { await tmux.run("kill-server") }
 
   // MARK: in
 
   /// Keys by tmux's names: `Enter`, `C-c`, `M-b`, `Left`.
-  func press(_ keys: String...) async { _ = await tmux("send-keys \(keys.map(Self.quoted).joined(separator: " "))") }
+  func press(_ keys: String...) async { await tmux.run("send-keys \(keys.map(Self.quoted).joined(separator: " "))") }
 
-  func type(_ text: String) async { _ = await tmux("send-keys -l \(Self.quoted(text))") }
+  /// Presses a key again and again until the screen is as wanted: where nobody can see when it will be taken. Between two presses the
+  /// screen has stood still for a while.
+  func press(_ key: String, until what: String, _ isThere: ([String]) -> Bool) async throws {
+    let end = ContinuousClock.now + .seconds(Patience.seconds)
+    repeat {
+      await press(key)
+      var events = -1
+      while events != tmux.events {
+        events = tmux.events
+        if isThere(await screen()) { return }
+        await tmux.event(after: events)
+      }
+    } while ContinuousClock.now < end && !tmux.isOver
+    throw await missing("the screen never showed \(what)")
+  }
+
+  func type(_ text: String) async { await send(bytes: Array(text.utf8)) }
 
   /// Types a line and enters it.
   func enter(_ text: String) async {
@@ -70,30 +82,48 @@ final class Pane: Sendable {
 
   /// Bytes as they stand.
   func send(bytes: [UInt8]) async {
+    guard !bytes.isEmpty else { return }
     let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
-    _ = await tmux("send-keys -H \(hex)")
+    await tmux.run("send-keys -H \(hex)")
   }
 
   /// As a terminal pastes: marked, if the program asked for that.
   func paste(_ text: String) async throws {
     try write("pasted", text)
-    _ = await tmux("load-buffer \(folder)/pasted")
-    _ = await tmux("paste-buffer -p")
+    await tmux.run("load-buffer \(folder)/pasted")
+    await tmux.run("paste-buffer -p")
   }
 
   /// The window takes another size; returns when the terminal knows.
   func resize(_ columns: Int, _ rows: Int) async throws {
-    _ = await tmux("resize-window -x \(columns) -y \(rows)")
-    let tty = await tmux("display-message -p '#{pane_tty}'")
-    for _ in 0..<2000 where await Self.run("stty size < \(tty)") == "\(rows) \(columns)" { return }
-    throw Missing(description: "the window did not become \(columns)×\(rows)")
+    await tmux.run("resize-window -x \(columns) -y \(rows)")
+    try await look("the window become \(columns)×\(rows)") { [terminal] in
+      let size = Self.state(of: terminal)?.size
+      return size.map { $0.ws_col == columns && $0.ws_row == rows } ?? false
+    }
   }
 
   /// Returns when the program has the terminal in its own mode: after another program had it, what is sent earlier is the system's to edit.
   func waitForKeys() async throws {
-    let tty = await tmux("display-message -p '#{pane_tty}'")
-    for _ in 0..<2000 where await Self.run("stty -a < \(tty)").contains("-icanon") { return }
-    throw Missing(description: "the program never took the keys")
+    try await look("the program take the keys") { [terminal] in
+      (Self.state(of: terminal)?.modes).map { $0 & tcflag_t(ICANON) == 0 } ?? false
+    }
+  }
+
+  private static func state(of terminal: String) -> (modes: tcflag_t, size: winsize)? {
+    let descriptor = Spawn.marked({ open(terminal, O_RDONLY | O_NOCTTY | O_NONBLOCK) }) { [$0] }
+    guard descriptor >= 0 else { return nil }
+    defer { systemClose(descriptor) }
+    var (mode, size) = (termios(), winsize())
+    guard tcgetattr(descriptor, &mode) == 0, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return nil }
+    return (mode.c_lflag, size)
+  }
+
+  /// Returns when the program has the terminal again: a shell says that it goes on before that, and a key would still be the shell's.
+  func waitForForeground() async throws {
+    let program = await programID
+    for _ in 0..<2000 where await Self.run("ps -o tpgid= -p \(program) | tr -d ' '") == program { return }
+    throw Missing(description: "the program never had the terminal")
   }
 
   func signal(_ name: String) async { _ = await Self.run("kill -\(name) \(await programID)") }
@@ -101,67 +131,51 @@ final class Pane: Sendable {
   /// The program's process, also below a shell.
   var programID: String {
     get async {
-      let pane = await tmux("display-message -p '#{pane_pid}'")
-      let child = await Self.run("pgrep -P \(pane) promptsh")
-      return child.isEmpty ? pane : child
+      let child = await Self.run("pgrep -P \(process) promptsh")
+      return child.isEmpty ? process : child
     }
   }
 
   // MARK: out
 
   /// From now on every byte that the program writes to the terminal is kept.
-  func record() async { _ = await tmux("pipe-pane -o 'cat >> \(folder)/recorded'") }
+  func record() { tmux.record() }
 
-  /// What was kept. tmux hands it on a little later than it draws it.
+  /// What was kept, once it holds a text.
   func recorded(with mark: String) async throws -> [UInt8] {
-    let start = ContinuousClock.now
-    while start.duration(to: .now) < .seconds(30) {
-      let bytes = Self.bytes(of: "\(folder)/recorded")
-      if bytes.contains(Array(mark.utf8)) { return bytes }
-    }
-    throw Missing(description: "`\(mark)` was never recorded")
-  }
-
-  private static func bytes(of path: String) -> [UInt8] {
-    guard let file = fopen(path, "r") else { return [] }
-    defer { fclose(file) }
-    var (bytes, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
-    while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer[..<count] }
+    guard let bytes = await tmux.written(with: mark) else { throw await missing("`\(mark)` was never recorded") }
     return bytes
   }
 
   /// What the screen shows, without the blanks at the ends of lines and the empty lines below.
   func screen() async -> [String] {
-    var lines = await tmux("capture-pane -p").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    var lines = await tmux.run("capture-pane -p").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     while lines.last == "" { lines.removeLast() }
     return lines
   }
 
   /// With the sequences of colours.
-  func coloured() async -> String { await tmux("capture-pane -p -e") }
+  func coloured() async -> String { await tmux.run("capture-pane -p -e") }
 
   /// The screen and what has scrolled out of it.
   func everything() async -> [String] {
-    await tmux("capture-pane -p -S -20000").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    await tmux.run("capture-pane -p -S -20000").split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
   }
 
   func cursor() async -> (column: Int, row: Int) {
-    let numbers = await tmux("display-message -p '#{cursor_x} #{cursor_y}'").split(separator: " ").compactMap { Int($0) }
+    let numbers = await tmux.run("display-message -p '#{cursor_x} #{cursor_y}'").split(separator: " ").compactMap { Int($0) }
     return numbers.count == 2 ? (numbers[0], numbers[1]) : (-1, -1)
   }
 
-  /// Looks until the screen is as wanted.
+  /// Looks until the screen is as wanted: whenever the program has written something.
   ///
-  /// - Throws: `Missing`, with the screen, when it has looked for half a minute.
+  /// - Throws: `Missing`, with the screen, when `Patience` is at its end.
   @discardableResult
   func wait(_ what: String, _ isThere: ([String]) -> Bool) async throws -> [String] {
-    let start = ContinuousClock.now
-    var lines: [String] = []
-    while start.duration(to: .now) < .seconds(30) {
-      lines = await screen()
-      if isThere(lines) { return lines }
+    try await looks("the screen never showed \(what)") {
+      let lines = await screen()
+      return isThere(lines) ? lines : nil
     }
-    throw Missing(description: "the screen never showed \(what); it shows:\n\(lines.joined(separator: "\n"))")
   }
 
   @discardableResult
@@ -177,52 +191,59 @@ final class Pane: Sendable {
     }
   }
 
-  func cursor(at column: Int, _ row: Int) async throws {
-    let start = ContinuousClock.now
-    var seen = (column: -1, row: -1)
-    while start.duration(to: .now) < .seconds(30) {
-      seen = await cursor()
-      if seen == (column, row) { return }
+  /// The screen in colours, once it is as wanted.
+  @discardableResult
+  func coloured(_ what: String, _ isThere: (String) -> Bool) async throws -> String {
+    try await looks("the screen never showed \(what)") {
+      let text = await coloured()
+      return isThere(text) ? text : nil
     }
-    throw Missing(description: "the cursor never stood at \((column, row)) but at \(seen):\n\(await screen().joined(separator: "\n"))")
+  }
+
+  /// Where the cursor is once it stands in a column.
+  func cursor(inColumn column: Int) async throws -> Int {
+    try await looks("the cursor never stood in column \(column)") {
+      let place = await cursor()
+      return place.column == column ? place.row : nil
+    }
+  }
+
+  func cursor(at column: Int, _ row: Int) async throws {
+    try await looks("the cursor never stood at \((column, row))") { await cursor() == (column, row) ? () : nil }
+  }
+
+  private func looks<T>(_ what: String, _ look: () async -> T?) async throws -> T {
+    let end = ContinuousClock.now + .seconds(Patience.seconds)
+    repeat {
+      let events = tmux.events
+      if let found = await look() { return found }
+      if tmux.isOver { throw Missing(description: "\(what), and tmux has ended: \(tmux.said)") }
+      await tmux.event(after: events)
+    } while ContinuousClock.now < end
+    throw await missing(what)
+  }
+
+  private func missing(_ what: String) async -> Missing {
+    Missing(description: "\(what); the cursor is at \(await cursor()), the screen shows:\n\(await screen().joined(separator: "\n"))")
+  }
+
+  /// Looks for what nobody tells of.
+  private func look(_ what: String, _ isThere: @escaping @Sendable () -> Bool) async throws {
+    guard await onOwnThread({ Patience.until(isThere) }) == true else { throw await missing("never did \(what)") }
   }
 
   /// Waits until a file of the pane's home is there; returns what it holds.
   func file(_ path: String) async throws -> String {
-    let start = ContinuousClock.now
-    while start.duration(to: .now) < .seconds(30) {
-      if access("\(folder)/\(path)", F_OK) == 0 { return await Self.run("cat '\(folder)/\(path)'; printf x").dropLast().description }
-    }
-    throw Missing(description: "there never was a file \(path); the screen shows:\n\(await screen().joined(separator: "\n"))")
+    try await look("a file \(path) come") { [folder] in access("\(folder)/\(path)", F_OK) == 0 }
+    return scratch.read(path) ?? ""
   }
 
-  func write(_ path: String, _ text: String) throws {
-    guard let file = fopen("\(folder)/\(path)", "w") else { throw Missing(description: "cannot write \(folder)/\(path)") }
-    fputs(text, file)
-    fclose(file)
-  }
-
-  // MARK: tmux
-
-  private func tmux(_ arguments: String) async -> String { await Self.run("tmux -L \(socket) \(arguments)") }
+  func write(_ path: String, _ text: String) throws { try scratch.write(path, text) }
 
   private static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 
-  /// On a thread of its own: tasks have few.
-  static func run(_ command: String) async -> String {
-    await withCheckedContinuation { continuation in
-      startThread { continuation.resume(returning: shell(command)) }
-    }
-  }
-
-  /// What a command printed, without its last line end.
-  private static func shell(_ command: String) -> String {
-    guard let pipe = popen(command + " 2>&1", "re") else { return "" }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while case let count = fread(&buffer, 1, buffer.count, pipe), count > 0 { bytes += buffer[..<count] }
-    pclose(pipe)
-    if bytes.last == 0x0A { bytes.removeLast() }
-    return String(decoding: bytes, as: UTF8.self)
-  }
+  static func run(_ command: String) async -> String { await Spawn.run(command) }
 }
+
+/// Within the pane `close` is its own.
+private func systemClose(_ descriptor: Int32) { close(descriptor) }

@@ -23,6 +23,8 @@ import Threads
     var files: [String: String] = [:]
     /// Something of it is shown behind these words; nil for what is told without it.
     var shows: String? = "MARK"
+    /// What is shown is a text, which may have lines of its own, and no name.
+    var isText = false
     var testDescription: String { name }
   }
 
@@ -41,13 +43,13 @@ import Threads
     Place(name: "faults", arguments: ["--faults", mark]),
     Place(name: "a script that is not there", arguments: [mark]),
     Place(name: "a script's name in an error", arguments: [mark], files: [mark: "let x = = 1\n"]),
-    Place(name: "a script's text in an error", arguments: ["s.psh"], files: ["s.psh": "let x = = \"\(mark)\"\n"]),
-    Place(name: "a text", arguments: ["-e", "let x = = \"\(mark)\""]),
-    Place(name: "an argument of a script", arguments: ["-e", "print args[0]", mark]),
+    Place(name: "a script's text in an error", arguments: ["s.psh"], files: ["s.psh": "let x = = \"\(mark)\"\n"], isText: true),
+    Place(name: "a text", arguments: ["-e", "let x = = \"\(mark)\""], isText: true),
+    Place(name: "an argument of a script", arguments: ["-e", "print args[0]", mark], isText: true),
     Place(name: "a file to check", arguments: ["check", mark]),
-    Place(name: "a text to check", arguments: ["check", "s.psh"], files: ["s.psh": "let x = = \"\(mark)\"\n"]),
+    Place(name: "a text to check", arguments: ["check", "s.psh"], files: ["s.psh": "let x = = \"\(mark)\"\n"], isText: true),
     Place(name: "a file to lay out", arguments: ["fmt", "--check", mark], files: [mark: "let   x=1\n"]),
-    Place(name: "a text laid out", arguments: ["fmt", "-"], files: ["input": "print   '\(mark)'\n"]),
+    Place(name: "a text laid out", arguments: ["fmt", "-"], files: ["input": "print   '\(mark)'\n"], isText: true),
     Place(name: "a topic", arguments: ["help", mark]),
     Place(name: "a session", arguments: ["attach", mark]),
     Place(name: "a socket", arguments: ["attach", "./\(mark)", "-e", "jobs"]),
@@ -56,15 +58,15 @@ import Threads
     Place(name: "no command", arguments: ["-e", "MARK\(GuardTests.unseen) 1"]),
     Place(name: "a file to load", arguments: ["-e", "load args[0]", mark]),
     Place(name: "a file to save", arguments: ["-e", "save [1] args[0]", "no/\(mark)"]),
-    Place(name: "rows saved to a terminal", arguments: ["-e", "[args[0]] | save - --format txt", mark]),
-    Place(name: "a value", arguments: ["-e", "args[0]", mark]),
-    Place(name: "raw", arguments: ["-e", "print args[0] --raw", mark]),
+    Place(name: "rows saved to a terminal", arguments: ["-e", "[args[0]] | save - --format txt", mark], isText: true),
+    Place(name: "a value", arguments: ["-e", "args[0]", mark], isText: true),
+    Place(name: "raw", arguments: ["-e", "print args[0] --raw", mark], isText: true),
     Place(name: "a pattern", arguments: ["-e", "print \"x\" matches args[0]", "(\(mark)"]),
     Place(name: "a header", arguments: ["-e", "set headers {\"\(mark)\": \"x\"}"]),
     Place(name: "a member", arguments: ["-e", "set request {\"\(mark)\": 1}\nset request"]),
     Place(name: "a rule that breaks", arguments: ["-e", "let t = [{a: args[0]}] | where number(a) > 1", mark], shows: nil),
-    Place(name: "a job", arguments: ["-e", "log args[0] &\nstream \"x\" --model sim/fast\ngather", mark]),
-    Place(name: "a log", arguments: ["-e", "log args[0]", mark]),
+    Place(name: "a job", arguments: ["-e", "log args[0] &\nstream \"x\" --model sim/fast\ngather", mark], isText: true),
+    Place(name: "a log", arguments: ["-e", "log args[0]", mark], isText: true),
     Place(name: "a regular program's status", arguments: ["-e", "set strict on\n!exit 3 # '\(mark)'"], shows: nil),
   ]
 
@@ -87,7 +89,7 @@ import Threads
     Place(
       name: "a folder for sockets", arguments: ["-e", "let r = map 1..2 \"x\" --model sim/fast"],
       variables: ["XDG_RUNTIME_DIR": "FOLDER/\(mark)"], shows: nil),
-    Place(name: "a variable", arguments: ["-e", "print env(\"OUTSIDE\")"], variables: ["OUTSIDE": mark]),
+    Place(name: "a variable", arguments: ["-e", "print env(\"OUTSIDE\")"], variables: ["OUTSIDE": mark], isText: true),
     Place(name: "a key's variable", arguments: ["-e", "use http://127.0.0.1:1 --key-env \"\(mark)\""]),
     Place(name: "TERM", arguments: ["-e", "print 1"], variables: ["TERM": mark], shows: nil),
     Place(name: "the time zone", arguments: ["-e", "print timestamp()\nset concurrency 3\nwhy"], variables: ["TZ": mark], shows: nil),
@@ -142,7 +144,7 @@ import Threads
       shows: ["error", "string", "detail", "event", "finish", "redirect", "reason", "refusal"].contains(word) ? "MARK" : nil)
   }
 
-  private static func server() throws -> RawServer {
+  private static func server(_ mark: String) throws -> RawServer {
     try RawServer { connection, _ in
       func reply(_ status: String, _ type: String, _ body: String, _ headers: String = "") {
         connection.send(
@@ -156,9 +158,11 @@ import Threads
       }
       while let request = connection.request() {
         func asks(_ word: String) -> Bool { request.contains("\"content\":\"\(word)\"") }
-        let text = "\"content\": \(json(mark))"
+        // A reply may have lines of its own.
+        let words = mark.replacing("\n", with: " ")
+        let text = "\"content\": \(json(words))"
         // Header lines hold no line ends and no NUL; everything else goes.
-        let line = mark
+        let line = mark.replacing("\n", with: "")
         if request.hasPrefix("GET") {
           reply("200 OK", "application/json", "{\"data\": [{\"id\": \(json(mark))}]}")
         } else if asks("error") {
@@ -180,7 +184,7 @@ import Threads
         } else if asks("binary") {
           reply("200 OK", line, "\u{0}\u{1}\(mark)")
         } else if asks("reason") {
-          stream("\"reasoning_content\": \(json(mark)), \(text)")
+          stream("\"reasoning_content\": \(json(words)), \(text)")
         } else if asks("model") {
           stream(text, model: mark)
         } else if asks("retry") {
@@ -188,7 +192,7 @@ import Threads
             "429 Slow", "application/json", "{\"error\": {\"message\": \(json(mark))}}", "Retry-After: \(line)\r\nX-Request-Id: \(line)\r\n"
           )
         } else if asks("refusal") {
-          stream("\"refusal\": \(json(mark))")
+          stream("\"refusal\": \(json(words))")
         } else if asks("limits") {
           reply(
             "200 OK", "application/json", "{\"choices\":[{\"message\":{\"content\":\"fine\"},\"finish_reason\":\"stop\"}]}",
@@ -201,8 +205,32 @@ import Threads
   }
 
   @Test(arguments: commandLine + environment + contents + words) func aPlace(_ place: Place) async throws {
+    let output = try await Self.shown(at: place, Self.mark)
+    GuardTests.check(Array(output.utf8), place.name)
+    if let shows = place.shows { #expect(output.contains(shows), "\(place.name): \(output.debugDescription)") }
+  }
+
+  private static let names = (commandLine + environment + contents + words).filter { !$0.isText }
+
+  /// A line feed in a name makes no second line, which would look like a message of ours.
+  @Test(arguments: names) func aNameIsOnOneLine(_ place: Place) async throws {
+    var place = place
+    func forged(_ text: String) -> String {
+      text.replacing(Self.evil, with: "\nFORGED").replacing(Self.json(Self.evil).dropFirst().dropLast(), with: "\\nFORGED")
+    }
+    place.arguments = place.arguments.map(forged)
+    place.variables = place.variables.mapValues(forged)
+    place.files = Dictionary(uniqueKeysWithValues: place.files.map { (forged($0.key), forged($0.value)) })
+    let output = try await Self.shown(at: place, "MARK\nFORGED")
+    let lines = output.split(whereSeparator: \.isNewline)
+    #expect(!lines.contains { $0.hasPrefix("FORGED") }, "\(place.name): \(output.debugDescription)")
+    if let shows = place.shows { #expect(output.contains(shows), "\(place.name): \(output.debugDescription)") }
+  }
+
+  /// - Parameter mark: what the server's words hold.
+  private static func shown(at place: Place, _ mark: String) async throws -> String {
     let folder = try Scratch()
-    let server = try Self.server()
+    let server = try server(mark)
     for (name, text) in place.files {
       var path = folder.path
       for part in name.split(separator: "/").dropLast() {
@@ -217,9 +245,7 @@ import Threads
       isFed ? "/bin/sh" : Pane.program, isFed ? ["-c", "exec \"$0\" \"$@\" < input", Pane.program] + place.arguments : place.arguments,
       environment: place.variables.mapValues(real), folder: folder.path, columns: 300)
     _ = try await terminal.end()
-    let output = try await terminal.rest()
-    GuardTests.check(Array(output.utf8), place.name)
-    if let shows = place.shows { #expect(output.contains(shows), "\(place.name): \(output.debugDescription)") }
+    return try await terminal.rest()
   }
 
   // MARK: the prompt
@@ -236,7 +262,7 @@ import Threads
 
   @Test func atThePrompt() async throws {
     let folder = try Scratch()
-    let server = try Self.server()
+    let server = try Self.server(Self.mark)
     for name in [".config", ".config/promptsh"] { mkdir(folder.path + "/" + name, 0o700) }
     try folder.write(".config/promptsh/init.psh", "log '\(Self.mark)'\nlet x = nobody('\(Self.mark)')\n")
     try folder.write(".editrc", "bind \"\(Self.mark)\" \(Self.mark)\n\(Self.mark)\n")

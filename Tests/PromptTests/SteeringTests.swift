@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 
 /// Work in the foreground and behind the prompt, and the keys and commands that steer it.
 @Suite(.serialized) struct SteeringTests {
-  /// A job that cannot end while it is looked at: its replies take minutes.
-  private static let long = "map 1..200 \"Tell me about {it}\" --max-tokens 100"
+  /// A job that cannot end while it is looked at: its replies take six minutes, eight at a time.
+  private static let long = "map 1..2000 \"Tell me about {it}\" --max-tokens 100"
 
   @Test func keysSteerWhatRunsInTheForeground() async throws {
     let pane = try await Pane(columns: 120)
@@ -34,27 +35,92 @@ import Testing
     try await pane.wait(for: "sends the")
     try await pane.prompt()
     await pane.enter("print len(x) len(failed(x)) > 0")
-    try await pane.wait(for: "200 true")
+    try await pane.wait(for: "2000 true")
     await pane.close()
+  }
+
+  /// What a line runs side by side is paused, goes on and is stopped together, whichever of it the progress line shows.
+  @Test func keysSteerAllThatALineRuns() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("together { let a = \(Self.long); let b = \(Self.long) }")
+    try await pane.wait(for: "in flight of 8")
+    await pane.type(" ")
+    try await pane.wait(for: "paused, Space goes on")
+    await pane.enter("jobs")
+    try await pane.wait("both of them") { lines in lines.count { $0.contains("  paused ") } == 2 }
+    await pane.type(" ")
+    try await pane.wait("it goes on") { !($0.last?.contains("paused") ?? true) }
+    await pane.press("C-c")
+    try await pane.wait(for: "in flight finish; ^C once more cancels them")
+    await pane.press("C-c")
+    try await pane.wait("both of them") { lines in
+      ["a", "b"].allSatisfy { name in lines.contains { $0.hasPrefix("  `retry \(name)` sends the ") } }
+    }
+    try await pane.prompt()
+    await pane.close()
+  }
+
+  /// What is typed while a value is watched ends that, and is the line of the next prompt.
+  @Test func whatIsTypedWhileWatchingIsALine() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("let a = \(Self.long) &")
+    try await pane.wait("a job") { $0.last == "psh sim/story ×8 ⟳1>" }
+    for (keys, line) in [("print 6 * 7", "print 6 * 7"), ("q", ""), (" ", "")] {
+      await pane.enter("watch jobs")
+      try await pane.wait(for: "any key ends this")
+      await pane.type(keys)
+      try await pane.wait("the line") { $0.last == "psh sim/story ×8 ⟳1>\(line.isEmpty ? "" : " ")\(line)" }
+      await pane.press("C-u")
+      try await pane.wait("an empty line") { $0.last == "psh sim/story ×8 ⟳1>" }
+      await pane.press("C-l")
+      // What the last one showed is gone: seen again, it is the next one's.
+      try await pane.wait("the prompt alone") { $0 == ["psh sim/story ×8 ⟳1>"] }
+    }
+    await pane.close()
+  }
+
+  /// The real thing's ways at a pace of the test's own: a stream's first words come at once, the rest when it is told to.
+  private func streaming(columns: Int) async throws -> (pane: Pane, rest: Opening, server: RawServer) {
+    let rest = Opening()
+    let server = try RawServer { connection, _ in
+      guard connection.request() != nil else { return }
+      func send(_ text: String, _ finish: String = "null") {
+        connection.send("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\(text)\"},\"finish_reason\":\(finish)}]}\n\n")
+      }
+      connection.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+      for word in ["It", "begins", "like", "this"] { send("\(word) ") }
+      rest.wait()
+      for number in 1...60 { send("word\(number) ") }
+      send("end.", "\"stop\"")
+      connection.send("data: [DONE]\n\n")
+    }
+    let pane = try await Pane(
+      columns: columns, environment: ["OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "k", "PROMPTSH_MODEL": "openai/m"])
+    try await pane.prompt()
+    return (pane, rest, server)
   }
 
   /// A stream sent to the background goes on above the line being typed, to its last word.
   @Test func aStreamGoesOnInTheBackground() async throws {
-    let pane = try await Pane(columns: 100)
-    try await pane.prompt()
-    await pane.enter("stream \"Tell me a story\" --max-tokens 60")
-    try await pane.wait(for: "[simulated]")
+    let (pane, rest, server) = try await streaming(columns: 100)
+    await pane.enter("stream \"Tell me a story\"")
+    try await pane.wait(for: "It begins")
     await pane.press("C-z")
     try await pane.wait(for: "[1] stream goes on in the background")
     await pane.type("print 'mine'")
+    try await pane.wait("the line") { $0.last == "psh openai/m ×8 ⟳1> print 'mine'" }
+    rest.open()
     let lines = try await pane.wait("its end, above the line") { lines in
-      lines.contains { $0.hasPrefix("[1] done  stream: 1 prompt, 1 answered") } && lines.last == "psh sim/story ×8> print 'mine'"
+      lines.contains { $0.hasPrefix("[1] done  stream: 1 prompt, 1 answered") } && lines.last == "psh openai/m ×8> print 'mine'"
     }
     // What came after the key is a line of its own, whole.
     let note = try #require(lines.firstIndex { $0.hasPrefix("[1] stream goes on") })
     let done = try #require(lines.firstIndex { $0.hasPrefix("[1] done") })
     #expect(done > note + 1)
     await pane.close()
+    withExtendedLifetime(server) {}
   }
 
   /// Whoever waits for a job of the background, by `gather` or by using it, sees how far it is; ^C ends the wait, and not the job.
@@ -140,6 +206,37 @@ import Testing
     await pane.close()
   }
 
+  /// Tab and ^_ mean on a line that is typed meanwhile what they do at the prompt, but for the menu: what there is to choose from stands
+  /// below until the next key.
+  @Test func whatIsTypedAheadIsCompletedAndUndone() async throws {
+    let pane = try await Pane(columns: 120, files: ["data.csv": "a\n42\n"])
+    try await pane.prompt()
+    await pane.enter("let m = \(Self.long)")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.type("set conc")
+    await pane.press("Tab")
+    try await pane.wait("the word") { $0.last == "psh sim/story ×8> set concurrency" }
+    await pane.press("C-u")
+    await pane.type("set co")
+    await pane.press("Tab")
+    try await pane.wait("what there is") {
+      $0.suffix(2) == ["psh sim/story ×8> set co", "  colour  concurrency  connect-timeout  control"]
+    }
+    await pane.type("n")
+    try await pane.wait("the line alone") { $0.last == "psh sim/story ×8> set con" }
+    await pane.press("C-u")
+    await pane.type("load \"da")
+    await pane.press("Tab")
+    try await pane.wait("the file") { $0.last == "psh sim/story ×8> load \"data.csv" }
+    await pane.press("C-_")
+    try await pane.wait("the file's beginning") { $0.last == "psh sim/story ×8> load \"da" }
+    await pane.press("C-w", "C-_", "Tab")
+    try await pane.wait("the file") { $0.last == "psh sim/story ×8> load \"data.csv" }
+    await pane.press("C-c", "C-c")
+    try await pane.prompt("load \"data.csv")
+    await pane.close()
+  }
+
   /// A line that steers runs at once, beside what runs; any other waits for its turn, in order.
   @Test func linesThatSteerRunAtOnce() async throws {
     let pane = try await Pane(columns: 120, rows: 50)
@@ -148,7 +245,7 @@ import Testing
     try await pane.wait(for: "8 in flight of 8")
     // Until some of its first rows are there.
     try await pane.wait("rows") { lines in
-      lines.last?.split(separator: " ").lazy.compactMap { $0.hasSuffix("/200") ? Int($0.dropLast(4)) : nil }.first ?? 0 >= 8
+      lines.last?.split(separator: " ").lazy.compactMap { $0.hasSuffix("/2000") ? Int($0.dropLast(5)) : nil }.first ?? 0 >= 8
     }
     await pane.enter("peek m | where index < 3 | sort index | take 2 | select index model")
     try await pane.wait(for: "1      1  sim/story")
@@ -211,22 +308,23 @@ import Testing
 
   /// A line is typed under a stream, which goes on above it, unbroken.
   @Test func typingUnderAStream() async throws {
-    let pane = try await Pane(columns: 60)
-    try await pane.prompt()
-    await pane.enter("stream \"Tell me a story\" --max-tokens 90")
-    try await pane.wait(for: "[simulated]")
+    let (pane, rest, server) = try await streaming(columns: 60)
+    await pane.enter("stream \"Tell me a story\"")
+    try await pane.wait(for: "It begins")
     await pane.type("print 'mine'")
-    try await pane.wait("the line under the stream") { $0.last == "psh sim/story ×8> print 'mine'" }
+    try await pane.wait("the line under the stream") { $0.last == "psh openai/m ×8> print 'mine'" }
     await pane.press("Enter")
     try await pane.wait(for: "  then: print 'mine'")
+    rest.open()
     try await pane.wait("its turn") { $0.contains("mine") }
-    let lines = await pane.screen()
-    let start = try #require(lines.firstIndex { $0.hasPrefix("[simulated]") })
+    let lines = try await pane.prompt()
+    let start = try #require(lines.firstIndex { $0.hasPrefix("It begins") })
     let end = try #require(lines.firstIndex { $0.hasSuffix("print 'mine'") })
     let story = lines[start..<end].joined(separator: " ")
     await pane.enter("print _.text == '\(story)'")
     try await pane.wait("the story as it was sent") { $0.contains("true") }
     await pane.close()
+    withExtendedLifetime(server) {}
   }
 
   /// A stream in the background shows whole lines, marked with its name, and never within what another writes.
@@ -272,6 +370,7 @@ import Testing
     try await pane.wait(for: "3 rows written to m.jsonl")
     await pane.enter("ask \"x\"")
     try await pane.wait(for: "[simulated]")
+    try await pane.prompt()
     await pane.press("C-d")
     try await pane.wait("the shell") { $0.contains("left") }
     await pane.enter("clear; $PSH; echo left")
@@ -281,6 +380,7 @@ import Testing
     try await pane.prompt()
     await pane.press("C-d")
     try await pane.wait(for: "3 replies in `m` are kept in no file")
+    try await pane.prompt()
     await pane.press("C-d")
     try await pane.wait("the shell") { $0.contains("left") }
     await pane.close()
@@ -295,6 +395,24 @@ import Testing
     try await pane.prompt()
     let printed = await pane.everything().compactMap { Int($0) }
     #expect(printed == (1...60).map { $0 * 1001 })
+    await pane.close()
+  }
+
+  /// What waited when ^C came stands at the prompt as it was typed: without an empty line behind it.
+  @Test func whatWaitedStandsAtThePrompt() async throws {
+    let pane = try await Pane(columns: 120)
+    try await pane.prompt()
+    await pane.enter("let m = \(Self.long)")
+    try await pane.wait(for: "8 in flight of 8")
+    await pane.enter("print 6 * 7")
+    try await pane.wait(for: "  then: print 6 * 7")
+    await pane.press("C-c", "C-c")
+    try await pane.prompt("print 6 * 7")
+    await pane.press("Enter")
+    try await pane.wait("42") { $0.contains("42") }
+    // A job without a variable is named by its beginning, which says that it is one.
+    await pane.enter("stream \"tell me a long story\" --max-tokens 3 &")
+    try await pane.wait(for: "] done  stream \"tell me a long …: 1 prompt")
     await pane.close()
   }
 
@@ -317,7 +435,7 @@ import Testing
     await pane.enter("jobs")
     try await pane.wait(for: "x     paused")
     await pane.enter("cancel %1")
-    try await pane.wait(for: "[1] cancelled  x: 200 prompts")
+    try await pane.wait(for: "[1] cancelled  x: 2000 prompts")
     await pane.close()
   }
 
@@ -329,9 +447,11 @@ import Testing
     await pane.enter("let y = map 1..300 \"Tell me about {it}\" --model sim/flaky &")
     try await pane.wait(for: "⟳2>")
     await pane.enter("jobs")
-    let lines = try await pane.wait("the jobs") { $0.contains { $0.contains("somewhatlonger  running") } }
-    #expect(lines.contains { $0.hasPrefix("#  job  name") && $0.contains("in_flight") && !$0.contains("…") }, "\(lines)")
-    #expect(lines.contains { $0.contains("/3000 ") } && lines.contains { $0.contains("… without") && $0.contains("p95") }, "\(lines)")
+    try await pane.wait("the jobs") { lines in
+      lines.contains { $0.contains("somewhatlonger  running") && $0.contains("/3000 ") }
+        && lines.contains { $0.hasPrefix("#  job  name") && $0.contains("in_flight") && !$0.contains("…") }
+        && lines.contains { $0.contains("… without") && $0.contains("p95") }
+    }
     await pane.close()
   }
 
@@ -384,6 +504,8 @@ import Testing
     _ = await Pane.run("mkfifo \(pane.folder)/in.txt")
     await pane.enter("let j = load \"in.txt\" | map \"{it}\" --model sim/fast &")
     try await pane.wait(for: "[1] j")
+    // The prompt again, whose keys they are.
+    try await pane.prompt()
     func end() async { _ = await Pane.run("echo one > \(pane.folder)/in.txt") }
     switch what {
     case "menu":

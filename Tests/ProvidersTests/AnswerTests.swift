@@ -9,7 +9,7 @@ import Transport
   static func read(
     _ body: String, status: Int = 200, type: String = "", error: TransportError? = nil, keepsThink: Bool = false, bytewise: Bool = false
   ) -> Attempt {
-    var decoder = OpenAIDecoder(keepsThink: keepsThink)
+    let decoder = OpenAIDecoder(keepsThink: keepsThink)
     decoder.begin(ResponseHead(status: status, raw: Array("content-type: \(type)\r\n".utf8)))
     let bytes = Array(body.utf8)
     if bytewise {
@@ -102,6 +102,15 @@ import Transport
   }
 
   // MARK: finish words
+
+  /// A library that is missing is no more there at the next try; a descriptor may be.
+  @Test func whatThisMachineLacksIsTriedOnce() {
+    let missing = Failure(TransportError.unavailable("libcurl cannot be loaded"))
+    #expect(missing?.detail == .ours && missing?.shouldRetry == false)
+    #expect(Failure(TransportError.noDescriptors)?.shouldRetry == nil)
+    // Nor has a server refused what was never sent.
+    #expect(Failure(TransportError.badURL("no host"))?.advice.contains("nothing was sent") == true)
+  }
 
   @Test func finishWordsAreAClosedSet() {
     func finished(_ word: String) -> Attempt { Self.read(Self.text("so far") + Self.delta("", finish: word) + Self.done) }

@@ -76,7 +76,7 @@ import Transport
   }
 
   static func decode(_ head: ResponseHead, _ pieces: [ArraySlice<UInt8>], error: TransportError? = nil) -> Attempt {
-    var decoder = OpenAIDecoder()
+    let decoder = OpenAIDecoder()
     decoder.begin(head)
     for piece in pieces { Array(piece).withUnsafeBytes { decoder.feed($0) } }
     return decoder.finish(error)
@@ -157,7 +157,7 @@ import Transport
     let killed = try Self.load("lcpp_killed_midstream")
     #expect(decode(killed.head, [killed.body[...]]).failure?.kind == .truncated)
     #expect(decode(killed.head, [killed.body[...]], error: .broken("reset")).failure?.kind == .truncated)
-    var none = OpenAIDecoder()
+    let none = OpenAIDecoder()
     #expect(none.finish(.broken("Empty reply from server")).failure?.kind == .connection)
   }
 
@@ -178,7 +178,7 @@ import Transport
   func cutAtEveryByteItIsAnAnswerOnlyIfItIsTheWholeAnswer(_ name: String) throws {
     let cassette = try Self.load(name)
     let whole = decode(cassette.head, [cassette.body[...]])
-    var decoder = OpenAIDecoder()
+    let decoder = OpenAIDecoder()
     decoder.begin(cassette.head)
     var wrong: [Int] = []
     let cuts = Self.someCuts(cassette.body)
@@ -186,8 +186,7 @@ import Transport
       if cuts.contains(cut) {
         // The connection was closed there; or it broke off within a length or a chunk.
         for error in [nil, TransportError.broken("cut")] {
-          var copy = decoder
-          let attempt = copy.finish(error)
+          let attempt = decoder.copy().finish(error)
           guard attempt.failure == nil else { continue }
           let isSame =
             whole.failure == nil && attempt.text == whole.text && attempt.reasoning == whole.reasoning && attempt.finish == whole.finish
@@ -297,7 +296,7 @@ import Transport
 }
 
 extension OpenAIDecoder {
-  fileprivate mutating func feed(_ body: [UInt8], _ index: Int) {
+  fileprivate func feed(_ body: [UInt8], _ index: Int) {
     body[index...index].withUnsafeBytes { feed($0) }
   }
 }

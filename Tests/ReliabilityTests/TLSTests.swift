@@ -2,6 +2,7 @@ import Chat
 import Providers
 import TestSupport
 import Testing
+import Threads
 import Transport
 
 #if canImport(Glibc)
@@ -36,34 +37,36 @@ import Transport
 
   /// Signed by nobody: refused, and nothing is sent; accepted where SSL_CERT_FILE names its certificate.
   @Test(.enabled(if: access("/usr/bin/openssl", X_OK) == 0)) func aCertificateThatNobodyVouchesFor() async throws {
-    let folder = "/tmp/promptsh-tls-\(getpid())"
-    let made = system(
+    let folder = try Scratch()
+    let made = await Spawn.run(
       """
-      mkdir -p \(folder) && cd \(folder) && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 \
-      -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1
+      cd \(folder.path) && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 \
+      -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 \
+      && cp cert.pem "$(printf 'c\\351rt.pem')" && echo made
       """)
-    #expect(made == 0)
-    defer { _ = system("rm -rf \(folder)") }
-    // -www answers any request with a page. Threads of the pool block signals, and so do their children: only SIGKILL ends one.
-    let server = try #require(
-      popen("cd \(folder) && echo $$ > pid && exec openssl s_server -naccept 2 -accept 127.0.0.1:0 -cert cert.pem -key key.pem -www", "r"))
+    try #require(made == "made")
+    // -www answers any request with a page.
+    let (said, end) = try Spawn.pipe()
+    let server = try Spawn.start(
+      "/usr/bin/openssl",
+      [
+        "s_server", "-naccept", "2", "-accept", "127.0.0.1:0", "-cert", folder.path + "/cert.pem", "-key", folder.path + "/key.pem", "-www",
+      ], environment: Spawn.inherited, descriptors: [.file("/dev/null"), .descriptor(end), .file("/dev/null")])
+    close(end)
+    startThread { _ = Spawn.end(of: server) }
     defer {
-      _ = system("kill -9 $(cat \(folder)/pid)")
-      pclose(server)
+      kill(server, SIGKILL)
+      close(said)
     }
-    var port = 0
-    var line = [CChar](repeating: 0, count: 512)
-    while port == 0, fgets(&line, 512, server) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      if text.hasPrefix("ACCEPT") { port = text.split(separator: ":").last.flatMap { Int($0.filter(\.isNumber)) } ?? 0 }
-    }
+    let port = await onOwnThread { Self.port(said) } ?? 0
     try #require(port > 0)
     let refused = await attempt("https://127.0.0.1:\(port)/v1")
     #expect(refused.failure?.kind == .tls, "\(String(describing: refused.failure))")
     let registry = Registry { _ in nil }
     registry.use(id: "s", baseURL: "https://127.0.0.1:\(port)/v1", key: nil)
     var settings = TransportSettings()
-    settings.caBundle = folder + "/cert.pem"
+    // A name that is not UTF-8, as the environment may hold one (`SystemText`).
+    settings.caBundle = folder.path + "/c\u{10FFE9}rt.pem"
     let transport = HTTPTransport(settings: settings)
     defer { transport.shutdown() }
     // It is a web page that comes then, over a connection that is trusted.
@@ -71,5 +74,17 @@ import Transport
       return #expect(Bool(false))
     }
     #expect(failure.kind == .malformed, "\(failure)")
+  }
+
+  /// Where the server says that it listens; what it says is read up to there.
+  private static func port(_ descriptor: Int32) -> Int {
+    var said = ""
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while case let count = read(descriptor, &buffer, buffer.count), count > 0 {
+      said += String(decoding: buffer[..<count], as: UTF8.self)
+      let lines = said.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+      if let line = lines.first(where: { $0.hasPrefix("ACCEPT") }), let port = line.split(separator: ":").last { return Int(port) ?? 0 }
+    }
+    return 0
   }
 }

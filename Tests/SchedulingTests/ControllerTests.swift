@@ -99,10 +99,72 @@ import Testing
     #expect(opening > .milliseconds(400) && opening < .milliseconds(440))
   }
 
+  /// A fixed window has just begun when it is heard of, and many calls are under way that it will refuse: nobody waits beyond its reset,
+  /// and at the reset no more go than it gives.
+  @Test func aStatementIsNotWaitedForBeyondItsReset() throws {
+    var window = try #require(StatedRate(stated(19, of: 20, reset: .seconds(5)), heard: .seconds(1), takenSince: 63))
+    holds(window.opens(for: 1, now: .seconds(1)) == .seconds(6))
+    for _ in 0..<20 {
+      holds(window.opens(for: 1, now: .seconds(6)) == .seconds(6))
+      window.take(1, now: .seconds(6))
+    }
+    holds(window.opens(for: 1, now: .seconds(6)) > .seconds(6))
+  }
+
   @Test func nonsenseIsNotBelieved() {
     #expect(StatedRate(stated(-1, of: 500, reset: .seconds(1)), heard: .zero, takenSince: 0) == nil)
     #expect(StatedRate(stated(0, of: 500, reset: nil), heard: .zero, takenSince: 0) == nil)
     #expect(StatedRate(stated(0, of: 500, reset: .zero), heard: .zero, takenSince: 0) == nil)
+  }
+
+  /// Numbers that no server means: each ended the program, by an overflow.
+  @Test(
+    arguments: [
+      (Int.max, Int.max, Duration.seconds(1)), (0, Int.max, .nanoseconds(1)), (0, 1, .seconds(364 * 86400)),
+      (999, 1000, .seconds(364 * 86400)), (Int.max, 1, .milliseconds(1)), (Int.max, nil, .nanoseconds(1)),
+    ] as [(Int, Int?, Duration)])
+  func noNumberOverflows(_ remaining: Int, _ limit: Int?, _ reset: Duration) throws {
+    var rate = try #require(StatedRate(stated(remaining, of: limit, reset: reset), heard: .zero, takenSince: 1_000_000_000))
+    for amount in [0, 1, 1_000_000_000_000] {
+      #expect(rate.left(.seconds(1)) >= 0)
+      let opening = rate.opens(for: amount, now: .seconds(1))
+      #expect(opening >= .seconds(1) && opening <= .seconds(366 * 86400))
+      rate.take(amount, now: .seconds(1))
+    }
+    #expect(rate.left(.seconds(1 << 40)) >= 0)
+  }
+
+  // MARK: a width that finds itself
+
+  /// One refusal of a lone call says nothing of the width for ever: where all that is refused stands beside more than what is taken in, it
+  /// is cut again.
+  @Test func oneRefusalOfALoneCallIsForgotten() {
+    var limit = AdaptiveLimit(1...200)
+    let answer = CallOutcome.Answer(tokens: 1, ttft: .milliseconds(1))
+    holds(limit.refused(beside: 0, began: .zero, now: .milliseconds(1)))
+    limit.tookIn(beside: 2)
+    var cuts = 0
+    for second in 1..<20 {
+      let began = Duration.seconds(second)
+      limit.tookIn(beside: 3)
+      _ = limit.ended(began: began, under: -1, answer: answer, inUse: 1, now: began + .milliseconds(1))
+      if limit.refused(beside: 5, began: began, now: began + .milliseconds(2)) { cuts += 1 }
+    }
+    #expect(cuts > 0 && limit.limit <= 4, "\(cuts) cuts, \(limit.limit) at once")
+  }
+
+  /// Refusals of calls that were under way together count once, and those beside fewer than were taken in are no sign of a width.
+  @Test func refusalsAtAnyWidthCutNothing() {
+    var widths = RefusedWidths()
+    widths.refused(beside: 4, began: .zero, now: .milliseconds(1))
+    widths.tookIn(beside: 10)
+    for _ in 0..<64 { widths.refused(beside: 20, began: .seconds(1), now: .seconds(2)) }
+    #expect(widths.isNoMatter)
+    for second in 3..<60 {
+      widths.tookIn(beside: 20)
+      widths.refused(beside: 19, began: .seconds(second), now: .seconds(second))
+    }
+    #expect(widths.isNoMatter)
   }
 
   // MARK: the brake

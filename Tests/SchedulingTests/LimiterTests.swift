@@ -121,6 +121,30 @@ import Threads
     #expect(limiter.grantWaiting(now: .seconds(60)).granted.map(\.0) == [later])
   }
 
+  /// A job that was stopped is forgotten when it is over and nothing of it is left; one that still runs stays stopped.
+  @Test func stoppedJobsAreForgotten() throws {
+    var limiter = LimiterState(Limits(width: .fixed(300)))
+    for job in [1, 2] { _ = limiter.withdrawFresh(of: job) }
+    let held = try #require(permit(limiter.acquire(2, lane: Self.a, .continuing, now: .zero)))
+    limiter.over(2)
+    for job in 3...200 {
+      let first = try #require(permit(limiter.acquire(job, lane: Self.a, .fresh, now: .zero)))
+      limiter.setPaused(true, job, reason: nil, by: .terminal, now: .zero)
+      _ = limiter.withdrawFresh(of: job)
+      _ = limiter.stopTrying(job, now: .zero)
+      limiter.ended(first, .unused, now: .zero)
+      limiter.over(job)
+    }
+    #expect(limiter.queues.count <= 33)
+    for job in [1, 2] {
+      if case .stopped = limiter.acquire(job, lane: Self.a, .fresh, now: .zero) {} else { Issue.record("job \(job) begins anew") }
+    }
+    limiter.ended(held, .unused, now: .zero)
+    for job in 201...240 { _ = limiter.begin(RowGroup(Job(id: job, name: "j", total: nil, time: ManualTime()), within: nil)) }
+    limiter.over(240)
+    #expect(limiter.queueIndex(of: 2) == nil && limiter.queueIndex(of: 1) != nil)
+  }
+
   /// What is used and what is in flight never exceed a budget where replies keep to their `max-tokens`.
   @Test(arguments: 0..<40)
   func theBudgetIsNotOvershot(_ seed: Int) {
@@ -216,6 +240,39 @@ import Threads
     }
     #expect(moments == [.zero, .seconds(30), .seconds(60)])
     for task in tasks { await task.value }
+  }
+
+  /// Whose rows wait out what a server asked for waits for that server: how long it has been away is not counted anew.
+  @Test(arguments: LaterJobTests.Absence.allCases, [false, true])
+  func aWaitBetweenTwoTriesIsAWait(_ absence: LaterJobTests.Absence, _ isCancelled: Bool) async throws {
+    let time = ManualTime()
+    let limiter = Limiter(Limits(width: .fixed(8)), time: time)
+    let job = job(1)
+    func permit() async throws -> Permit {
+      guard case .granted(let permit) = await limiter.acquire(job, lane: Self.a) else { throw CancellationError() }
+      return permit
+    }
+    func end(_ permit: Permit, _ attempt: Attempt) {
+      limiter.release(permit, CallOutcome(attempt, sent: permit.granted, policy: RetryPolicy()))
+    }
+    end(try await permit(), .answer(.milliseconds(2)))
+    time.advance(by: .seconds(1))
+    let second = try await permit()
+    time.advance(by: .seconds(1))
+    var attempt = Attempt.no(absence == .down ? .connection : .timeout)
+    attempt.failure?.detail = absence == .down ? .unreachable : .firstToken
+    end(second, attempt)
+    let wait = Task { try? await limiter.pause(for: .seconds(60), of: job, lane: Self.a) }
+    await time.sleepers(1)
+    if isCancelled {
+      wait.cancel()
+      await wait.value
+    }
+    time.advance(by: .seconds(60))
+    await wait.value
+    let third = try await permit()
+    #expect((third.looksForServer || third.taken.looksForWord) == !isCancelled)
+    limiter.release(third)
   }
 
   final class Counter: Sendable {

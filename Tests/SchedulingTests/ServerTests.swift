@@ -83,6 +83,33 @@ import Testing
     #expect(outcome.failed > 20 && outcome.time < .seconds(10))
   }
 
+  // MARK: windows
+
+  /// Two a minute: each refusal asks to wait for the next window, and a row that two windows have no room for has waited for 120 s.
+  @Test(arguments: [Limits.Width.fixed(4), .fixed(8), .fixed(16), Limits.adaptive], [6, 16, 40])
+  func aWindowOfVeryFew(_ width: Limits.Width, _ rows: Int) {
+    func outcome(states: Bool = true, _ change: (inout Simulation) -> Void = { _ in }) -> Simulation.Outcome {
+      var simulation = Simulation(width, WindowServer(size: 2, period: .seconds(60), states: states), rows: rows)
+      change(&simulation)
+      return simulation.run()
+    }
+    // All windows are used, but for the first of whoever looks on.
+    let ideal = Duration.seconds(60 * (rows / 2 - 1))
+    let usual = outcome()
+    #expect(usual.failed <= 2 && usual.time < ideal + .seconds(20), "\(usual.failed) \(usual.time)")
+    let patient = outcome { $0.policy.maximumWait = .seconds(300) }
+    #expect(patient.failed == 0 && patient.time < ideal + .seconds(20), "\(patient.failed) \(patient.time)")
+    let unstated = outcome(states: false)
+    #expect(unstated.failed == 0 && unstated.time < ideal + .seconds(60), "\(unstated.failed) \(unstated.time)")
+    // Who says it sends nothing in vain.
+    let told = outcome { simulation in
+      var limits = Limits(width: width)
+      limits.requestsPerMinute = 2
+      simulation.limiter = LimiterState(limits)
+    }
+    #expect(told.failed == 0 && told.sent == rows && told.time < ideal + .seconds(60), "\(told.failed) \(told.sent) \(told.time)")
+  }
+
   // MARK: saturation
 
   @Test(arguments: [0.0, 0.5, 0.9], [11, 12, 14])

@@ -56,6 +56,50 @@ import Testing
     #expect(outcome.failed == 0 && outcome.time <= .milliseconds(8400) * 1.3, "\(outcome.time)")
   }
 
+  /// A rate refuses at any width: what `auto` finds must carry the rate, however long answers take.
+  @Test(
+    arguments: [
+      ("bucket", 20.0, 5.0, 600, Duration.seconds(1)), ("bucket", 50, 10, 1500, .seconds(2)), ("bucket", 200, 20, 6000, .seconds(1)),
+      ("silent bucket", 20, 5, 600, .seconds(1)), ("window", 25, 50, 750, .seconds(1)),
+    ] as [(String, Double, Double, Int, Duration)])
+  func autoCarriesTheRate(_ kind: String, _ rate: Double, _ burst: Double, _ rows: Int, _ latency: Duration) {
+    let server: any SimulatedServer =
+      switch kind {
+      case "window": WindowServer(size: Int(burst), period: .seconds(burst / rate), latency: latency)
+      default: BucketServer(rate: rate, burst: burst, asks: kind == "bucket" ? .milliseconds(300) : nil, latency: latency)
+      }
+    var simulation = Simulation(Limits.adaptive, server, rows: rows)
+    let outcome = simulation.run()
+    // The width that carries the rate has to be found first.
+    let ideal = Duration.seconds((Double(rows) - burst) / rate) + latency * 6
+    #expect(outcome.failed == 0 && outcome.time <= ideal * 1.3, "\(outcome.time) of \(ideal)")
+    #expect(outcome.refusedPerRow(rows) <= 0.05, "\(outcome.refusedPerRow(rows)) refused a row")
+  }
+
+  /// Five or ten a minute: who was refused is there when the next window opens, before those that were not sent yet, and loses no patience.
+  @Test(arguments: widths, [5, 10])
+  func aWindowOfAMinute(_ width: Limits.Width, _ size: Int) {
+    for latency in [Duration.milliseconds(2), .seconds(1), .seconds(5)] {
+      var simulation = Simulation(width, WindowServer(size: size, period: .seconds(60), latency: latency), rows: size * 8)
+      let outcome = simulation.run(until: .seconds(20_000))
+      #expect(outcome.failed == 0 && outcome.time <= .seconds(510), "\(latency): \(outcome.failed) failed, \(outcome.time)")
+    }
+  }
+
+  /// A slow bucket has nothing yet when the first call looks: that is no window, whose waits are to be sat out.
+  @Test(arguments: [Limits.Width.fixed(8), .fixed(64), Limits.adaptive], [Duration.milliseconds(300), .seconds(1)])
+  func aSlowBucket(_ width: Limits.Width, _ asks: Duration) {
+    for (rate, burst, latency) in [
+      (20.0, 5.0, Duration.milliseconds(2)), (5, 2, .milliseconds(2)), (5, 2, .milliseconds(500)),
+    ] {
+      let rows = Int(rate * 60 + burst)
+      var simulation = Simulation(width, BucketServer(rate: rate, burst: burst, asks: asks, latency: latency), rows: rows)
+      let outcome = simulation.run()
+      #expect(outcome.failed == 0 && outcome.time <= (.seconds(60) + latency) * 1.3, "\(rate) a second: \(outcome.time)")
+      #expect(outcome.refusedPerRow(rows) <= 0.1, "\(rate) a second: \(outcome.refusedPerRow(rows)) refused a row")
+    }
+  }
+
   /// With no retries a refused row fails, and what the refusal teaches still spares the others.
   @Test func withoutRetriesOthersAreSpared() {
     var simulation = Simulation(.fixed(8), BucketServer(), rows: 1500)

@@ -49,12 +49,29 @@ import Threads
   @Test func thisProgramItself() {
     let time = BusyTime()
     let limiter = Limiter(Limits(), time: time)
-    let job = Job(id: 1, name: "j", total: 1000, time: time)
+    let job = Job(id: 1, name: "j", total: nil, time: time)
     job.launched()
     time.pass(.seconds(10), cpu: .milliseconds(9500))
     #expect(words(limiter, job) == "this program itself: 95 % of a processor")
     time.pass(.seconds(10), cpu: .seconds(1))
     #expect(words(limiter, job) == "its rows come slower than they are answered")
+  }
+
+  /// A job whose rows are all there has none that is late; one that has just begun has none that is known to be.
+  @Test func beforeTheFirstCall() {
+    let time = BusyTime()
+    let limiter = Limiter(Limits(), time: time)
+    let (list, pipe) = (
+      Job(id: 1, name: "j", total: 1000, time: time), Job(id: 2, name: "k", total: nil, time: time)
+    )
+    time.pass(.milliseconds(5), cpu: .zero)
+    #expect(words(limiter, list) == "none of its calls has left yet")
+    #expect(words(limiter, pipe) == "none of its calls has left yet")
+    time.pass(.seconds(2), cpu: .zero)
+    #expect(words(limiter, list) == "none of its calls has left yet")
+    #expect(words(limiter, pipe) == "its rows come slower than they are answered")
+    list.launched()
+    #expect(words(limiter, list) == "none of its calls waits for leave: its rows are between two of them")
   }
 
   @Test func aLearnedRate() async throws {
@@ -75,7 +92,7 @@ import Threads
 
   @Test func aFullServer() async throws {
     let time = BusyTime()
-    let limiter = Limiter(Limits(width: .adaptive(1...8)), time: time)
+    let limiter = Limiter(Limits(width: .adaptive(1...200)), time: time)
     let job = Job(id: 1, name: "j", total: 1000, time: time)
     var held: [Permit] = []
     for _ in 0..<8 { held.append(try await permit(limiter, job)) }
@@ -86,10 +103,100 @@ import Threads
     for permit in held { release(limiter, permit, .answer(.seconds(1))) }
   }
 
+  /// What `auto` may not try, and what the machine does not carry, is no limit of the server's.
+  @Test func limitsOfOurs() async throws {
+    let time = BusyTime()
+    let limiter = Limiter(Limits(width: .adaptive(4...6)), time: time)
+    let job = Job(id: 1, name: "j", total: 1000, time: time)
+    var held: [Permit] = []
+    for _ in 0..<6 { held.append(try await permit(limiter, job)) }
+    let waiting = await waiter(limiter, job)
+    #expect(words(limiter, job) == "p/m bears the 6 at once that auto may try; `set concurrency auto 4..12`")
+    limiter.setMostStreams(6, reason: "few files")
+    limiter.set(Limits(width: .fixed(50)), by: .terminal)
+    #expect(words(limiter, job) == "this machine lets no more than 6 go at once: few files")
+    waiting.cancel()
+    await waiting.value
+    for permit in held { release(limiter, permit, .answer(.seconds(1))) }
+  }
+
+  /// A rate of the user's is doubled where it was set: for all, for a provider, for the job.
+  @Test(arguments: [
+    ("", "p: rps 1 until in 1.0 seconds; `set rps 2`"), ("p", "p: rps 1 until in 1.0 seconds; `set rps 2 for p`"),
+    ("p/m", "p/m: rps 1 until in 1.0 seconds; `set rps 2 for p/m`"), ("j", "this job: rps 1 until in 1.0 seconds; `set rps 2 for j`"),
+  ])
+  func aRateOfOurs(_ place: String, _ says: String) async throws {
+    let time = BusyTime()
+    let limiter = Limiter(Limits(width: .fixed(8)), time: time)
+    let job = Job(id: 1, name: "j", total: 1000, time: time)
+    var own = Limits.Own()
+    own.requestsPerSecond = 1
+    var limits = Limits(width: .fixed(8))
+    if place.isEmpty { limits.requestsPerSecond = 1 } else if place != "j" { limits.places[place] = own }
+    limiter.set(limits, by: .terminal)
+    if place == "j" { limiter.set(own, for: job, by: .terminal) }
+    release(limiter, try await permit(limiter, job), .answer(.milliseconds(2)))
+    let waiting = await waiter(limiter, job)
+    #expect(words(limiter, job) == says)
+    waiting.cancel()
+    await waiting.value
+  }
+
+  /// Two models, of which one is held to the rate that its refusals taught and the other has nothing to do: that is no matter of the width.
+  @Test func oneOfTwoModelsWaits() async throws {
+    let time = BusyTime()
+    let limiter = Limiter(Limits(width: .adaptive(1...200)), time: time)
+    let job = Job(id: 1, name: "j", total: 1000, time: time)
+    for _ in 0..<20 { release(limiter, try await permit(limiter, job), .answer(.milliseconds(2))) }
+    guard case .granted(let other) = await limiter.acquire(job, lane: ModelName(provider: "p", name: "n")) else {
+      throw CancellationError()
+    }
+    release(limiter, other, .answer(.milliseconds(2)))
+    time.pass(.milliseconds(10), cpu: .zero)
+    release(limiter, try await permit(limiter, job), .no(.rateLimited, status: 429, after: .seconds(2)))
+    time.pass(.milliseconds(300), cpu: .zero)
+    release(limiter, try await permit(limiter, job), .answer(.milliseconds(2)))
+    let waiting = await waiter(limiter, job)
+    let text = words(limiter, job)
+    #expect(text.hasPrefix("p/m: ") && text.hasSuffix(" a second at most, as its refusals taught"), "\(text)")
+    waiting.cancel()
+    await waiting.value
+  }
+
+  /// A pause says why, where that was not just somebody's wish.
+  @Test func aPauseSaysWhy() {
+    let time = BusyTime()
+    let limiter = Limiter(Limits(width: .fixed(8)), time: time)
+    let job = Job(id: 1, name: "j", total: 1000, time: time)
+    job.setPaused(true)
+    limiter.setPaused(true, job, reason: "20 × auth in a row", by: .program)
+    #expect(words(limiter, job) == "it is paused: 20 × auth in a row; `resume j`")
+  }
+
+  /// Nobody knows when a server that is down is back, nor then how long a job takes.
+  @Test func noTimeToTheEndWhereNothingGoes() async throws {
+    let time = BusyTime()
+    let limiter = Limiter(Limits(width: .fixed(8)), time: time)
+    let job = Job(id: 1, name: "j", total: 1000, time: time)
+    job.launched()
+    release(limiter, try await permit(limiter, job), .answer(.milliseconds(2)))
+    time.pass(.seconds(2), cpu: .zero)
+    _ = job.ended(failure: nil, stopAfter: nil)
+    #expect(limiter.eta(of: job, job.progress) != nil)
+    let gone = try await permit(limiter, job)
+    var attempt = Attempt.no(.connection)
+    attempt.failure?.detail = .unreachable
+    release(limiter, gone, attempt)
+    let waiting = await waiter(limiter, job)
+    #expect(limiter.eta(of: job, job.progress) == nil)
+    waiting.cancel()
+    await waiting.value
+  }
+
   /// Streams that broke off, one that looks alone; a server that is down; one that says nothing.
   @Test(arguments: [
     ("truncated", "p/m cuts its streams: one call looks alone; `set concurrency 1 for p/m`"),
-    ("connection", "p is down, waiting (20 s); `set down-wait 30m`"),
+    ("connection", "p is down, waiting (20 s); `set down-wait 10m`"),
     ("timeout", "p/m does not answer (tries timed out: 3), waiting (21 s); `set first-token-timeout 2s`"),
   ])
   func aServerInTrouble(_ kind: String, _ says: String) async throws {

@@ -163,11 +163,11 @@ final class MemoryFiles: Files {
       self.files.withLock { files in
         let place = ending == .unfinished && !appending && files[path] != nil ? path + ".partial" : path
         files[place] = start + bytes
-        return place == path ? nil : place
+        return place == path ? nil : .beside(place, hasCome: false)
       }
     }
   }
-  func lastByte(_ path: String) -> UInt8? { files.withLock { $0[path]?.last } }
+  func ending(_ path: String, _ most: Int) -> [UInt8] { files.withLock { ($0[path] ?? []).suffix(most) } }
   func beginning(_ path: String, _ most: Int) throws(FileProblem) -> (bytes: [UInt8], isWhole: Bool)? {
     guard let bytes = files.withLock({ $0[path] }) else { throw FileProblem("No such file or directory") }
     return (Array(bytes.prefix(most)), bytes.count <= most)
@@ -193,9 +193,9 @@ final class MemoryFiles: Files {
   private final class Writing: FileWriting {
     private let bytes = Mutex<(rows: [UInt8], tail: [UInt8])>(([], []))
     private let check: @Sendable ([UInt8]) throws(FileProblem) -> Void
-    private let done: @Sendable ([UInt8], FileEnding) -> String?
+    private let done: @Sendable ([UInt8], FileEnding) -> FilePlace?
     init(
-      _ check: @escaping @Sendable ([UInt8]) throws(FileProblem) -> Void, close: @escaping @Sendable ([UInt8], FileEnding) -> String?
+      _ check: @escaping @Sendable ([UInt8]) throws(FileProblem) -> Void, close: @escaping @Sendable ([UInt8], FileEnding) -> FilePlace?
     ) {
       self.check = check
       done = close
@@ -204,7 +204,7 @@ final class MemoryFiles: Files {
       try check(more)
       bytes.withLock { $0 = ($0.rows + more, tail) }
     }
-    func close(_ ending: FileEnding) -> String? { done(bytes.withLock { $0.rows + $0.tail }, ending) }
+    func close(_ ending: FileEnding) -> FilePlace? { done(bytes.withLock { $0.rows + $0.tail }, ending) }
   }
 }
 

@@ -135,7 +135,7 @@ private struct RandomRound {
     running.withLock { $0 = task }
     // A round that does not end would hold the test up for ever, and not say which it is.
     let late = Task {
-      try await Task.sleep(for: .seconds(60))
+      try await Task.sleep(for: .seconds(300))
       bench.session.cancelAll()
       task.cancel()
       Issue.record("it does not end:\n\(script)")

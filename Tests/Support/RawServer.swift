@@ -76,16 +76,21 @@ public final class RawServer: Sendable {
   }
 
   public let port: Int
-  private let listener: Int32
-  private let accepted = Mutex(0)
-  public var connections: Int { accepted.withLock { $0 } }
+  /// Ends the thread that accepts.
+  private let over: (read: Int32, write: Int32)
+  private let isClosed = Bell()
+  private let accepted: Tally
+  public var connections: Int { accepted.count.withLock { $0 } }
+
+  private final class Tally: Sendable { let count = Mutex(0) }
 
   /// - Parameters:
   ///   - port: 0 for any that is free; another for a server that comes back.
   ///   - answer: deals with one connection, whose number (from 1) it is told; the connection is closed when it returns.
   public init(port: Int = 0, _ answer: @escaping @Sendable (Connection, Int) -> Void) throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
+    let listener = Spawn.marked({ socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }) { [$0] }
+    // Whoever connected may have gone again before it is accepted.
+    _ = fcntl(listener, F_SETFL, O_NONBLOCK)
     var isReused: Int32 = 1
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &isReused, socklen_t(MemoryLayout<Int32>.size))
     var address = sockaddr_in()
@@ -98,18 +103,26 @@ public final class RawServer: Sendable {
         bind(listener, raw, size) == 0 && listen(listener, 128) == 0 && getsockname(listener, raw, &size) == 0
       }
     }
-    guard bound else { throw Failed() }
-    self.listener = listener
+    guard bound else {
+      close(listener)
+      throw Failed()
+    }
     self.port = Int(UInt16(bigEndian: address.sin_port))
-    startThread { [weak self] in
-      while case let descriptor = accept(listener, nil, nil), descriptor >= 0 {
-        let number =
-          self?.accepted.withLock { count in
-            count += 1
-            return count
-          } ?? 0
+    let (over, accepted) = (try Spawn.pipe(), Tally())
+    (self.over, self.accepted) = (over, accepted)
+    startThread { [isClosed] in
+      while !waitForInput(listener, wake: over.read).isWoken {
         // Programs that other tests start must not hold it open.
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        let descriptor = Spawn.marked({ accept(listener, nil, nil) }) { [$0] }
+        guard descriptor >= 0 else { continue }
+        _ = fcntl(descriptor, F_SETFL, 0)
+        let number = accepted.count.withLock { count in
+          count += 1
+          return count
+        }
+        // Each piece goes when it is sent, as servers of streams have it: else a short one waits 40 ms for a word of the other side's.
+        var isAtOnce: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isAtOnce, socklen_t(MemoryLayout<Int32>.size))
         startThread {
           let connection = Connection(descriptor: descriptor)
           answer(connection, number)
@@ -117,12 +130,17 @@ public final class RawServer: Sendable {
           close(descriptor)
         }
       }
+      // Here alone: its number may be another's as soon as it is closed.
+      close(listener)
+      close(over.read)
+      isClosed.ring()
     }
   }
 
+  /// Nobody listens any more when this returns.
   deinit {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
+    close(over.write)
+    isClosed.wait()
   }
 
   public struct Failed: Error {}

@@ -1,3 +1,4 @@
+import Names
 import Terminal
 import Testing
 import TextWidth
@@ -45,6 +46,15 @@ import TextWidth
   ])
   func whatIsNotNeededIsShown(_ text: String, _ shown: String) {
     #expect(ControlGuard.clean(text) == shown)
+  }
+
+  /// Bytes of names that are not UTF-8, and line ends where one line is wanted.
+  @Test func namesAreShown() {
+    let name = SystemText.text(Array("caf".utf8) + [0xE9, 0x80, 0xFF])
+    #expect(ControlGuard.clean("\(name).csv") == "caf\\xE9\\x80\\xFF.csv")
+    #expect(SystemText.bytes(name) == (Array("caf".utf8) + [0xE9, 0x80, 0xFF, 0]).map(CChar.init(bitPattern:)))
+    #expect(ControlGuard.line("a\nb\r\nc\td") == "a b c d")
+    #expect(ControlGuard.clean("a\nb".oneLine) == "a\u{240A}b" && ControlGuard.clean("a\r\nb".oneLine) == "a\u{240D}\u{240A}b")
   }
 
   /// A program is given what there is, but for what a terminal behind it would obey.

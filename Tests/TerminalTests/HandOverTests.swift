@@ -39,6 +39,28 @@ import Threads
     #expect(seen.load(ordering: .relaxed) == Self.rounds)
   }
 
+  /// A pipe that hears of signals is closed when no handler can still write to it: what gets its number then is sent none of their bytes.
+  @Test func aPipeThatIsClosedHearsNothing() async {
+    let isOver = Atomic(false)
+    let strays = Atomic(0)
+    await together {
+      for _ in 0..<Self.rounds / 5 {
+        WakePipe()?.receiveSignals()
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { continue }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        for _ in 0..<3 { sched_yield() }
+        var byte: UInt8 = 0
+        if read(ends[0], &byte, 1) > 0 { strays.add(1, ordering: .relaxed) }
+        for end in ends { close(end) }
+      }
+      isOver.store(true, ordering: .releasing)
+    } and: {
+      while !isOver.load(ordering: .acquiring) { kill(getpid(), SIGWINCH) }
+    }
+    #expect(strays.load(ordering: .relaxed) == 0)
+  }
+
   /// A bell that is rung while nobody waits is heard by whoever waits next.
   @Test func noRingIsLost() async {
     let (there, back) = (Bell(), Bell())

@@ -86,6 +86,21 @@ import Testing
     #expect(time(1600) < max(time(100), .milliseconds(1)) * 100)
   }
 
+  /// A character may come in pieces, however late; what is no part of it ends it, and is a key of its own.
+  @Test func charactersMayBeCutAndBroken() {
+    for character: Unicode.Scalar in ["é", "日", "😀"] {
+      #expect(keys(text("\(character)x").map { [$0] }, late: true) == [.character(character), .character("x")])
+    }
+    let broken = Key.character("\u{FFFD}")
+    // é of a terminal that speaks Latin 1, and Enter or ^C behind it.
+    for key in [13, 3, 0x61] as [UInt8] {
+      #expect(keys([[0xE9], [key]], late: true) == [broken, .character(Unicode.Scalar(key))])
+      #expect(keys([[0xE9, key]]) == [broken, .character(Unicode.Scalar(key))])
+    }
+    #expect(keys([[0x61, 0xFF, 0x63, 0x64]]) == [.character("a"), broken, .character("c"), .character("d")])
+    #expect(keys([[0xF0, 0x9F, 0x1B, 0x5B, 0x41]]) == [broken, .up])
+  }
+
   /// ESC and a letter are Meta, however late the letter; ^C behind an ESC is ^C.
   @Test func metaMayBeSlow() {
     #expect(keys([[0x1B], text("b"), [0x1B], text("[A"), [0x1B], text("x")], late: true) == [.wordLeft, .up])

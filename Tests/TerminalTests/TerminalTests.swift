@@ -32,6 +32,19 @@ import TextWidth
     #expect(table.tabSeparated[2] == "1\tx y\t␛[31mred")
   }
 
+  /// A number that is cut reads as another: columns are left out instead, and named.
+  @Test func narrowTablesCutNoNumbers() {
+    let table = Table(
+      columns: [
+        .init("#", isNumber: true), .init("name"), .init("state"), .init("done"), .init("tokens", isNumber: true), .init("what"),
+      ],
+      rows: [["0", "facts", "running", "123/4567", "1234567", String(repeating: "long ", count: 40)]])
+    #expect(table.lines(width: 40).prefix(2) == ["#  name   state    done       tokens", "0  facts  running  123/4567  1234567"])
+    #expect(table.lines(width: 40).dropFirst(2).joined(separator: " ").hasPrefix("… without what: `show --wide`"))
+    #expect(table.lines(width: 24)[1] == "0  facts  running")
+    for width in 10...60 { for line in table.lines(width: width) { #expect(DisplayWidth.of(line) <= width, "\(width): \(line)") } }
+  }
+
   @Test func progressFitsItsWidth() {
     var line = ProgressLine(name: "stories")
     (line.done, line.total, line.inFlight, line.limit, line.rate, line.elapsed) = (2, 3, 1, 8, "41 tok/s", "2.1s")

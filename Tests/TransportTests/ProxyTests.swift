@@ -13,6 +13,7 @@ import Testing
     ("http://user:hunter22secret@proxy.example:3128", "http://proxy.example:3128", "user", "hunter22secret"),
     ("user:hunter22%40secret@proxy.example:3128", "http://proxy.example:3128", "user", "hunter22@secret"),
     ("socks5h://user:p@ss:word@[::1]:1080", "socks5h://[::1]:1080", "user", "p@ss:word"),
+    ("http://user:p@Bücher.example:1", "http://xn--bcher-kva.example:1", "user", "p"),
   ])
   func aProxyIsTakenApart(_ text: String, _ address: String, _ name: String, _ password: String) throws {
     let server = try ProxyServer(text, variable: "https_proxy")
@@ -34,6 +35,20 @@ import Testing
     }
     #expect(!words.contains("hunter22") && words.contains("https_proxy"))
     #expect(!Redactor.hide("libcurl: \(text)").contains("hunter22"))
+  }
+
+  /// libcurl would repeat it, and call it a connection's fault that is worth another try.
+  @Test(arguments: ["http://exa$mple:8901", "http://a,b:1", "http://[::1$]:1", "http://[]:1", "http://a\u{7F}b", "http://{h}", "pro xy"])
+  func aHostThatIsNoneIsSaidByUs(_ text: String) throws {
+    guard case .impossible(let words) = try route("https://api.example/v1", ["https_proxy": text]) else { return #expect(Bool(false)) }
+    #expect(words.hasPrefix("https_proxy does not hold a proxy's address: "))
+    #expect(!words.contains("8901"))
+  }
+
+  /// What is said of a proxy that wants a password is not taken for one.
+  @Test func theAdviceIsReadable() throws {
+    let words = try ProxyServer("http://proxy.example:3128", variable: "http_proxy").refusal
+    #expect(Redactor.hide(words) == words)
   }
 
   @Test(arguments: [

@@ -4,7 +4,7 @@
 // POST /paced/N/GAP_MS/v1/chat/…         a stream of N chunks, one every GAP_MS; "created" and the content are the send time in µs (CLOCK_MONOTONIC)
 // POST /delay/MS/v1/chat/…               one document after MS
 // POST /tail/MS/v1/chat/…                likewise, but every hundredth after twenty times as long
-// GET  /most                             how many of those two waited at once, at most, since this was last asked
+// GET  /most                             how many of those three were under way at once, at most, since this was last asked
 // POST /bucket/RATE/BURST/MS/v1/chat/…   a document at once from a bucket of RATE a second; else 429 that asks for MS, whatever is left
 // POST /window/COUNT/MS/v1/chat/…        COUNT documents in each window of MS; else 429 that asks for its rest
 // GET  /refused                          how many were, since this was last asked; both begin anew
@@ -141,6 +141,7 @@ static void answer(int fd, Connection *c) {
     c->gap_us = gap * 1000;
     c->keepalive_stream = 1;
     c->due = now_us() + c->gap_us;
+    if (++waiting > most_waiting) most_waiting = waiting;
     push(fd);
   } else if (sscanf(c->buffer, "POST /delay/%d/", &gap) == 1 || sscanf(c->buffer, "POST /tail/%d/", &gap) == 1) {
     c->left = 1;
@@ -173,16 +174,18 @@ static void tick(int fd) {
   k += n;
   k += sprintf(chunk + k, "\r\n%s", last ? "0\r\n\r\n" : "");
   put(fd, chunk, k);
-  if (!last) {
-    c->due += c->gap_us;
-    push(fd);
+  if (last) {
+    waiting--;
+    return;
   }
+  c->due += c->gap_us;
+  push(fd);
 }
 
 static void drop(int fd) {
   for (int i = 0; i < heap_count; i++)
     if (heap[i] == fd) {
-      if (!connections[fd]->keepalive_stream) waiting--;
+      waiting--;
       pop_at(i);
       break;
     }

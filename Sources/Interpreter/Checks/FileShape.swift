@@ -12,7 +12,7 @@ extension RowShape {
   /// - Throws: why there is nothing to read.
   init?(file path: String, _ command: Command, _ files: any Files) throws(FileProblem) {
     if path == "-" || path.isEmpty || path.utf8.contains(0) { return nil }
-    let isPattern = path.contains { "*?[".contains($0) } && files.lastByte(path) == nil
+    let isPattern = path.contains { "*?[".contains($0) } && files.ending(path, 1).isEmpty
     let names = isPattern ? files.matching(path) : []
     let first = names.first ?? path
     let given = command.flags.last { $0.name.text == "format" }?.value

@@ -1,3 +1,4 @@
+import Formats
 import Language
 
 /// What a check knows of the names outside of rows: from the session's scope when a line is run, from the text when it is only read.
@@ -16,6 +17,8 @@ protocol KnownNames {
   func rows(inFile path: String, _ command: Command) throws(FileProblem) -> RowShape?
   /// Why rows cannot be written to a file now.
   func problem(writing path: String) -> String?
+  /// The columns of the table in a file that rows would be added to; empty where it is none, or nothing is known of it.
+  func columns(addingTo path: String, _ format: FileFormat) -> [String]
   var all: Set<String> { get }
 }
 
@@ -33,6 +36,11 @@ struct ScopeNames: KnownNames {
     try RowShape(file: path, command, context.session.world.files)
   }
   func problem(writing path: String) -> String? { context.session.world.files.problem(writing: path) }
+  func columns(addingTo path: String, _ format: FileFormat) -> [String] {
+    // What is wrong with the file `save` tells, which opens it before anything is sent.
+    let files = context.session.world.files
+    return files.ending(path, 1).isEmpty ? [] : (try? TableOnFile.columns(path, format, files)) ?? []
+  }
   var all: Set<String> { context.scope.names }
 }
 
@@ -55,5 +63,6 @@ struct WrittenNames: KnownNames {
     mayWrite(path) ? nil : try? RowShape(file: path, command, session.world.files)
   }
   func problem(writing path: String) -> String? { nil }
+  func columns(addingTo path: String, _ format: FileFormat) -> [String] { [] }
   var all: Set<String> { known }
 }

@@ -9,13 +9,13 @@ extension PipelineChecker {
     switch command.name.text {
     case "where", "unique":
       for argument in arguments { visit(argument, inner) }
-      return rows
+      return rows?.some
     case "sort":
       for argument in arguments {
         if case .unary(.minus, let key) = argument.node { visit(key, inner) } else { visit(argument, inner) }
       }
-      return rows
-    case "add": return add(arguments, rows, inner)
+      return rows?.some
+    case "add": return add(command, arguments, rows, inner)
     case "select":
       let columns = Columns.selected(arguments, source)
       for (_, value) in columns { visit(value, inner) }
@@ -33,10 +33,12 @@ extension PipelineChecker {
     }
   }
 
-  private mutating func add(_ arguments: ArraySlice<Expression>, _ rows: RowShape?, _ inner: RowNames) -> RowShape? {
+  private mutating func add(
+    _ command: Command, _ arguments: ArraySlice<Expression>, _ rows: RowShape?, _ inner: RowNames
+  ) -> RowShape? {
     guard arguments.count == 2, let column = arguments.first, let body = arguments.last, case .name(let name) = column.node else {
       report(
-        "`add` takes a column's name and an expression", arguments.first?.span ?? Span(0, 0),
+        "`add` takes a column's name and an expression", arguments.first?.span ?? command.name.span,
         "rows | add correct { it.text contains it.answer }")
       return nil
     }
@@ -73,25 +75,37 @@ extension PipelineChecker {
     _ command: Command, _ arguments: ArraySlice<Expression>, _ rows: RowShape?, _ inner: RowNames
   ) -> RowShape? {
     var columns: [String] = []
+    var uncertain: Set<String> = []
     var isOpen = false
     if checkFlags(command, arguments) { for prompt in arguments { visit(prompt: prompt, command, rows, inner) } }
     switch arguments.first?.node {
     case .list(let prompts) where prompts.count > 1: columns.append(Sweep.promptName)
-    case .name: columns.append(Sweep.promptName)
+    case .name:
+      columns.append(Sweep.promptName)
+      uncertain.insert(Sweep.promptName)
     default: break
     }
     for flag in command.flags {
       switch flag.name.text {
-      case "samples": columns.append("sample")
+      case "samples":
+        columns.append("sample")
+        uncertain.insert("sample")
       case "with":
         if let cells = Columns.cells(flag.value) { columns += cells } else { isOpen = true }
+        uncertain.formUnion(columns)
       case let name where flag.value?.mayBeList == true:
-        columns.append(SettingDefinition.named(name)?.columnName ?? name)
+        let setting = SettingDefinition.named(name)
+        let column = setting?.columnName ?? name
+        columns.append(column)
+        // A list that stands there is an axis, but of those whose value is one.
+        if case .list? = flag.value?.node, setting?.name != "stop", setting?.isSecret != true { break }
+        uncertain.insert(column)
       default: break
       }
     }
     var shape = (rows ?? RowShape(kind: .mixed, isOpen: true)).replies.adding(columns)
     shape.isOpen = shape.isOpen || isOpen
+    shape.uncertain.formUnion(uncertain)
     return shape
   }
 
@@ -128,13 +142,16 @@ extension PipelineChecker {
     guard let rows, !rows.isOpen, rows.kind != .mixed else { return }
     let flags = Set(command.flags.map(\.name.text))
     if flags.contains("with") { return }
-    var open = parameters.filter { !flags.contains($0.name.text) }
+    // A flag of the command's own is no parameter's, whatever the parameter is called.
+    let own = Set(CommandRegistry.named("map")?.flagNames ?? [])
+    var open = parameters.filter { !flags.contains($0.name.text) || own.contains($0.name.text) }
     if rows.kind != .records, let first = open.firstIndex(where: { $0.fallback == nil }) ?? open.indices.first { open.remove(at: first) }
     for parameter in open where parameter.fallback == nil && !rows.contains(parameter.name.text) {
       report(
         "the items give `\(prompt)` no `\(parameter.name.text)`", span,
         rows.kind == .plain
-          ? "a record fills parameters by field name; `--\(parameter.name.text) …` gives all the same"
+          ? "a record fills parameters by field name"
+            + (own.contains(parameter.name.text) ? "" : "; `--\(parameter.name.text) …` gives all the same")
           : "they have: \(rows.names.prefix(24).joined(separator: ", "))")
     }
   }
@@ -201,7 +218,7 @@ extension SettingValue {
   /// Whether it is, or may turn out to be, several values.
   fileprivate var mayBeList: Bool {
     switch node {
-    case .list(let values): values.count > 1
+    case .list: true
     case .expression(let expression): expression.plainText == nil
     case .word(let word): word.first?.isLetter ?? false
     }

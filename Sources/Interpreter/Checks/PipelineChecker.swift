@@ -62,7 +62,7 @@ struct PipelineChecker {
       guard let left = shape(of: left), let right = shape(of: right) else { return nil }
       return left.joined(with: right)
     case .index(let base, let index):
-      if case .range = index.node { return shape(of: base) }
+      if case .range = index.node { return shape(of: base)?.some }
       return nil
     default: return nil
     }
@@ -86,7 +86,7 @@ struct PipelineChecker {
       return nil
     }
     // A name that stands for itself (`chat new`, `retry facts`) is the command's own business.
-    if definition.takesWords || definition.name == "chat" || definition.group == .concurrency { return nil }
+    if definition.takesWords || command.watchesJobs || definition.name == "chat" || definition.group == .concurrency { return nil }
     if checksOutside(outer) {
       for flag in command.flags { if case .expression(let expression)? = flag.value?.node { visit(expression, outer) } }
     }
@@ -106,9 +106,11 @@ struct PipelineChecker {
       return joined(rows, shape(of: others), arguments, outer)
     }
     guard definition.takesRowExpressions else {
-      visitOutside(Array(arguments), outer)
-      if command.name.text == "save" { checkTarget(command) }
-      return ["take", "skip", "shuffle", "sample"].contains(command.name.text) ? rows : nil
+      // In the prompt of `text | ask "…"` what comes is `it`, and its fields have their names.
+      let fillsPrompt = isPiped && definition.takesRequestFlags
+      visitOutside(Array(arguments), fillsPrompt ? outer.within(nil) : outer)
+      if command.name.text == "save" { checkTarget(command, rows) }
+      return ["take", "skip", "shuffle", "sample"].contains(command.name.text) ? rows?.some : nil
     }
     return rowStage(command, arguments, rows, outer)
   }
@@ -141,12 +143,27 @@ struct PipelineChecker {
   }
 
   /// What `save` cannot write is told before there is anything to be written.
-  private mutating func checkTarget(_ command: Command) {
+  private mutating func checkTarget(_ command: Command, _ rows: RowShape?) {
     guard let argument = command.arguments.last, let path = text(argument), path != "-", !path.isEmpty, !path.utf8.contains(0) else {
       return
     }
     if let problem = names.problem(writing: path) { return report("\(path): \(problem)", argument.span, nil) }
-    if FileFormat(path: path) != nil || command.flags.contains(where: { $0.name.text == "format" }) { return }
+    let given = command.flags.last { $0.name.text == "format" }?.value
+    let format = given == nil ? FileFormat(path: path) : given?.word.flatMap(FileFormat.init(rawValue:))
+    if let format, format.isTable || format == .md, let late = rows?.lateField {
+      report(
+        "\(path): a later row has a field `\(late)` that the first has not, and a table has the same for all", argument.span,
+        "`select` the same fields for all, or save as .jsonl")
+    }
+    if let format, command.flags.contains(where: { $0.name.text == "append" }) {
+      let columns = names.columns(addingTo: path, format)
+      if let new = rows?.columnsFor(format).first(where: { !columns.contains($0) }), !columns.isEmpty {
+        report(
+          "\(path): the rows have a field `\(new)` that the file has no column for; its columns are "
+            + columns.prefix(20).map { "`\($0)`" }.joined(separator: " "), argument.span, nil)
+      }
+    }
+    if format != nil || given != nil { return }
     report(
       "\(path) does not say what it holds", argument.span,
       "the extensions are .\(FileFormat.allCases.map(\.rawValue).joined(separator: " .")); or --format jsonl")

@@ -21,6 +21,7 @@ struct RowNames {
 extension PipelineChecker {
   /// - Parameter isPrompt: whether its holes are filled for each item.
   mutating func visit(_ expression: Expression, _ inner: RowNames, isPrompt: Bool = false) {
+    if let slip = WrittenPattern.problem(in: expression) { report(slip.message, slip.span, slip.help) }
     switch expression.node {
     case .name(let name): visit(name, at: expression.span, inner, isPrompt: isPrompt)
     case .text(let pieces): for case .hole(let hole) in pieces { visit(hole, inner, isPrompt: isPrompt) }
@@ -28,7 +29,13 @@ extension PipelineChecker {
     case .record(let members): for member in members { visit(member.value, inner) }
     case .field(let base, let name):
       visit(base, inner, isPrompt: isPrompt)
-      if case .name("it") = base.node, let shape = inner.rows.first ?? nil { visit(field: name, of: shape, at: expression.span) }
+      guard let shape = inner.rows.first ?? nil else { break }
+      switch base.node {
+      case .name("it"): visit(field: name, of: shape, at: expression.span)
+      case .name(let own) where !inner.locals.contains(own): visit(field: name, ofOwn: own, of: shape, at: expression.span)
+      case .field(let row, let own): if case .name("it") = row.node { visit(field: name, ofOwn: own, of: shape, at: expression.span) }
+      default: break
+      }
     case .index(let base, let index):
       visit(base, inner, isPrompt: isPrompt)
       visit(index, inner)
@@ -64,6 +71,18 @@ extension PipelineChecker {
   private mutating func visit(field name: String, of shape: RowShape, at span: Span) {
     guard shape.kind == .records || shape.kind == .replies, !shape.contains(name) else { return }
     report("the rows have no field `\(name)`", span, Suggestion.help(for: name, among: shape.names))
+  }
+
+  /// A field of what a reply has itself: of these the names are known.
+  private mutating func visit(field name: String, ofOwn own: String, of shape: RowShape, at span: Span) {
+    guard shape.kind == .replies, !shape.isOpen else { return }
+    if own == "input" {
+      guard let items = shape.items.first, !items.isOpen, items.kind != .mixed, !items.contains(name) else { return }
+      if items.kind == .plain { return report("the items have no fields; `input` is the item", span, nil) }
+      return report("the items have no field `\(name)`", span, Suggestion.help(for: name, among: items.names))
+    }
+    guard let names = ReplyField.namesWithin[own], !names.contains(name) else { return }
+    report("`\(own)` has no field `\(name)`", span, Suggestion.help(for: name, among: names))
   }
 
   private mutating func visit(_ callee: Expression, _ arguments: [CallArgument], at span: Span, _ inner: RowNames) {

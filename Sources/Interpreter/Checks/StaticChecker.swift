@@ -25,6 +25,7 @@ struct StaticChecker {
     checker.introduce(program.block)
     for name in Introduced.names(in: program.block) { checker.timesIntroduced[name, default: 0] += 1 }
     checker.noteWritten(program.block)
+    checker.noteChanged(program.block)
     checker.visit(program.block)
     checker.warnOfUnused()
     let (names, texts) = (checker.known, checker.texts)
@@ -100,6 +101,21 @@ struct StaticChecker {
     self.written = readsFiles ? written : nil
   }
 
+  /// The columns that `set … for JOB` gives rows, anywhere in the text.
+  private var changedForJobs: [String] = []
+
+  private mutating func noteChanged(_ block: Block) {
+    var columns: [String] = []
+    Tree.forEachCommand(in: block) { command in
+      guard command.name.text == "set", command.words.count >= 4, case .word("for") = command.words[command.words.count - 2].node
+      else { return }
+      for case .word(let word) in command.words.map(\.node) {
+        if let setting = SettingDefinition.named(word), setting.shapesAnswers { columns.append(setting.columnName) }
+      }
+    }
+    changedForJobs = columns
+  }
+
   private static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
   /// Checks what the stages of a pipeline name of the rows that come through it.
@@ -109,12 +125,13 @@ struct StaticChecker {
     // Names may come from elsewhere.
     if isOpen { return nil }
     let (written, globals, timesIntroduced, shapes) = (written, session.globals, timesIntroduced, shapes)
+    let changed = changedForJobs
     var checker = PipelineChecker(
       context.source,
       WrittenNames(
         known: known,
         shapes: { name in
-          if let shape = shapes[name] { return shape }
+          if let shape = shapes[name] { return shape.kind == .replies ? shape.adding(changed) : shape }
           return timesIntroduced[name] == nil ? globals.lookup(name).flatMap { RowShape($0) } : nil
         }, prompts: prompts, session: session,
         mayWrite: { path in written?.contains(Self.fileName(path)) ?? true }), checksAll: false)
@@ -246,7 +263,7 @@ struct StaticChecker {
       command: command, definition: definition, context: context, input: .start, isLast: true, jobName: nil)
     do {
       try invocation.checkFlags { known.contains($0) }
-      try invocation.checkArgumentCount()
+      try invocation.checkArguments(isPiped: isPiped)
       if definition.name == "set" || definition.name == "unset", let first = command.words.first {
         let setting = try invocation.setting(first)
         if definition.name == "set" { try check(command.words.dropFirst(), of: setting) }
@@ -255,7 +272,7 @@ struct StaticChecker {
       diagnostics.append(diagnostic)
     } catch {}
     // A name that stands for itself (`chat new`, `retry facts`) is the command's own business.
-    if definition.name == "chat"
+    if command.watchesJobs || definition.name == "chat"
       || definition.group == .concurrency && !command.arguments.contains(where: { if case .block = $0.node { true } else { false } })
     {
       return
@@ -294,6 +311,7 @@ struct StaticChecker {
   private mutating func visit(_ expression: Expression) {
     // After so many nobody reads on, and looking for the nearest name takes its time.
     if diagnostics.count >= 50 { return }
+    if let slip = WrittenPattern.problem(in: expression) { report(slip.message, slip.span, slip.help) }
     switch expression.node {
     case .name(let name):
       read.insert(name)

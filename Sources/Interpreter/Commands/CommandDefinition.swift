@@ -35,6 +35,8 @@ public struct CommandDefinition: Sendable {
   public var showsItself = false
   /// Arguments in which a row's fields are names: they cannot be checked before there is a row.
   public var takesRowExpressions = false
+  /// It only reads and computes: what it gives may be kept (see `Invariants`).
+  public var onlyReads = false
   /// Whether a line of it acts on what runs, and so may run beside it (see `Session.steers`).
   public var steers = Steering.never
   /// Each can be run by itself against the simulator.
@@ -44,7 +46,7 @@ public struct CommandDefinition: Sendable {
   init(
     name: String, group: Group, summary: String, usage: [String], arguments: ClosedRange<Int> = 0...0, takesInput: Bool = false,
     flags: [FlagDefinition] = [], takesRequestFlags: Bool = false, takesWords: Bool = false, showsItself: Bool = false,
-    takesRowExpressions: Bool = false, steers: Steering = .never, examples: [String] = [],
+    takesRowExpressions: Bool = false, onlyReads: Bool = false, steers: Steering = .never, examples: [String] = [],
     run: @escaping @Sendable (Invocation) async throws -> Flow
   ) {
     self.name = name
@@ -58,6 +60,7 @@ public struct CommandDefinition: Sendable {
     self.takesWords = takesWords
     self.showsItself = showsItself
     self.takesRowExpressions = takesRowExpressions
+    self.onlyReads = onlyReads
     self.steers = steers
     self.examples = examples
     self.run = run

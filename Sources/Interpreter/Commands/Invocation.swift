@@ -65,16 +65,19 @@ struct Invocation: Sendable {
     ["map", "ask", "stream"].contains(definition.name) && command.arguments.contains { $0.mayBePrompts }
   }
 
-  func checkArgumentCount() throws {
+  /// - Parameter isPiped: whether the first of them comes through `|`.
+  func checkArguments(isPiped: Bool) throws {
     if definition.takesWords { return }
     let least = definition.takesInput ? max(0, definition.arguments.lowerBound - 1) : definition.arguments.lowerBound
+    let most = definition.takesInput && isPiped ? max(0, definition.arguments.upperBound - 1) : definition.arguments.upperBound
     let count = command.arguments.count
     if count < least { throw error("`\(definition.name)` needs more: \(definition.usage[0])", at: command.name.span) }
-    if count > definition.arguments.upperBound {
+    if count > most {
       throw error(
-        "`\(definition.name)` takes fewer arguments", at: command.arguments[definition.arguments.upperBound].span,
-        help: definition.usage.joined(separator: "\n"))
+        "`\(definition.name)` takes fewer arguments\(most < definition.arguments.upperBound ? " behind `|`" : "")",
+        at: command.arguments[most].span, help: definition.usage.joined(separator: "\n"))
     }
+    try checkCount()
   }
 
   /// A document on a line of its own.

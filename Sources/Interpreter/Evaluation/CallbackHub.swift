@@ -40,10 +40,12 @@ final class CallbackHub: Sendable {
       throw context.error("there is no event `\(event.text)`", at: event.span, help: Suggestion.help(for: event.text, among: Self.events))
     }
     var inner = context
-    (inner.jobScope, inner.row, inner.tracker, inner.remarks, inner.showsValues) = (nil, nil, nil, nil, false)
+    (inner.jobScope, inner.row, inner.tracker, inner.remarks, inner.family, inner.showsValues) = (nil, nil, nil, nil, nil, false)
     // Callbacks run on the session's variables and settings as they are then.
     (inner.launch, inner.begun, inner.launchedOverrides, inner.isCallback) = (nil, nil, nil, true)
+    inner.launchedBy = nil
     inner.scope = context.scope.live
+    inner.scope.keepForCallback()
     state.withLock { state in
       state.blocks[event.text] = (block, inner)
       if state.queue == nil {
@@ -80,7 +82,11 @@ final class CallbackHub: Sendable {
   func observer(_ request: ChatRequest, _ inner: CallEngine.Observer?) -> CallEngine.Observer {
     var observer = inner ?? CallEngine.Observer()
     let prompt = request.messages.last?.text ?? ""
-    post("start", [("prompt", .text(prompt)), ("model", .text(request.model.description))])
+    let willSend = observer.willSend
+    observer.willSend = { sent in
+      willSend?(sent)
+      self.post("start", [("prompt", .text(prompt)), ("model", .text(sent.model.description))])
+    }
     if observer.watch == nil, listens("token") {
       observer.watch = { feed, _ in
         while let text = await feed.next() { self.token(text) }

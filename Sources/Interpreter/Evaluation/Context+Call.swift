@@ -77,7 +77,9 @@ extension Context {
       try await bind(
         function.definition.parameters, of: function.name, positional, named, in: scope, at: span,
         definition: (function.scope, function.source))
-      return try await run(function, in: scope, at: span)
+      let value = try await run(function, in: scope, at: span)
+      inHand?.hold(value, in: self.scope)
+      return value
     case .prompt(let prompt):
       let messages = try await messages(of: prompt, positional, named, at: span)
       return .text(messages.map(\.text).joined(separator: "\n\n"))
@@ -94,13 +96,16 @@ extension Context {
     inner.invariants = nil
     inner.showsValues = false
     let running = session.underWay.enter(function, scope)
-    defer { session.underWay.leave(running) }
+    var isKept = false
+    var given = Value.nothing
+    defer { if !isKept, session.underWay.leave(running) { scope.end(giving: given) } }
     let completion: Completion
     do {
       completion = try await inner.run(function.definition.body)
     } catch let signal as ReturnSignal {
       completion = .returned(signal.value)
     } catch {
+      isKept = endsScript(error)
       inner.cancelChildren()
       throw error
     }
@@ -111,6 +116,7 @@ extension Context {
       if case .job(let handle) = value { value = try await result(of: handle, at: span) }
       // A failure that it hands out is one, whatever it looked at.
       if depth == 0 { for reply in value.failedReplies { session.unanswered.add(reply, isFinal: true) } }
+      given = value
       return value
     }
     return .nothing

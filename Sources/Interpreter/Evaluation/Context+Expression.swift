@@ -5,6 +5,7 @@ import Language
 extension Context {
   /// The value of an expression; a job's is its result, waited for.
   func value(_ expression: Expression) async throws -> Value {
+    if let value = try immediate(expression) { return value }
     let value = try await raw(expression)
     guard case .job(let handle) = value else { return value }
     return try await result(of: handle, at: expression.span)
@@ -29,9 +30,9 @@ extension Context {
     do {
       return try await handle.value(mayBeLetGo: isShown && session.isAttended && !bringsBack)
     } catch let diagnostic as Diagnostic {
-      throw diagnostic
+      throw handle.isEmptied && diagnostic.span == nil ? error(diagnostic.message, at: span, help: diagnostic.help) : diagnostic
     } catch is JobHandle.LetGo {
-      let name = handle.variable ?? handle.job.number.map { "%\($0)" } ?? handle.job.name
+      let name = handle.job.typedName
       session.world.output.note(
         "\(handle.job.name) goes on in the background\n  = `gather \(name)` waits for it again, `cancel \(name)` ends it")
       throw CancellationError()
@@ -42,90 +43,66 @@ extension Context {
   }
 
   /// The value of an expression, jobs left as they are.
+  ///
+  /// A frame on the heap is kept while a call in it waits for its answer: what each case needs stands in a function of its own.
   func raw(_ expression: Expression) async throws -> Value {
     switch expression.node {
-    case .nothing: return .nothing
-    case .bool(let flag): return .bool(flag)
-    case .int(let whole): return .int(whole)
-    case .number(let number): return literal(number, expression.span)
-    case .duration(let duration): return .duration(duration)
+    case .nothing, .bool, .int, .number, .duration, .name, .job: return try leaf(expression)
     case .text(let pieces): return .text(try await text(pieces))
-    case .name(let name):
-      if let value = scope.lookup(name) {
-        if value.isNothing, let failure = scope.noAnswer(reading: name) { throw noAnswer(failure, at: expression.span) }
-        if depth > 0, Self.namesOfFailure.contains(name), let row = scope.lookup("it") { settle(row) }
-        return value
-      }
-      // A function that failed returned no fields: which there would have been, nobody knows.
-      if scope.isFailedResult { return .nothing }
-      // As in every shell, before the first `!command`.
-      if name == "status" { return .int(0) }
-      throw unknownName(name, at: expression.span)
-    case .job(let number):
-      if let handle = session.jobs.last(where: { $0.job.number == number }) { return .job(handle) }
-      throw error("there is no job %\(number)", at: expression.span, help: "`jobs` lists them")
-    case .list(let elements):
-      var values: [Value] = []
-      values.reserveCapacity(elements.count)
-      for element in elements { values.append(try await value(element)) }
-      return try bounded(.list(values), at: expression.span)
-    case .record(let members):
-      var record = Record()
-      for member in members { record[member.name] = try await value(member.value) }
-      return try bounded(.record(record), at: expression.span)
-    case .field(let base, let name):
-      let value = try await value(base)
-      if case .name("it") = base.node, case .record(let record) = value, record[name] == nil, scope.isField(name) { return .nothing }
-      if case .name("it") = base.node, scope.isFailedResult, value.field(name) == nil { return .nothing }
-      return try field(name, of: value, at: expression.span)
+    case .list(let elements): return try await list(elements, at: expression.span)
+    case .record(let members): return try await record(members, at: expression.span)
+    case .field(let base, let name): return try field(name, of: try await value(base), written: base, at: expression.span)
     case .index(let base, let index):
-      return try self.index(try await value(base), try await value(index), at: expression.span)
-    case .call(let callee, let arguments):
-      guard invariants != nil, case .name(let name) = callee.node, Functions.aggregateNames.contains(name) else {
-        return try bounded(try await call(callee, arguments, at: expression.span), at: expression.span)
-      }
-      return try await oncePerRun(expression) { try await $0.call(callee, arguments, at: expression.span) }
-    case .unary(let op, let operand):
-      let value = try await value(operand)
-      return try located(expression.span) { () throws(OperationError) in
-        switch op {
-        case .not: return .bool(try !value.truth())
-        case .minus:
-          if case .duration(let duration) = value { return .duration(.zero - duration) }
-          if case .exact(let number) = value { return .exact(number.negated) }
-          return try Value.int(0).apply(.subtract, value)
-        }
-      }
-    case .binary(.and, let left, let right):
-      let first = try await truth(left)
-      return .bool(first ? try await truth(right) : false)
-    case .binary(.or, let left, let right):
-      let first = try await truth(left)
-      return .bool(first ? true : try await truth(right))
-    case .binary(let op, let left, let right) where op == .in || op == .notIn:
-      let value = try await value(left)
-      if value.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
-      return .bool(try await holds(value, in: right, at: expression.span) == (op == .in))
+      let value = try await value(base)
+      return try self.index(value, try await self.value(index), at: expression.span)
+    case .call(let callee, let arguments): return try await called(callee, arguments, expression)
+    case .unary(let op, let operand): return try unary(op, try await value(operand), at: expression.span)
+    case .binary(.and, let left, let right): return .bool(try await truth(left) ? try await truth(right) : false)
+    case .binary(.or, let left, let right): return .bool(try await truth(left) ? true : try await truth(right))
+    case .binary(.in, let left, let right): return try await found(left, .in, right, at: expression.span)
+    case .binary(.notIn, let left, let right): return try await found(left, .notIn, right, at: expression.span)
     case .binary(let op, let left, let right):
-      let (a, b) = (try await value(left), try await value(right))
-      if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
-      if a.failure != nil { settle(a) }
-      if b.failure != nil { settle(b) }
-      let result = try located(expression.span) { () throws(OperationError) in try a.apply(op, b) }
-      if a.losesDigits(op, b, result) { session.noteLostDigits() }
-      return result
+      let value = try await value(left)
+      return try binary(value, op, try await self.value(right), at: expression.span)
     case .range(let low, let high):
-      guard case .int(let a) = try await value(low), case .int(let b) = try await value(high) else {
-        throw error("a range goes from one whole number to another", at: expression.span)
-      }
-      // Its length must be a number that can be counted with.
-      if a <= b, b.subtractingReportingOverflow(a).overflow || b - a >= Int.max / 4 {
-        throw error("the range is too long", at: expression.span)
-      }
-      return .range(a, b)
-    case .pipeline(let pipeline): return try await oncePerRun(expression) { try await $0.value(pipeline) }
+      let value = try await value(low)
+      return try range(value, try await self.value(high), at: expression.span)
+    case .pipeline(let pipeline):
+      let value = try await oncePerRun(expression) { try await $0.value(pipeline) }
+      inHand?.hold(value, in: scope)
+      return value
     case .block(let block): throw error("a block is no value here", at: block.span)
     }
+  }
+
+  @inline(never)
+  private func list(_ elements: [Expression], at span: Span) async throws -> Value {
+    var values: [Value] = []
+    values.reserveCapacity(elements.count)
+    for element in elements { values.append(try await value(element)) }
+    return try bounded(.list(values), at: span)
+  }
+
+  @inline(never)
+  private func record(_ members: [RecordMember], at span: Span) async throws -> Value {
+    var record = Record()
+    for member in members { record[member.name] = try await value(member.value) }
+    return try bounded(.record(record), at: span)
+  }
+
+  @inline(never)
+  private func called(_ callee: Expression, _ arguments: [CallArgument], _ expression: Expression) async throws -> Value {
+    guard invariants != nil, case .name(let name) = callee.node, Functions.aggregateNames.contains(name) else {
+      return try bounded(try await call(callee, arguments, at: expression.span), at: expression.span)
+    }
+    return try await oncePerRun(expression) { try await $0.call(callee, arguments, at: expression.span) }
+  }
+
+  @inline(never)
+  private func found(_ left: Expression, _ op: BinaryOperator, _ right: Expression, at span: Span) async throws -> Value {
+    let value = try await value(left)
+    if value.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
+    return .bool(try await holds(value, in: right, at: span) == (op == .in))
   }
 
   /// A value that was put together of others.
@@ -136,13 +113,6 @@ extension Context {
     return try located(span) { () throws(OperationError) in try value.bounded() }
   }
 
-  /// A number as it stands in the script; a whole one past 2^63 keeps its digits.
-  private func literal(_ number: Double, _ span: Span) -> Value {
-    guard number.magnitude >= 9_223_372_036_854_775_808 else { return .number(number) }
-    let digits = source.text(span).filter { !"_() \n".contains($0) }
-    return digits.allSatisfy { $0.isASCII && $0.isNumber } ? .exact(ExactNumber(digits, number)) : .number(number)
-  }
-
   func truth(_ expression: Expression) async throws -> Bool {
     let value = try await value(expression)
     return try located(expression.span) { () throws(OperationError) in try value.truth() }
@@ -150,17 +120,18 @@ extension Context {
 
   /// Fills the holes of a text. A reply reads as its text, but a failed one may not pass unnoticed into the next prompt.
   func text(_ pieces: [TextPiece]) async throws -> String {
-    if pieces.count == 1, case .plain(let text) = pieces[0] { return text }
     var out = ""
     for piece in pieces {
       switch piece {
       case .plain(let text): out += text
-      case .hole(let expression):
-        let value = try await value(expression)
-        out += value.failure == nil ? value.filling : try text(of: value, at: expression.span)
+      case .hole(let expression): out += try filling(try await value(expression), at: expression.span)
       }
     }
     return out
+  }
+
+  func filling(_ value: Value, at span: Span) throws -> String {
+    value.failure == nil ? value.filling : try text(of: value, at: span)
   }
 
   func text(of value: Value, at span: Span) throws -> String {
@@ -191,7 +162,7 @@ extension Context {
   }
 
   /// What a function reads of a reply to deal with its failure.
-  private static let namesOfFailure: Set<String> = ["failed", "error", "partial"]
+  static let namesOfFailure: Set<String> = ["failed", "error", "partial"]
 
   func field(_ name: String, of value: Value, at span: Span) throws -> Value {
     if depth > 0, Self.namesOfFailure.contains(name) { settle(value) }
@@ -212,10 +183,12 @@ extension Context {
           if found.isNothing, element.lacksUsage(name) { uncounted += 1 }
           values.append(found)
           isKnown = true
-        } else if case .record = element {
+        } else if element.hasFields {
           values.append(.nothing)
         } else {
+          // A list of rows, or what an answered reply has for an error: it is an error itself where it has no such field.
           values.append(try field(name, of: element, at: span))
+          isKnown = true
         }
       }
       if !isKnown, let first = elements.first { return .list([try field(name, of: first, at: span)]) }
@@ -265,5 +238,15 @@ extension Context {
     default: break
     }
     throw error("\(value.kind) cannot be indexed with \(index.kind): \(value.preview)[\(index.preview)]", at: span)
+  }
+}
+
+extension Value {
+  /// Whether it is a row that others of its kind may have more fields than.
+  fileprivate var hasFields: Bool {
+    switch self {
+    case .record, .reply: true
+    default: false
+    }
   }
 }

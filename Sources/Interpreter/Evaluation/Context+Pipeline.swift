@@ -23,7 +23,9 @@ extension Context {
   ///   - isShown: whether its value is shown as it is.
   func raw(_ pipeline: Pipeline, named: String? = nil, isShown: Bool = false) async throws -> Value {
     // Names, flags and settings of every stage are checked before the first runs: nothing may be sent for a line with a typo.
-    for case .command(let command) in pipeline.stages { try check(command) }
+    for (index, stage) in pipeline.stages.enumerated() {
+      if case .command(let command) = stage { try check(command, isPiped: index > 0) }
+    }
     guard pipeline.stages.count > 1 else { return try await flowed(pipeline, named: named, isShown: isShown) }
     var inner = self
     let paid = PaidRows()
@@ -62,10 +64,7 @@ extension Context {
   ///
   /// - Returns: whether all is known that can be: the first stage tells nothing more.
   private func checkRows(_ pipeline: Pipeline, of first: Value? = nil) throws -> Bool {
-    let hasRows = pipeline.stages.contains { stage in
-      if case .command(let command) = stage { CommandRegistry.named(command.name.text)?.takesRowExpressions ?? false } else { false }
-    }
-    guard hasRows, row == nil else { return true }
+    guard row == nil, pipeline.stages.count > 1 || pipeline.namesRows else { return true }
     var checker = PipelineChecker(source, ScopeNames(context: self), checksAll: true)
     let shape = first.flatMap { RowShape($0) }
     if first != nil, shape == nil { return true }
@@ -75,15 +74,15 @@ extension Context {
     return checker.shape(of: expression) != nil
   }
 
-  private func check(_ command: Command) throws {
-    if let many = command.asManyStreams(in: self) { return try check(many) }
+  private func check(_ command: Command, isPiped: Bool) throws {
+    if let many = command.asManyStreams(in: self) { return try check(many, isPiped: isPiped) }
     guard let definition = CommandRegistry.named(command.name.text) else {
       if scope.lookup(command.name.text) != nil { return }
       throw unknownCommand(command)
     }
     let invocation = Invocation(command: command, definition: definition, context: self, input: .start, isLast: true, jobName: nil)
     try invocation.checkFlags { scope.lookup($0) != nil }
-    try invocation.checkArgumentCount()
+    try invocation.checkArguments(isPiped: isPiped)
     if command.flags.isEmpty || !definition.takesRequestFlags { return }
     for name in invocation.modelsInWords() where scope.lookup(name.text) == nil { try invocation.checkModelName(name.text, at: name.span) }
   }
@@ -178,5 +177,14 @@ enum SettingWord {
       if let scale, amount * scale < 1e9 { return .duration(.microseconds(Int64((amount * scale * 1e6).rounded()))) }
     }
     return .text(word)
+  }
+}
+
+extension Pipeline {
+  /// Whether an expression of it is worked out for rows.
+  fileprivate var namesRows: Bool {
+    stages.contains { stage in
+      if case .command(let command) = stage { CommandRegistry.named(command.name.text)?.takesRowExpressions ?? false } else { false }
+    }
   }
 }

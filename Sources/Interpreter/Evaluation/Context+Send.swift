@@ -10,7 +10,7 @@ extension Context {
   func adding(_ flags: [Override], isLaunched: Bool) -> Context {
     if flags.isEmpty { return self }
     var context = self
-    context.overrides += flags
+    context.overrides = overrides.isEmpty ? flags : overrides + flags
     if isLaunched, launchedOverrides == overrides.count { context.launchedOverrides = context.overrides.count }
     return context
   }
@@ -71,21 +71,24 @@ extension Context {
     var messages = old.request.messages
     // Its system message is put there anew, where the setting made it.
     if let system = before.system, messages.first == Message(.system, system) { messages.removeFirst() }
-    let again = AnswerSettings(settings, form: form, parameters: kept?.parameters ?? [])
+    let again = AnswerSettings(
+      settings, changes: kept?.changes ?? [],
+      retried: (kept?.retried ?? []) + retried.map { ($0.setting.columnName, $0.value) }, form: form,
+      parameters: kept?.parameters ?? [])
     return await send(prepared(messages, again), form, nil, revised: nil)
   }
 
   private func send(
     _ call: PreparedCall, _ form: ReplyForm?, _ observer: CallEngine.Observer?, revised: (@Sendable () -> PreparedCall?)?
   ) async -> (reply: Reply, parsed: Value?) {
-    let settings = (call.settings as? AnswerSettings)?.settings ?? settings
+    let (policy, hedge) = tries(of: call)
     let job = job ?? session.makeJob("call", total: 1, isListed: false).job
     var observed = session.callbacks.isEmpty ? observer : session.callbacks.observer(call.request, observer)
     let slot = session.world.tails.wanted > 0 && observed?.watch == nil ? session.world.tails.claim() : nil
     if let slot { observed = session.world.tails.observer(slot, observed) }
     defer { if let slot { session.world.tails.release(slot) } }
     let received = await session.world.engine.call(
-      call, in: job, policy: settings.retry, hedge: settings.hedge, row: row, observer: observed, revised: revised,
+      call, in: job, policy: policy, hedge: hedge, row: row, observer: observed, revised: revised,
       budgetSpent: jobScope?.budgetSpent, unanswered: jobScope?.unanswered)
     let read = form?.read(received)
     let (reply, parsed) = (read?.1 ?? received, read?.0)
@@ -98,10 +101,17 @@ extension Context {
       session.unanswered.remove(reply.call)
     } else {
       session.unanswered.add(reply, isFinal: depth == 0)
-      attempted?.add(reply.call)
+      attempted?.add(reply)
     }
     if !session.callbacks.isEmpty { session.callbacks.ended(ReplyRow(reply, index: 0, item: .nothing, parsed: parsed)) }
     return (reply, parsed)
+  }
+
+  /// How often it is tried, and beside which percentile a second call is sent.
+  @inline(never)  // else all settings stand in the frame that waits for the answer
+  private func tries(of call: PreparedCall) -> (RetryPolicy, hedge: Int?) {
+    let settings = (call.settings as? AnswerSettings)?.settings ?? settings
+    return (settings.retry, settings.hedge)
   }
 }
 

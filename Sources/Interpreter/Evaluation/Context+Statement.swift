@@ -58,13 +58,25 @@ extension Context {
 
   func run(_ statement: Statement) async throws -> Completion {
     if statement.isBackground { return .normal(try await startInBackground(statement)) }
-    return try await remarking { try await $0.runHere(statement) }
+    return try await remarking { context in
+      var inner = context
+      let hand = statement.nameInHand.map { InHand($0, scope, depth: depth, within: inHand, session.underWay, of: statement.span) }
+      inner.inHand = hand
+      do {
+        let completion = try await inner.runHere(statement)
+        hand?.release()
+        return completion
+      } catch {
+        if !endsScript(error) { hand?.release() }
+        throw error
+      }
+    }
   }
 
   private func runHere(_ statement: Statement) async throws -> Completion {
     switch statement.node {
     case .pipeline(let pipeline):
-      let value = try await beginning(pipeline).raw(pipeline, isShown: showsValues)
+      let value = try await launching(pipeline, isShown: showsValues)
       try await endCallbacks(of: pipeline)
       if showsValues {
         try await show(value, of: pipeline)
@@ -73,7 +85,7 @@ extension Context {
       return .normal(value)
     case .binding(let name, let pipeline):
       if try await grow(name, pipeline) { break }
-      let value = try await beginning(pipeline).raw(pipeline, named: name.text)
+      let value = try await launching(pipeline, named: name.text)
       try await endCallbacks(of: pipeline)
       try bind(name, to: value)
       if remarks?.hasCalls == true, depth == 0 { tellRetry(name.text, value) }
@@ -90,7 +102,7 @@ extension Context {
       return try await attempt(body, name, handler)
     case .return(let pipeline):
       guard let pipeline else { return .returned(.nothing) }
-      let value = try await beginning(pipeline).raw(pipeline)
+      let value = try await launching(pipeline)
       try await endCallbacks(of: pipeline)
       return .returned(value)
     case .on(let event, let body):
@@ -117,12 +129,16 @@ extension Context {
     return true
   }
 
-  /// The context of a statement that may launch rows: it knows what it was when it began.
-  private func beginning(_ pipeline: Pipeline) -> Context {
-    if launch != nil || pipeline.isPlain { return self }
+  /// The value of a statement that may launch rows: it knows what it was when it began.
+  private func launching(_ pipeline: Pipeline, named: String? = nil, isShown: Bool = false) async throws -> Value {
+    if launch != nil || pipeline.isPlain { return try await raw(pipeline, named: named, isShown: isShown) }
     var context = self
-    context.begun = Launch(session, scope, within: nil)
-    return context
+    let launch = Launch(session, scope, within: nil)
+    context.begun = launch
+    let result: Result<Value, any Error>
+    do { result = .success(try await context.raw(pipeline, named: named, isShown: isShown)) } catch { result = .failure(error) }
+    launch.settle(source.text(pipeline.span))
+    return try result.get()
   }
 
   /// A statement in the foreground ends after the callbacks of its calls.
@@ -134,11 +150,13 @@ extension Context {
     if name.text == "it" || name.text == "index" {
       throw error("`\(name.text)` is the name of a row's item", at: name.span, help: "choose another name")
     }
-    scope.set(name.text, value)
+    session.assign(name.text, value, in: scope)
   }
 
   private func loop(_ name: Name, _ items: Pipeline, _ body: Block) async throws -> Completion {
     let value = try await value(items)
+    inHand?.hold(value, in: scope)
+    session.keepAtEnd(name.text, in: scope)
     if case .range(let low, let high) = value {
       var number = low
       while number <= high {
@@ -161,8 +179,10 @@ extension Context {
   }
 
   private func attempt(_ body: Block, _ name: Name?, _ handler: Block?) async throws -> Completion {
+    var inner = self
+    inner.isCaught = true
     do {
-      return try await run(body)
+      return try await inner.run(body)
     } catch let diagnostic as Diagnostic {
       guard let handler else { return .normal(.nothing) }
       if let name {
@@ -187,7 +207,7 @@ extension Context {
 
   /// Makes a value the last one shown: here, not where somebody else looks on.
   func bindLast(_ value: Value) {
-    if output == nil { session.globals.set("_", value) }
+    if output == nil { session.assign("_", value, in: session.globals) }
   }
 
   // MARK: background
@@ -201,18 +221,21 @@ extension Context {
     case .pipeline(let value): (variable, pipeline) = (nil, value)
     default: (variable, pipeline) = (nil, nil)
     }
-    try beginBranches(1, at: statement.span)
+    var context = try branching(1, at: statement.span)
     let words = source.text(statement.span).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
-    let name = variable?.text ?? String(words.prefix(24))
+    let name = variable?.text ?? (words.count > 24 ? words.prefix(23) + "…" : words)
     let handle = session.makeJob(name, total: nil, variable: variable?.text, isListed: true)
     session.beginsLongWork()
-    var context = self
     context.tracker = Tracker(handle)
     context.remarks = nil
+    // It may last longer than the statement around it.
+    let hand = statement.nameInHand.map { InHand($0, scope, depth: depth, within: inHand, session.underWay, of: statement.span) }
+    context.inHand = hand
     let launch = Launch(session, scope, within: launch)
     if let pipeline { launch.note(axes: pipeline.writtenAxes) }
     handle.launch = launch
     context.launch = launch
+    context.launchedBy = row
     context.launchedOverrides = overrides.count
     context.scope = launch.frozen(scope)
     context.jobScope = JobScope(background: handle, session)
@@ -231,11 +254,13 @@ extension Context {
       } catch {
         result = .failure(error)
       }
+      launch.settle(inner.source.text(statement.span))
+      if case .failure(let error) = result, inner.endsScript(error) {} else { hand?.release() }
       inner.session.endBranches(1)
       if case .failure = result { handle.job.finished(failed: true) } else { handle.job.finished() }
-      handle.finish(result)
+      handle.finish(result) { inner.session.isOver(handle) }
       inner.session.world.output.finished(handle.job)
-      if let variable, case .success(let value) = result { inner.tellRetry(variable.text, value) }
+      if case .success(let value) = result { inner.tellRetry(handle.job.typedName, value) }
     }
     handle.job.onCancel { task.cancel() }
     children.add(handle)
@@ -261,5 +286,17 @@ extension Context {
 
   func cancelChildren() {
     for handle in children.takeAll() { handle.job.cancel() }
+  }
+}
+
+extension Statement {
+  /// By what name replies are written down that it has in hand when the program is ended; nil where it never has any of its own.
+  fileprivate var nameInHand: String? {
+    switch node {
+    case .binding(let name, _): name.text
+    case .for(let name, _, _): name.text
+    case .pipeline, .return, .if: "rows"
+    case .prompt, .function, .attempt, .on: nil
+    }
   }
 }

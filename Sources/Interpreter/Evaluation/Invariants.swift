@@ -109,13 +109,6 @@ extension Context {
 }
 
 extension Expression {
-  /// Commands that only read and compute.
-  private static let readers: Set<String> = [
-    "load", "where", "select", "add", "sort", "take", "skip", "unique", "flatten", "group", "summarize", "count", "join",
-  ]
-  /// Functions that give another value each time.
-  private static let clocks: Set<String> = ["now", "timestamp"]
-
   /// Whether it sends nothing, changes nothing, and would give the same a moment later.
   func hasNoEffect(_ scope: Scope) -> Bool {
     switch node {
@@ -133,7 +126,7 @@ extension Expression {
         switch stage {
         case .expression(let expression): expression.hasNoEffect(scope)
         case .command(let command):
-          Self.readers.contains(command.name.text) && command.arguments.allSatisfy { $0.hasNoEffect(scope) }
+          CommandRegistry.named(command.name.text)?.onlyReads ?? false && command.arguments.allSatisfy { $0.hasNoEffect(scope) }
             && command.flags.allSatisfy { $0.value?.hasNoEffect(scope) ?? true }
         }
       }
@@ -141,7 +134,7 @@ extension Expression {
   }
 
   private static func isReader(_ callee: Expression, _ scope: Scope) -> Bool {
-    guard case .name(let name) = callee.node, Functions.named(name) != nil, !clocks.contains(name) else { return false }
+    guard case .name(let name) = callee.node, Functions.named(name)?.isOfTheMoment == false else { return false }
     return scope.lookup(name)?.isCallable != true
   }
 }

@@ -15,7 +15,7 @@ final class Launch: Sendable {
   private let outer: Launch?
 
   private struct State {
-    /// Frozen copies by the scope they are of. A copy keeps its scope alive, so its address is not given to another.
+    /// Frozen copies by the scope they are of. Where that is gone, another may have its address.
     var scopes: [ObjectIdentifier: Scope] = [:]
     /// What `set … for JOB` had changed in all, after each of them.
     var changes: [[Context.Override]] = [[]]
@@ -41,13 +41,49 @@ final class Launch: Sendable {
   func frozen(_ scope: Scope) -> Scope {
     if scope.launch == id { return scope }
     let scope = outer?.frozen(scope) ?? scope
-    if let known = state.withLock({ $0.scopes[ObjectIdentifier(scope)] }) { return known }
+    if let known = state.withLock({ $0.scopes[ObjectIdentifier(scope)] }), known.isCopy(of: scope) { return known }
     let copy = Scope(freezing: scope, parent: scope.parent.map(frozen), launch: id)
     return state.withLock { state in
-      if let known = state.scopes[ObjectIdentifier(scope)] { return known }
+      if let known = state.scopes[ObjectIdentifier(scope)], known.isCopy(of: scope) { return known }
       state.scopes[ObjectIdentifier(scope)] = copy
       return copy
     }
+  }
+
+  // MARK: the end
+
+  private let hasRowsToRetry = Atomic(false)
+
+  /// A row that failed keeps it, to be made again.
+  func noteRowToRetry() {
+    if hasRowsToRetry.exchange(true, ordering: .relaxed) { return }
+    outer?.noteRowToRetry()
+  }
+
+  /// The statement is over. Rows that failed keep of what it could see what is named in it, or in the functions it names: a session
+  /// would else hold all its variables as they were at each statement of which a row failed.
+  func settle(_ statement: String) {
+    guard hasRowsToRetry.load(ordering: .relaxed) else { return }
+    let scopes = state.withLock { Array($0.scopes.values) }
+    let names = Self.names(in: statement, scopes)
+    for scope in scopes { scope.keep(only: names) }
+  }
+
+  /// What may be named in a text, or in the functions that it names, as far as they can be seen from one of the scopes.
+  static func names(in text: String, _ scopes: [Scope]) -> Set<String> {
+    var names: Set<String> = []
+    var texts = [text]
+    while !texts.isEmpty {
+      let new = Set(texts.flatMap(words)).subtracting(names)
+      names.formUnion(new)
+      texts = scopes.flatMap { $0.texts(of: new) }
+    }
+    return names
+  }
+
+  /// Whatever in a text may be a name.
+  private static func words(_ text: String) -> [String] {
+    text.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init)
   }
 
   // MARK: settings

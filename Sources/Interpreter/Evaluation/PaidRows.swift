@@ -11,11 +11,11 @@ extension Context {
   /// Rows that were paid for are in `_`, and under the job's name: in its variable, or for `peek` where it runs in the background.
   func keepPaid(_ rows: [Value], _ named: String?, _ error: any Error) {
     guard depth == 0, !rows.isEmpty, !(error is CancellationError) else { return }
-    session.globals.set("_", .list(rows))
+    session.assign("_", .list(rows), in: session.globals)
     if let handle = tracker?.handle {
       handle.setPartial { _ in rows }
     } else if let named {
-      session.globals.set(named, .list(rows))
+      session.assign(named, .list(rows), in: session.globals)
     }
     tell("\(RuleTally.rows(rows.count)) that came before it \(rows.count == 1 ? "is" : "are") kept in `_`")
   }

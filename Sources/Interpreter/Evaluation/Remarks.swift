@@ -1,3 +1,4 @@
+import Names
 import Threads
 
 /// What a statement has to say of the rows it left out, told once when it is over: a function that runs for a thousand rows says the
@@ -32,7 +33,7 @@ final class Remarks: Sendable {
 extension Context {
   /// Says something about the statement being run, when it is over.
   func tell(_ text: String) {
-    if let remarks { remarks.add(text) } else { world.output.note(text) }
+    if let remarks { remarks.add(text.oneLine) } else { world.output.note(text.oneLine) }
   }
 
   /// Replies of a list that were read and have no answer.

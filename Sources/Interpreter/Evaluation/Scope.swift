@@ -12,13 +12,23 @@ public final class Scope: Sendable {
   private let fixed: [String: Value]
   /// The launch that it belongs to: frozen by it, or made within it. Nil for the session's own.
   let launch: Int?
-  /// What a frozen scope is a copy of: what is set here is set there too.
-  private let original: Scope?
+  /// Whether it is a copy of another scope, for a launch.
+  private let isFrozen: Bool
+  /// What a frozen scope is a copy of: what is set here is set there too. Of a function that is over nobody can read anything: its
+  /// variables may hold rows that hold this copy.
+  private weak let original: Scope?
   /// Told of what is read of the row around; this scope has nothing of its own then.
   private let probe: RowProbe?
   /// That of a prompt's parameters, which are to its text what a row's fields are to an expression.
   private let isPrompt: Bool
   private let variables: Mutex<[String: Value]>
+  /// Whether functions and prompts of its own stand in it without it: it would hold itself.
+  private let isDetached: Atomic<Bool>
+  /// Whether a callback may still run in it.
+  private let hasCallback = Atomic(false)
+
+  /// That of a function which stands in the scope it was defined in.
+  static let nowhere = Scope(parent: nil)
 
   struct Row: Sendable {
     var it: Value
@@ -33,9 +43,10 @@ public final class Scope: Sendable {
     self.row = row
     self.fixed = fixed
     launch = parent?.launch
-    original = nil
+    (isFrozen, original) = (false, nil)
     probe = nil
     variables = Mutex([:])
+    isDetached = Atomic(false)
   }
 
   /// The same names as in a scope within a row; what is read of the row is told of.
@@ -44,10 +55,11 @@ public final class Scope: Sendable {
     row = nil
     fixed = [:]
     launch = scope.launch
-    original = nil
+    (isFrozen, original) = (false, nil)
     self.probe = probe
     isPrompt = false
     variables = Mutex([:])
+    isDetached = Atomic(false)
   }
 
   /// A scope as it is now, for a launch. Values never change, so this copies a reference.
@@ -56,15 +68,20 @@ public final class Scope: Sendable {
     row = scope.row
     fixed = scope.fixed
     self.launch = launch
-    original = scope
+    (isFrozen, original) = (true, scope)
     probe = nil
     isPrompt = scope.isPrompt
-    variables = Mutex(scope.variables.withLock { $0 })
+    var own = scope.variables.withLock { $0 }
+    // The session's own is never let go of. Another is not held by its copy, which rows hold that it may hold.
+    let holdsCode = parent != nil && own.values.contains(where: \.holdsCode)
+    if holdsCode { own = own.mapValues { $0.detached(from: scope) } }
+    variables = Mutex(own)
+    isDetached = Atomic(holdsCode)
   }
 
   /// Rows that failed keep the scope they were launched in, whose variables may hold such rows: from launch to launch that is a chain.
   deinit {
-    if original == nil { return }
+    if !isFrozen { return }
     releaseInTurn {
       variables.withLock { variables in
         defer { variables = [:] }
@@ -76,6 +93,73 @@ public final class Scope: Sendable {
   /// The session's own variables behind a frozen scope.
   var live: Scope { original?.live ?? self }
 
+  func isCopy(of scope: Scope) -> Bool { isFrozen && original === scope }
+
+  // MARK: the end
+
+  /// Whether rows that are made again can keep it as it is.
+  var isKept: Bool { isFrozen || parent == nil || launch == nil }
+
+  /// A scope that rows can keep which are made again in it: a copy of one that is not frozen, with these names only.
+  func kept(_ names: Set<String>?) -> Scope {
+    guard !isKept, let parent, let launch else { return self }
+    let copy = Scope(freezing: self, parent: parent.kept(names), launch: launch)
+    if let names { copy.keep(only: names) }
+    return copy
+  }
+
+  /// A callback was set in it, which runs after it is over.
+  func keepForCallback() {
+    hasCallback.store(true, ordering: .relaxed)
+    parent?.keepForCallback()
+  }
+
+  /// Its function is over, and gave this: what nobody can read any more is let go of.
+  ///
+  /// A function that is given out can read all of it, and rows that are made again may run one that was defined here.
+  func end(giving value: Value) {
+    if isFrozen || hasCallback.load(ordering: .relaxed) { return }
+    let held = variables.withLock { $0 }
+    if held.isEmpty { return }
+    let holdsCode = held.values.contains(where: \.holdsCode)
+    guard value.holdsCode || value.holdsOrigins && holdsCode else {
+      return releaseInTurn {
+        variables.withLock { $0 = [:] }
+        return held
+      }
+    }
+    if holdsCode { isDetached.store(true, ordering: .releasing) }
+    releaseInTurn {
+      variables.withLock { $0 = held.mapValues { $0.withoutOrigins.detached(from: self) } }
+      return held
+    }
+  }
+
+  private func own(_ name: String) -> Value? {
+    guard let value = variables.withLock({ $0[name] }) else { return nil }
+    return isDetached.load(ordering: .acquiring) ? value.attached(to: self) : value
+  }
+
+  /// Lets go of a frozen scope's variables but for these names; functions and prompts stay, which are small.
+  func keep(only names: Set<String>) {
+    guard isFrozen else { return }
+    releaseInTurn {
+      variables.withLock { variables -> [String: Value] in
+        let all = variables
+        variables = all.filter { name, value in
+          switch value {
+          case .function, .prompt: true
+          default: names.contains(name)
+          }
+        }
+        return all
+      }
+    }
+  }
+
+  /// What is written in the functions and prompts of these names, or in what they hold, as far as they can be seen from here.
+  func texts(of names: Set<String>) -> [String] { names.flatMap { lookup($0)?.textsWithin ?? [] } }
+
   func lookup(_ name: String) -> Value? {
     if probe != nil { return probed(name) }
     if let row {
@@ -86,7 +170,7 @@ public final class Scope: Sendable {
       if parent?.isRow == true, let found = parent?.lookup(name) { return found }
     }
     if !fixed.isEmpty, let value = fixed[name] { return value }
-    if let value = variables.withLock({ $0[name] }) { return value }
+    if let value = own(name) { return value }
     if let value = parent?.lookup(name) { return value }
     // What is no reply, nor a list with one in it, has not failed: `each xs f | where not failed` holds for whatever `f` returns.
     return name == "failed" ? row.map { .bool($0.it.rowFailure != nil) } : nil
@@ -147,8 +231,7 @@ public final class Scope: Sendable {
       if name == "index" { return .int(row.index) }
       return row.it.field(name) ?? (row.others?.contains(name) == true ? .nothing : nil)
     }
-    let own = variables.withLock { $0[name] }
-    return own ?? (isEdge ? nil : parent?.ofRow(name))
+    return own(name) ?? (isEdge ? nil : parent?.ofRow(name))
   }
 
   private func probed(_ name: String) -> Value? {
@@ -170,10 +253,21 @@ public final class Scope: Sendable {
 
   // MARK: giving names values
 
+  /// The scope whose variable it is that `set` gives a value.
+  var home: Scope { row != nil || !fixed.isEmpty ? parent?.home ?? self : self }
+
+  /// What `set` would replace.
+  func held(_ name: String) -> Value? { home.variables.withLock { $0[name] } }
+
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {
     if row != nil || !fixed.isEmpty, let parent { return parent.set(name, value) }
-    variables.withLock { $0[name] = value }
+    if isFrozen, parent != nil, let code = value, code.holdsCode {
+      isDetached.store(true, ordering: .releasing)
+      variables.withLock { $0[name] = code.detached(from: self) }
+    } else {
+      variables.withLock { $0[name] = value }
+    }
     original?.set(name, value)
   }
 
@@ -182,7 +276,7 @@ public final class Scope: Sendable {
   func grow(_ name: String, by values: [Value]) -> Bool {
     if row != nil || !fixed.isEmpty, let parent { return parent.grow(name, by: values) }
     // What is set in a frozen scope is set twice.
-    if original != nil { return false }
+    if isFrozen { return false }
     return variables.withLock { variables in
       switch variables[name] {
       case .list? where values.allSatisfy({ if case .list = $0 { true } else { false } }): break
@@ -216,5 +310,18 @@ public final class Scope: Sendable {
   /// This scope's own variables, sorted by name.
   public var own: [(name: String, value: Value)] {
     variables.withLock { $0.map { ($0.key, $0.value) } }.sorted { $0.0 < $1.0 }
+  }
+}
+
+extension Value {
+  /// What is written in the functions and prompts in it, however deep.
+  fileprivate var textsWithin: [String] {
+    switch self {
+    case .function(let function): [function.text]
+    case .prompt(let prompt): [prompt.text]
+    case .list(let list): list.values.flatMap(\.textsWithin)
+    case .record(let record): record.fields.flatMap(\.value.textsWithin)
+    default: []
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Language
+import Names
 import Scheduling
 
 extension Session {
@@ -88,7 +89,7 @@ extension Session {
 
   /// The session's own log says who turned what.
   private func tellChanges(since began: Duration, by author: ChangeAuthor) {
-    for line in world.engine.limiter.changes(since: began, by: author).map(logged) { world.output.note(line) }
+    for line in world.engine.limiter.changes(since: began, by: author).map(logged) { world.output.note(line.oneLine) }
   }
 
   private func logged(_ change: LimitChange) -> String {

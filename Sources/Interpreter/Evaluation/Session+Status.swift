@@ -29,7 +29,6 @@ extension Session {
   private func status(_ handle: JobHandle) -> JSONValue {
     let (job, progress) = (handle.job, handle.job.progress)
     let standing = world.engine.limiter.standing(of: job)
-    let isRunning = progress.state == .running
     return .object([
       ("job", .whole(job.number)), ("name", .string(job.name)), ("state", .string(progress.state.rawValue)),
       ("total", .whole(progress.total)), ("done", .int(progress.done)), ("launched", .int(progress.launched)),
@@ -40,7 +39,7 @@ extension Session {
       ("wrong", .counts(progress.calls.wrong)), ("cut", .int(progress.calls.cut)), ("skipped", .int(progress.skipped)),
       ("left_out", .int(progress.leftOut)), ("retried", .int(progress.retried)), ("hedged", .int(progress.hedged)),
       ("output_tokens", .int(progress.outputTokens)), ("rate", .number(progress.rate)), ("elapsed", .seconds(progress.elapsed)),
-      ("eta", .seconds(isRunning ? progress.eta : nil)), ("p50", .seconds(progress.p50)), ("p95", .seconds(progress.p95)),
+      ("eta", .seconds(world.engine.limiter.eta(of: job, progress))), ("p50", .seconds(progress.p50)), ("p95", .seconds(progress.p95)),
       ("lanes", .array(world.engine.limiter.lanes(of: job).map { .string($0.model.description) })),
       ("waits", .array(waits(of: job).map(JSONValue.string))),
       ("change", standing.last.map { status($0, of: job) } ?? .null),

@@ -1,5 +1,6 @@
 import Chat
 import Language
+import Names
 import Scheduling
 import Threads
 
@@ -20,31 +21,16 @@ public final class Session: Sendable {
     var settings: Settings
     /// Changes with every change of the settings.
     var version = 0
-    var jobs: [JobHandle] = []
-    /// Jobs that may be in the list before it is looked through again.
-    var longList = 100
+    var jobs = ListedJobs()
     /// What runs in the foreground, the latest last.
     var foreground: [JobHandle] = []
     var nextJob = 1
-    /// Numbers that people see have no gaps.
-    var nextNumber = 1
     var importing: [String] = []
     var draft: String?
     /// The script that it runs; nil at the prompt.
     var script: String?
     /// What has been said once and need not be said again.
     var said: Set<String> = []
-
-    mutating func list(_ handle: JobHandle) {
-      handle.job.number = nextNumber
-      nextNumber += 1
-      // What is over leaves the list when it grows long; its variable keeps the result.
-      if jobs.count > longList {
-        jobs.removeAll { $0.job.isOver }
-        longList = max(100, 2 * jobs.count)
-      }
-      jobs.append(handle)
-    }
   }
 
   private let state: Mutex<State>
@@ -53,7 +39,6 @@ public final class Session: Sendable {
   private let keptBeside = Atomic(false)
   private let sendsNoMore = Atomic(false)
   private let branches = Atomic(0)
-  private let hasTooManyBranches = Atomic(false)
   /// A function that branches into itself doubles with each call: that ends with an error, and not with the memory.
   static let mostBranches = 20_000
   /// After ^C in a script.
@@ -92,7 +77,7 @@ public final class Session: Sendable {
 
   /// Moves the width by so many, for a key. One that finds itself is fixed then, from where it stands.
   public func adjustConcurrency(by step: Int) {
-    let job = state.withLock { $0.foreground.last?.job ?? $0.jobs.last { !$0.job.isOver }?.job }
+    let job = state.withLock { $0.foreground.last?.job ?? $0.jobs.handles.last { !$0.job.isOver }?.job }
     change(by: .terminal) { settings in
       var width = 8
       if case .fixed(let fixed) = settings.limits.width {
@@ -111,11 +96,14 @@ public final class Session: Sendable {
 
   // MARK: jobs
 
-  public var jobs: [JobHandle] { state.withLock { $0.jobs } }
+  public var jobs: [JobHandle] { state.withLock { $0.jobs.handles } }
 
   /// Every job that a name can mean: those of the list, and what runs in the foreground, which is in no list.
   public var reachableJobs: [JobHandle] {
-    state.withLock { state in state.jobs + state.foreground.filter { handle in !state.jobs.contains { $0 === handle } } }
+    state.withLock { state in
+      let listed = state.jobs.handles
+      return listed + state.foreground.filter { handle in !listed.contains { $0.job === handle.job } }
+    }
   }
 
   /// The job of this name that runs, or else the last one that did. One that runs comes before what its variable holds from before.
@@ -130,13 +118,20 @@ public final class Session: Sendable {
   public var unansweredPrompts: Int { unanswered.count }
 
   func makeJob(_ name: String, total: Int?, variable: String? = nil, isListed: Bool) -> JobHandle {
-    state.withLock { state in
+    let handle = state.withLock { state in
       let handle = JobHandle(
         job: Job(id: state.nextJob, name: name, variable: variable, total: total, time: world.engine.time), variable: variable)
       state.nextJob += 1
-      if isListed { state.list(handle) }
+      if isListed { state.jobs.add(handle) }
       return handle
     }
+    handle.job.onEnd { [limiter = world.engine.limiter, id = handle.job.id] in limiter.forget(id) }
+    return handle
+  }
+
+  /// A job of the list is over: with what it gave, less may be kept of those before it.
+  func isOver(_ handle: JobHandle) {
+    for (emptied, remains) in state.withLock({ $0.jobs.over(handle) }) { children.empty(emptied, leaving: remains) }
   }
 
   /// Work has begun that may take long: from now on it can be steered from elsewhere.
@@ -158,13 +153,13 @@ public final class Session: Sendable {
   public func detach(until line: Task<Result<Void, any Error>, Never>) -> Job? {
     guard let handle = state.withLock({ $0.foreground.last }) else { return nil }
     if handle.job.number != nil { return handle.job }
-    state.withLock { $0.list(handle) }
+    state.withLock { $0.jobs.add(handle) }
     if let variable = handle.variable { globals.set(variable, .job(handle)) }
     Task {
       let result = await line.value
       if !handle.job.isOver { handle.job.finished() }
       // The line's own binding has replaced the job by what it gave.
-      handle.finish(result.map { handle.variable.flatMap(globals.lookup) ?? .nothing })
+      handle.finish(result.map { handle.variable.flatMap(globals.lookup) ?? .nothing }) { isOver(handle) }
       world.output.finished(handle.job)
     }
     return handle.job
@@ -183,6 +178,20 @@ public final class Session: Sendable {
   }
   /// A signal ends the program.
   public func noteTermination() { underWay.keep() }
+  /// Whether something ends what runs, or the program.
+  var isEnding: Bool { underWay.isEnding }
+
+  /// Gives a name a value. While the session ends, what is cancelled gives names to what it has, and that may be nothing: answers that
+  /// the variable held before are kept all the same.
+  func assign(_ name: String, _ value: Value, in scope: Scope) {
+    keepAtEnd(name, in: scope)
+    scope.set(name, value)
+  }
+
+  /// The part of `assign` that comes before it.
+  func keepAtEnd(_ name: String, in scope: Scope) {
+    if isEnding { underWay.noteReplaced(name, in: scope) }
+  }
 
   /// Whether rows lie beside the file they were meant for, for the exit status.
   public var hasKeptBeside: Bool { keptBeside.load(ordering: .relaxed) }
@@ -200,12 +209,12 @@ public final class Session: Sendable {
     if isAttended {
       setPaused(true, job, reason: reason, by: .program)
       world.output.note(
-        "\(job.name) is paused: \(reason)\n  = \(job.number == nil ? "Space goes on, ^C ends it" : "`resume \(job.name)` goes on, `cancel \(job.name)` ends it")"
+        "\(job.name) is paused: \(reason.oneLine)\n  = \(job.number == nil ? "Space goes on, ^C ends it" : "`resume \(job.typedName)` goes on, `cancel \(job.typedName)` ends it")"
       )
     } else {
       job.stopLaunching()
       world.output.note(
-        "\(job.name) sends no more: \(reason)\n  = `set stop-after` and `set budget` are these brakes"
+        "\(job.name) sends no more: \(reason.oneLine)\n  = `set stop-after` and `set budget` are these brakes"
       )
     }
   }
@@ -245,7 +254,7 @@ public final class Session: Sendable {
 
   /// Writes a message that is worth reading once in a session.
   func noteOnce(_ text: String) {
-    if state.withLock({ $0.said.insert(text).inserted }) { world.output.note(text) }
+    if state.withLock({ $0.said.insert(text).inserted }) { world.output.note(text.oneLine) }
   }
 
   func noteLostDigits() { noteOnce("whole numbers past 2^63 are computed with about 16 digits; as data they keep all") }
@@ -263,16 +272,12 @@ public final class Session: Sendable {
   /// Statements begin that run side by side with what begins them. False, with nothing counted, where there are too many.
   func beginBranches(_ count: Int) -> Bool {
     let sum = branches.add(count, ordering: .relaxed).newValue
-    // From then on none begins before all are over: those that end would only make room for more of the kind.
-    if sum > Self.mostBranches { hasTooManyBranches.store(true, ordering: .relaxed) }
-    if !hasTooManyBranches.load(ordering: .relaxed) { return true }
+    if sum <= Self.mostBranches { return true }
     endBranches(count)
     return false
   }
 
-  func endBranches(_ count: Int) {
-    if branches.subtract(count, ordering: .relaxed).newValue == 0 { hasTooManyBranches.store(false, ordering: .relaxed) }
-  }
+  func endBranches(_ count: Int) { branches.subtract(count, ordering: .relaxed) }
 
   // MARK: imports
 

@@ -58,19 +58,33 @@ final class Unanswered: Sendable {
 /// The calls of a branch that may turn out not to be needed (`race`): their failures are forgotten then.
 final class Attempted: Sendable {
   private let calls = Mutex<[PreparedCall]>([])
+  private let lastReply = Mutex<Reply?>(nil)
   private let outer: Attempted?
 
   init(within outer: Attempted?) {
     self.outer = outer
   }
 
-  func add(_ call: PreparedCall) {
-    calls.withLock { $0.append(call) }
-    outer?.add(call)
+  private convenience init(_ calls: [PreparedCall], _ last: Reply?) {
+    self.init(within: nil)
+    self.calls.withLock { $0 = calls }
+    lastReply.withLock { $0 = last }
   }
 
-  /// Itself, where it holds any.
-  var ifAny: Attempted? { calls.withLock { $0.isEmpty } ? nil : self }
+  /// What became of the last of them.
+  var last: Reply? { lastReply.withLock { $0 } }
+
+  func add(_ reply: Reply) {
+    calls.withLock { $0.append(reply.call) }
+    lastReply.withLock { $0 = reply }
+    outer?.add(reply)
+  }
+
+  /// The calls so far, for a row to keep; nil where there are none.
+  var ifAny: Attempted? {
+    let calls = calls.withLock { $0 }
+    return calls.isEmpty ? nil : Attempted(calls, last)
+  }
 
   func forget(_ unanswered: Unanswered) { for call in calls.withLock({ $0 }) { unanswered.remove(call) } }
 }

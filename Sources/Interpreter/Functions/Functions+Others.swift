@@ -22,10 +22,13 @@ extension Functions {
       (values, session) throws(OperationError) in
       session.world.system.environment(try text(values[0], "env")).map(Value.text) ?? .nothing
     },
-    Function(name: "now", usage: "now()", summary: "time since the session began", accepts: 0...0) { (_, session) throws(OperationError) in
+    Function(name: "now", usage: "now()", summary: "time since the session began", accepts: 0...0, isOfTheMoment: true) {
+      (_, session) throws(OperationError) in
       .duration(session.world.engine.time.now)
     },
-    Function(name: "timestamp", usage: "timestamp()", summary: "the time of day, as 2026-01-31T23:59:59Z", accepts: 0...0) {
+    Function(
+      name: "timestamp", usage: "timestamp()", summary: "the time of day, as 2026-01-31T23:59:59Z", accepts: 0...0, isOfTheMoment: true
+    ) {
       (_, session) throws(OperationError) in
       .text(session.world.system.timestamp(nil))
     },

@@ -7,6 +7,8 @@ public struct Function: Sendable {
   public var usage: String
   public var summary: String
   var accepts: ClosedRange<Int>
+  /// It gives another value each time.
+  var isOfTheMoment = false
   var run: @Sendable ([Value], Session) throws(OperationError) -> Value
 
   /// What is nothing in the list it is given does not count, and that is told.

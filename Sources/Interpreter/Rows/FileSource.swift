@@ -91,10 +91,7 @@ final class FileSource: ItemSource {
   }
 
   /// A row that `save` made of a reply is a reply again.
-  static func value(_ row: JSONValue) -> Value {
-    if case .object(let members) = row, let reply = ReplyRow(saved: members) { return .reply(reply) }
-    return Value(row)
-  }
+  static func value(_ row: JSONValue) -> Value { Value.loaded(row) }
 
   private func tellOfPassedOver() {
     let faults = state.withLock { state -> RowFaults? in

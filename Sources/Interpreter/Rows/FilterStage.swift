@@ -3,6 +3,7 @@ import Language
 
 /// Keeps the rows for which an expression is true; one that it cannot be told of is dropped and counted.
 struct FilterStage: RowStage {
+  var word: String { "where" }
   let condition: Expression
   private let tally = RuleTally()
   var mayDrop: Bool { true }
@@ -23,6 +24,7 @@ struct FilterStage: RowStage {
 
 /// Gives each row a column more: nothing where there is no answer to judge, or the rule breaks.
 struct AddStage: RowStage {
+  var word: String { "add" }
   let column: Name
   let body: Expression
   /// Rows whose column is a prompt's answer run side by side, like those of `map`.
@@ -73,20 +75,35 @@ struct AddStage: RowStage {
     case .unanswered: break
     }
     made.lacksColumn = made.lost != nil
-    let column = column.text
-    switch row.value {
-    case .reply(let reply): made.value = .reply(reply.adding((column, value)))
-    case .record(var record):
-      record[column] = value
-      made.value = .record(record)
-    default: made.value = .record(Record([("value", row.value), (column, value)]))
-    }
+    made.value = adding(value, to: row.value)
     return [made]
+  }
+
+  private func adding(_ value: Value, to row: Value) -> Value {
+    switch row {
+    case .reply(let reply): return .reply(reply.adding((column.text, value)))
+    case .record(var record):
+      record[column.text] = value
+      return .record(record)
+    default: return .record(Record([("value", row), (column.text, value)]))
+    }
+  }
+
+  /// The row stays, and lacks the column.
+  func unsent(_ row: Row, _ context: Context) async -> Row? { lacking(row, context) }
+  func cancelled(_ row: Row, _ context: Context) -> Row? { lacking(row, context) }
+
+  private func lacking(_ row: Row, _ context: Context) -> Row {
+    var unsent = row
+    unsent.value = adding(.nothing, to: row.value)
+    (unsent.lost, unsent.lacksColumn) = (Attempted(within: context.attempted), true)
+    return unsent
   }
 }
 
 /// Makes a record of each row.
 struct SelectStage: RowStage {
+  var word: String { "select" }
   let columns: [(name: String, value: Expression)]
   private let tallies: [RuleTally]
   var held: [Value] { tallies.lazy.map(\.held).first { !$0.isEmpty } ?? [] }
@@ -114,6 +131,7 @@ struct SelectStage: RowStage {
 struct EachStage: RowStage {
   let function: Value
   let span: Span
+  var word: String { "each" }
   var callsModels: Bool { true }
 
   func check(_ visible: [Value], _ context: Context) throws {
@@ -134,7 +152,9 @@ struct EachStage: RowStage {
       if made.value.rowFailure != nil { made.lost = attempted.ifAny }
       return [made]
     } catch let diagnostic as Diagnostic {
-      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context)), lost: attempted.ifAny)]
+      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context, attempted.last)), lost: attempted.ifAny)]
+    } catch is CancellationError {
+      return [Row(index: row.index, value: FailedRow.cancelled(row, context, attempted.last), lost: attempted.ifAny)]
     }
   }
 
@@ -179,8 +199,10 @@ extension Context {
     var inner = self
     inner.scope = Scope(parent: scope)
     inner.showsValues = false
-    let value = try await inner.run(block).value
-    if case .job(let handle) = value { return try await result(of: handle, at: block.span) }
+    var value = Value.nothing
+    defer { if !session.isEnding { inner.scope.end(giving: value) } }
+    value = try await inner.run(block).value
+    if case .job(let handle) = value { value = try await result(of: handle, at: block.span) }
     return value
   }
 }

@@ -78,10 +78,22 @@ struct JobScope: Sendable {
     if counts, count > 0 { job.leftOut(count) }
   }
 
+  /// No more rows come than those that were begun.
+  func setTotal(_ rows: Int) {
+    if counts { job.setTotal(rows) }
+  }
+
   /// Rows whose turn did not come. What a brake or a budget held back has no answer; what somebody cancelled is not wanted.
   func unsent(_ rows: [Row]) {
     guard counts, job.progress.state != .cancelled else { return }
-    for case .reply(let reply) in rows.map(\.value) { session.unanswered.add(reply.reply, isFinal: true) }
+    for row in rows {
+      if case .reply(let reply) = row.value, !reply.reply.succeeded {
+        session.unanswered.add(reply.reply, isFinal: true)
+      } else {
+        // The row is there, and lacks what its call was for.
+        session.unanswered.add(unsent: 1)
+      }
+    }
   }
 
   /// The rows of a run that keeps none: that some were not sent is all that is known of them.
@@ -92,20 +104,30 @@ struct JobScope: Sendable {
 
   /// A row is over, with what it became. One that sent nothing is launched only now.
   ///
-  /// - Parameter isSkipped: it had failed before.
-  func ended(_ values: [Value], hasSent: Bool = true, isSkipped: Bool = false) {
+  /// - Parameters:
+  ///   - isSkipped: it had failed before.
+  ///   - isCancelled: nothing became of it.
+  func ended(_ values: [Value], hasSent: Bool = true, isSkipped: Bool = false, isCancelled: Bool = false) {
     guard counts else { return }
     if isSkipped {
       if !hasSent { job.launched() }
       return job.skipped()
     }
-    let failure = values.lazy.compactMap(\.rowFailure).first
-    if failure?.kind == .notSent { return }
+    let failure = isCancelled ? Failure(.cancelled, "cancelled") : values.lazy.compactMap(\.rowFailure).first
+    if failure?.kind == .notSent || failure?.kind == .cancelled && !hasSent { return }
     if !hasSent { job.launched() }
-    if failure != nil { for reply in values.flatMap(\.failedReplies) { session.unanswered.add(reply, isFinal: isTop) } }
-    let stopAfter = failure == nil || !hasRows ? nil : session.settings.stopAfter
-    if job.ended(failure: failure, hasSent: hasSent, stopAfter: stopAfter), let failure, let stopAfter {
-      session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
+    if failure != nil {
+      let replies = values.flatMap(\.failedReplies)
+      for reply in replies { session.unanswered.add(reply, isFinal: isTop) }
+      // A row that `select` has made a record of, and no call has told of.
+      if replies.isEmpty, isTop, failure?.kind == .script { session.unanswered.add(unsent: 1) }
+    }
+    // A row that lacks a column is answered; to the brake its prompt failed all the same.
+    let lacking = failure == nil ? values.lazy.compactMap(\.lacking).first { !$0.cameSo }?.calls?.last?.failure : nil
+    let cause = failure ?? lacking
+    let stopAfter = cause == nil || !hasRows ? nil : session.settings.stopAfter
+    if job.ended(failure: failure, lacking: lacking, hasSent: hasSent, stopAfter: stopAfter), let cause, let stopAfter {
+      session.brake(job, "\(stopAfter) × \(cause.kind.rawValue) in a row: \(cause.message)")
     }
   }
 
@@ -136,7 +158,11 @@ struct JobScope: Sendable {
     let scope = JobScope(context, call.jobName ?? call.definition.name, variable: call.jobName, total: 1, hasRows: false)
     var context = context
     context.jobScope = scope
-    guard scope.counts else { return await body(context) }
+    func held(_ row: ReplyRow) -> ReplyRow {
+      if row.reply.succeeded { context.inHand?.hold(.reply(row), in: context.scope) }
+      return row
+    }
+    guard scope.counts else { return held(await body(context)) }
     scope.job.launched()
     scope.begin(showsProgress: showsProgress)
     let work = Task { [context] in await body(context) }
@@ -146,6 +172,7 @@ struct JobScope: Sendable {
     } onCancel: {
       work.cancel()
     }
+    _ = held(row)
     scope.ended([.reply(row)])
     scope.end()
     // Whoever asked for one thing and did not get it hears why, wherever its value goes; what is shown says so itself.

@@ -11,13 +11,15 @@ struct MapStage: RowStage {
   let resolved: [ResolvedSettings]
   /// The same for the variants whose flags fill parameters: what is sent for them says so.
   private let sending: [ResolvedSettings?]
+  /// Filling holes with names and fields is glue; anything that may compute or call runs on the global pool.
+  let isLight: Bool
 
   init(sweep: Sweep, form: ReplyForm?, span: Span, context: Context) {
     self.sweep = sweep
     self.form = form
     self.span = span
     let context = context.launched
-    let contexts = sweep.variants.map { context.adding($0.overrides, isLaunched: context.row == nil) }
+    let contexts = sweep.variants.map { context.adding($0.overrides, isLaunched: !context.isInRow) }
     resolved = contexts.map { ResolvedSettings($0, form: form) }
     sending = zip(contexts, sweep.variants).map { context, variant in
       if variant.parameters.isEmpty { return nil }
@@ -25,26 +27,16 @@ struct MapStage: RowStage {
       context.parameters = variant.sentParameters
       return ResolvedSettings(context, form: form)
     }
-    if context.row == nil { context.launch?.note(axes: sweep.axes) }
+    isLight = form == nil && sweep.prompts.allSatisfy(\.isLight)
+    if !context.isInRow { context.launch?.note(axes: sweep.axes) }
   }
 
+  var word: String { "map" }
   var callsModels: Bool { true }
 
   var hasSeveralLanes: Bool { sweep.axes.contains("model") }
 
   func lane(of row: Row, _ context: Context) -> ModelName { resolved[row.variant].settings(context.session).settings.model }
-
-  /// Filling holes with names and fields is glue; anything that may compute or call runs on the global pool.
-  var isLight: Bool {
-    form == nil
-      && sweep.prompts.allSatisfy { prompt in
-        switch prompt {
-        case .text: true
-        case .expression(let expression, _): expression.isLight
-        case .prompt(let prompt): prompt.definition.turns.allSatisfy { $0.text.isLight }
-        }
-      }
-  }
 
   func check(_ visible: [Value], _ context: Context) async throws {
     noteHidden(visible, context)
@@ -80,6 +72,10 @@ struct MapStage: RowStage {
       let kind = diagnostic.cause.flatMap(FailureKind.init) ?? .script
       let attempt = Attempt(failure: Failure(kind, "the prompt could not be made: \(diagnostic.message)"))
       reply = Reply(call: sending(row, context).prepared([]), attempt: attempt, attempts: 0, queued: .zero)
+    } catch is CancellationError {
+      // Its prompt is made by something that takes its time.
+      let attempt = Attempt(failure: Failure(.cancelled, "cancelled"))
+      reply = Reply(call: sending(row, context).prepared([]), attempt: attempt, attempts: 0, queued: .zero)
     }
     return [made(of: row, reply, parsed)]
   }
@@ -106,17 +102,20 @@ struct MapStage: RowStage {
   }
 
   private func context(for row: Row, _ context: Context) -> Context {
-    var context = context.adding(sweep.variants[row.variant].overrides, isLaunched: context.row?.isWithinRow == false)
-    if context.retried.isEmpty { context.resolved = resolved[row.variant] }
+    var context = context
+    let isResolved = context.retried.isEmpty
+    // Where nothing but the call itself asks for settings, they are worked out already.
+    if !isResolved || !isLight {
+      context = context.adding(sweep.variants[row.variant].overrides, isLaunched: context.row?.isWithinRow == false)
+    }
+    if isResolved { context.resolved = resolved[row.variant] }
     context.scope = Scope(parent: context.scope, row: Scope.Row(it: row.value, index: row.index))
     return context
   }
 
   private func made(of row: Row, _ reply: Reply, _ parsed: Value?) -> Row {
     var columns = sweep.variants[row.variant].columns
-    if let sent = reply.call.settings as? AnswerSettings, !sent.changes.isEmpty {
-      columns = columns.filter { column in !sent.changes.contains { $0.name == column.name } } + sent.changes
-    }
+    if let sent = reply.call.settings as? AnswerSettings { columns = sent.labels(columns) }
     return Row(
       index: row.index, value: .reply(ReplyRow(reply, index: row.index, item: row.value, columns: columns, parsed: parsed)))
   }
@@ -143,7 +142,8 @@ extension MapStage {
   /// A reply that is all question: its messages are made, and were not sent.
   func unsent(_ row: Row, _ context: Context) async -> Row? {
     let context = self.context(for: row, context)
-    guard let messages = try? await messages(for: row, context) else { return nil }
+    // Where they cannot be made that shows when it is tried again.
+    let messages = (try? await messages(for: row, context)) ?? []
     let attempt = Attempt(failure: Failure(.notSent, "not sent"))
     let call = sending(row, context).prepared(messages)
     return made(of: row, Reply(call: call, attempt: attempt, attempts: 0, queued: .zero), form.map { _ in .nothing })
@@ -168,7 +168,7 @@ extension Expression {
     }
   }
 
-  /// Names, fields and literals only.
+  /// Names, fields and literals only: nothing in it computes, calls or asks.
   var isLight: Bool {
     switch node {
     case .nothing, .bool, .int, .number, .duration, .name: true

@@ -18,6 +18,16 @@ enum PromptPlan: Sendable {
     }
   }
 
+  /// Whether it only puts values into a text.
+  var isLight: Bool {
+    switch self {
+    case .text: true
+    case .expression(let expression, _): expression.isLight
+    case .prompt(let prompt):
+      prompt.definition.turns.allSatisfy { $0.text.isLight } && prompt.definition.parameters.allSatisfy { $0.fallback?.isLight ?? true }
+    }
+  }
+
   func hasParameter(_ name: String) -> Bool {
     if case .prompt(let prompt) = self { prompt.definition.parameters.contains { $0.name.text == name } } else { false }
   }

@@ -15,13 +15,21 @@ final class RowLaunch: Sendable {
   private let finished: @Sendable ([Row], Int) -> Void
   /// Told where rows were left of which nothing is kept.
   private let isCut: @Sendable () -> Void
-  private let before: RowProgram
-  private let after: RowProgram
+  private let program: RowProgram
+  /// The first stage that calls models: those before it run as the rows are begun.
+  private let first: Int
   private let rows: RowGroup
+  /// Whether its rows may ask for something on their way, or what they bring is nowhere else as long as a row around them goes on.
+  private let hasHand: Bool
   private let executor: (any TaskExecutor)?
+  /// How many rows were begun.
+  private let launched = Atomic(0)
   private let failure = Mutex<(any Error)?>(nil)
   /// With its place, where it had been given one.
   private let unbegun = Mutex<[(row: Row, place: Int?)]>([])
+
+  /// What holds for each row, but for which one it is.
+  private let rowContext: Context
 
   private var context: Context { stream.context }
   private var limiter: Limiter { context.session.world.engine.limiter }
@@ -32,10 +40,16 @@ final class RowLaunch: Sendable {
   ) {
     self.isCut = isCut
     (self.stream, self.scope, self.window, self.keepsUnsent, self.finished) = (stream, scope, window, keepsUnsent, finished)
-    before = RowProgram(Array(stream.stages[..<first]), stream.context)
-    after = RowProgram(Array(stream.stages[first...]), stream.context)
+    self.first = first
+    program = RowProgram(stream.stages, stream.context)
     rows = RowGroup(scope.job, within: stream.context.row)
-    executor = stream.stages.allSatisfy(\.isLight) ? stream.context.session.world.executor : nil
+    var context = stream.context
+    if context.row == nil { context.family = nil }
+    (context.jobScope, context.tracker) = (scope, nil)
+    rowContext = context
+    let isLight = stream.stages.allSatisfy(\.isLight)
+    hasHand = !isLight || context.inHand.map { $0.isWithinRow || $0.depth > 0 } ?? false
+    executor = isLight ? stream.context.session.world.executor : nil
   }
 
   /// Returns the first error that ended the run.
@@ -45,9 +59,12 @@ final class RowLaunch: Sendable {
       do {
         (number, place) = try await begin(&group)
       } catch {
-        note(error)
+        // One that waits for the next item is cancelled with the run.
+        if !(error is CancellationError) { note(error) }
       }
       let left = unbegun.withLock { $0 }
+      // No more come than were begun; whatever else there was behind a `take` that has enough, nobody wanted.
+      if error == nil, scope.mayLaunch, !Task.isCancelled || window?.isClosed == true { scope.setTotal(launched.load(ordering: .relaxed)) }
       guard error == nil else { return }
       do {
         if !keepsUnsent, !scope.mayLaunch || Task.isCancelled, try await isUnfinished(left.map(\.row)) {
@@ -79,7 +96,8 @@ final class RowLaunch: Sendable {
     var (number, place) = (0, 0)
     // What the stages before the first model made of an item, in reverse.
     var pending: [Row] = []
-    guard let first = after.stages.first, first.hasSeveralLanes else {
+    let stage = program.stages[first]
+    guard stage.hasSeveralLanes else {
       while goesOn, let row = try await next(&pending, &number) {
         guard let begun = await limiter.begin(rows) else {
           leave(row, nil)
@@ -95,7 +113,7 @@ final class RowLaunch: Sendable {
       var parked: [ModelName: ParkedRows] = [:]
       defer { for line in parked.values { line.end() } }
       while goesOn, let row = try await next(&pending, &number) {
-        let model = first.lane(of: row, context)
+        let model = stage.lane(of: row, context)
         let line = parked[model]
         // In the order of the rows as long as none of its lane waits, so that each lane has its share of the width from the start.
         if line?.isEmpty ?? true, let begun = limiter.beginNow(rows, for: model) {
@@ -140,7 +158,7 @@ final class RowLaunch: Sendable {
         window?.giveBack()
         return nil
       }
-      pending = try await before.apply(from: 0, Row(index: number, value: item), context).reversed()
+      pending = try await program.apply(from: 0, to: first, Row(index: number, value: item), context).reversed()
       number += 1
       scope.leftOut(stream.expansion - pending.count)
     }
@@ -148,21 +166,28 @@ final class RowLaunch: Sendable {
   }
 
   private func start(_ row: Row, _ place: Int, _ begun: BegunRow, in group: inout DiscardingTaskGroup) {
+    launched.add(1, ordering: .relaxed)
     group.addTask(executorPreference: executor) { [self] in
-      var context = context
-      (context.jobScope, context.row, context.tracker) = (scope, begun, nil)
+      var context = rowContext
+      context.row = begun
+      let hand = hasHand ? InHand(rowOf: context.inHand, depth: context.depth, context.session.underWay) : nil
+      if let hand { context.inHand = hand }
       var done: [Row] = []
+      var isCancelled = false
       do {
-        done = try await after.apply(from: 0, row, context)
+        done = try await program.apply(from: first, row, context, keepsCancelled: true)
       } catch {
-        if !(error is CancellationError) { note(error) }
+        isCancelled = error is CancellationError
+        if !isCancelled { note(error) }
       }
-      limiter.end(begun)
       done = done.map { $0.with(chain: begun.calls) }
       scope.ended(
         done.map(\.value), hasSent: begun.hasSent,
-        isSkipped: row.value.failure != nil && !begun.hasSent && after.stages.first?.mends != true)
+        isSkipped: row.value.failure != nil && !begun.hasSent && !program.stages[first].mends, isCancelled: isCancelled)
+      // The brake has heard of its failure before another row takes its place.
+      limiter.end(begun)
       finished(done, place)
+      hand?.release(done)
     }
   }
 
@@ -193,7 +218,7 @@ final class RowLaunch: Sendable {
     while left.count < most {
       do {
         guard let item = try await stream.source.next() else { break }
-        left += try await before.apply(from: 0, Row(index: number, value: item), context).map { ($0, nil) }
+        left += try await program.apply(from: 0, to: first, Row(index: number, value: item), context).map { ($0, nil) }
         number += 1
       } catch {
         if !(error is CancellationError) { note(error) }
@@ -204,7 +229,7 @@ final class RowLaunch: Sendable {
       context.tell("\(count - number) more rows were not sent and are not kept: only running the statement again sends them")
     }
     for (row, own) in left {
-      guard let unsent = await after.unsent(row, context) else { continue }
+      guard let unsent = await program.unsent(at: first, row, context) else { continue }
       if let window, !window.admitUnsent() { return }
       scope.unsent([unsent])
       finished([unsent], own ?? place)

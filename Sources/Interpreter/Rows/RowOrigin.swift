@@ -1,43 +1,103 @@
 import Chat
+import Language
+import Threads
 
 /// The stages of a pipeline and what they run in: fixed when it is launched, and kept by the rows that failed.
 final class RowProgram: Sendable {
   let stages: [any RowStage]
   let context: Context
+  /// Where its statement stands.
+  private let statement: Span?
+  /// The same as rows keep it that are made again; made when the first of them is.
+  private let again = Mutex<RowProgram?>(nil)
 
   init(_ stages: [any RowStage], _ context: Context) {
-    (self.stages, self.context) = (stages, context)
+    self.stages = stages
+    var kept = context
+    statement = context.inHand?.statement
+    // What belongs to the statement as it ran holds its rows, which hold this: what it has in hand, its job with what it gave.
+    (kept.inHand, kept.paid, kept.tracker, kept.jobScope, kept.row, kept.launchedBy) = (nil, nil, nil, nil, nil, nil)
+    (kept.remarks, kept.attempted, kept.board, kept.family, kept.invariants) = (nil, nil, nil, nil, nil)
+    (kept.output, kept.line, kept.children) = (nil, nil, Children())
+    self.context = kept
   }
 
-  /// Takes a row through the stages from one on.
-  func apply(from stage: Int, _ row: Row, _ context: Context) async throws -> [Row] {
-    guard stage < stages.count else { return [row] }
-    let made = try await stages[stage].apply(row, context)
-    return try await goOn(behind: stage, row, made, context)
+  /// A function's scope is not held by its rows, which it may hold: they have a copy of it, with what is named in their statement.
+  var forRetry: RowProgram {
+    // Their names are worked out, and the rows let go of.
+    _ = context.rowFields?.all
+    if context.scope.isKept { return self }
+    return again.withLock { again in
+      if let again { return again }
+      var copy = context
+      copy.scope = context.scope.kept(statement.map { Launch.names(in: context.source.text($0), [context.scope]) })
+      let program = RowProgram(stages, copy)
+      again = program
+      return program
+    }
   }
 
-  /// Takes a row that failed at a stage through it once more, and through those behind it.
+  /// Whether a row was made by it.
+  fileprivate func made(_ origin: RowOrigin?) -> Bool { origin.map { $0.program === forRetry } ?? false }
+
+  /// Takes a row through the stages from one on, to the last or to that before `end`.
+  ///
+  /// - Parameter keepsCancelled: what a stage was cancelled with stands in the result, so that what came before is not lost and it can
+  ///   be made again.
+  func apply(
+    from stage: Int, to end: Int? = nil, _ row: Row, _ context: Context, keepsCancelled: Bool = false
+  ) async throws -> [Row] {
+    guard stage < end ?? stages.count else { return [row] }
+    let made: [Row]
+    do { made = try await stages[stage].apply(row, context) } catch is CancellationError where keepsCancelled {
+      guard let cancelled = stages[stage].cancelled(row, context) else { throw CancellationError() }
+      made = [cancelled]
+    }
+    return try await goOn(behind: stage, to: end, row, made, context, keepsCancelled)
+  }
+
+  /// Takes a row that failed at a stage through it once more, and through those behind it. One that came to it so is made again first,
+  /// where it comes from.
   func again(_ origin: RowOrigin, _ context: Context) async throws -> [Row] {
-    let made = try await stages[origin.stage].again(origin.row, origin.old, context)
-    return try await goOn(behind: origin.stage, origin.row, made, context)
+    guard origin.cameSo else {
+      let made = try await stages[origin.stage].again(origin.row, origin.old, context)
+      return try await goOn(behind: origin.stage, to: nil, origin.row, made, context, false)
+    }
+    var done: [Row] = []
+    for var row in try await context.makingAgain(origin.row) {
+      row.variant = origin.row.variant
+      done += try await apply(from: origin.stage, row, context)
+    }
+    return done
   }
 
-  /// What stands in the result for a row that was never begun.
-  func unsent(_ row: Row, _ context: Context) async -> Row? {
-    await stages.first?.unsent(row, context)?.keepingOrigin(of: row, at: 0, self)
+  /// What stands in the result for a row that was never begun at a stage.
+  func unsent(at stage: Int, _ row: Row, _ context: Context) async -> Row? {
+    var cameSo: RowOrigin?
+    // One that had failed before is handed on as ever.
+    let isHandedOn = row.value.failure != nil && !stages[stage].mends
+    let unsent = isHandedOn ? row : await stages[stage].unsent(row, context)
+    return unsent?.keepingOrigin(of: row, at: stage, self, &cameSo)
   }
 
-  private func goOn(behind stage: Int, _ row: Row, _ made: [Row], _ context: Context) async throws -> [Row] {
-    let made = made.map { $0.keepingOrigin(of: row, at: stage, self) }
-    let isShared = made.count > 1 && stages[(stage + 1)...].contains(where: \.callsModels)
+  private func goOn(
+    behind stage: Int, to end: Int?, _ row: Row, _ made: [Row], _ context: Context, _ keepsCancelled: Bool
+  ) async throws -> [Row] {
+    var cameSo: RowOrigin?
+    let made = made.map { $0.keepingOrigin(of: row, at: stage, self, &cameSo) }
+    if stage + 1 == end ?? stages.count { return made }
+    if stages[stage].callsModels { context.inHand?.hold(asked: made.map(\.value)) }
+    let isShared = made.count > 1 && stages[(stage + 1)..<(end ?? stages.count)].contains(where: \.callsModels)
     guard isShared else {
       var done: [Row] = []
-      for row in made { done += try await apply(from: stage + 1, row, context) }
+      for row in made { done += try await apply(from: stage + 1, to: end, row, context, keepsCancelled: keepsCancelled) }
       return done
     }
     // What one row became in the middle of a chain goes on side by side.
     return try await withThrowingTaskGroup(of: [Row].self) { group in
-      for row in made { group.addTask { try await self.apply(from: stage + 1, row, context) } }
+      for row in made {
+        group.addTask { try await self.apply(from: stage + 1, to: end, row, context, keepsCancelled: keepsCancelled) }
+      }
       var done: [Row] = []
       for try await rows in group { done += rows }
       return done.sorted { $0.index < $1.index }
@@ -54,13 +114,39 @@ final class RowOrigin: Sendable {
   let old: ReplyRow?
   /// The calls that failed at it, where they are not the row itself.
   let calls: Attempted?
+  /// Whether the row had failed before: in another pipeline, or in the file that it was loaded from.
+  let cameSo: Bool
+  /// Pipelines that it has gone through so.
+  let depth: Int
 
-  init(_ program: RowProgram, stage: Int, row: Row, old: ReplyRow? = nil, calls: Attempted? = nil) {
-    (self.program, self.stage, self.row, self.old, self.calls) = (program, stage, row, old, calls)
+  init(_ program: RowProgram, stage: Int, row: Row, old: ReplyRow? = nil, calls: Attempted? = nil, cameSo: Bool = false) {
+    (self.program, self.stage, self.row, self.old, self.calls, self.cameSo) = (program.forRetry, stage, row, old, calls, cameSo)
+    program.context.launch?.noteRowToRetry()
+    depth = cameSo ? 1 + max(row.value.origin?.depth ?? 0, row.value.lacking?.depth ?? 0) : 0
+  }
+
+  /// Rows that became several when they had failed already are made again as one.
+  static func groups(_ failed: [Int], of rows: [Value]) -> [[Int]] {
+    var groups: [[Int]] = []
+    var known: [ObjectIdentifier: Int] = [:]
+    for index in failed {
+      guard let origin = rows[index].originToRetry else {
+        groups.append([index])
+        continue
+      }
+      if let group = known[ObjectIdentifier(origin)] {
+        groups[group].append(index)
+      } else {
+        known[ObjectIdentifier(origin)] = groups.count
+        groups.append([index])
+      }
+    }
+    return groups
   }
 
   /// Another try takes its place: what came of this one does not count any more.
   func forget(_ unanswered: Unanswered) {
+    if cameSo { row.value.forgetFailure(unanswered) }
     if let old { unanswered.remove(old.reply.call) }
     calls?.forget(unanswered)
   }
@@ -69,6 +155,9 @@ final class RowOrigin: Sendable {
 extension Value {
   /// Whether there is no answer, or one that is not as asked.
   fileprivate var isWrong: Bool { if case .reply(let row) = self { row.reply.error != nil } else { rowFailure != nil } }
+
+  /// Where it is made again from: a row that is answered lacks a column, and is made again from there on.
+  fileprivate var originToRetry: RowOrigin? { isWrong ? origin ?? lacking : lacking ?? origin }
 }
 
 extension Row {
@@ -81,18 +170,66 @@ extension Row {
   }
 
   /// A row that a stage failed, or whose column it could not make, remembers where.
-  fileprivate func keepingOrigin(of row: Row, at stage: Int, _ program: RowProgram) -> Row {
-    guard lost != nil || value.isWrong else { return self }
+  ///
+  /// - Parameter cameSo: what the rows share that one row became which had failed before it came to this pipeline: made again, it
+  ///   becomes all of them.
+  fileprivate func keepingOrigin(of row: Row, at stage: Int, _ program: RowProgram, _ cameSo: inout RowOrigin?) -> Row {
+    guard lost != nil || value.isWrong || value.lacking != nil else { return self }
     var copy = self
     (copy.lost, copy.lacksColumn) = (nil, false)
+    if wasWrong(in: row, before: program.stages[stage]) {
+      // What it has been through in this pipeline, its origin there knows.
+      if program.made(value.isWrong ? value.origin : value.lacking) { return copy }
+      // A filter makes nothing of it; and what a long loop makes of a row is not all kept.
+      guard !program.stages[stage].mayDrop, !program.stages[stage].mends, row.value.canBeMadeAgain else { return copy }
+      let origin = cameSo ?? RowOrigin(program, stage: stage, row: row, cameSo: true)
+      if origin.depth > 100 { return copy }
+      cameSo = origin
+      copy.value = value.isWrong ? value.with(origin: origin) : value.with(lacking: origin)
+      return copy
+    }
     // Made again from the first such stage on, it goes through those behind it too.
     if lacksColumn, value.lacking == nil {
       copy.value = value.with(lacking: RowOrigin(program, stage: stage, row: row, calls: lost))
-    } else if value.isWrong, value.origin == nil {
+    } else if value.isWrong, value.origin == nil, !program.stages[stage].mends {
       var old: ReplyRow?
       if case .reply(let reply) = value { old = reply }
       copy.value = copy.value.with(origin: RowOrigin(program, stage: stage, row: row, old: old, calls: lacksColumn ? nil : lost))
     }
     return copy
+  }
+
+  /// Whether what is wrong with it was so before the stage.
+  private func wasWrong(in row: Row, before stage: any RowStage) -> Bool {
+    if value.isWrong {
+      return row.value.failure != nil || row.value.isWrong && !(stage is MapStage) && !(stage is EachStage)
+    }
+    return value.lacking != nil && row.value.lacking != nil
+  }
+}
+
+extension Context {
+  /// A row that has no answer, is none as asked, or lacks a column, made once more where it comes from: the stage that failed it, and
+  /// those behind it, in the pipeline that it comes from; what comes from elsewhere (a file) is sent with the messages and settings that
+  /// it kept.
+  func makingAgain(_ row: Row) async throws -> [Row] {
+    guard let origin = row.value.originToRetry else {
+      guard case .reply(let old) = row.value else { return [row] }
+      let (reply, parsed) = await call(again: old.reply.call)
+      let columns = (reply.call.settings as? AnswerSettings)?.labels(old.columns) ?? old.columns
+      return [
+        Row(index: row.index, value: .reply(ReplyRow(reply, index: old.index, item: old.item, columns: columns, parsed: parsed)))
+      ]
+    }
+    var inner = origin.program.context
+    (inner.jobScope, inner.row, inner.launchedBy, inner.tracker, inner.board) = (jobScope, self.row, launchedBy, nil, nil)
+    (inner.retried, inner.family, inner.output, inner.line) = (retried, family, output, line)
+    // What is told, waited for and held belongs to the statement that retries.
+    (inner.remarks, inner.attempted, inner.children, inner.inHand, inner.paid) = (remarks, attempted, children, inHand, paid)
+    return try await origin.program.again(origin, inner).map { made in
+      var made = made
+      made.index = row.index
+      return made
+    }
   }
 }

@@ -15,6 +15,8 @@ struct Row: Sendable {
 
 /// A step that each row takes by itself, whatever the others do: no barrier.
 protocol RowStage: Sendable {
+  /// The command that it is of: names a job whose statement has no variable.
+  var word: String { get }
   /// Whether it waits for models: rows reaching it run side by side, and each needs a slot first.
   var callsModels: Bool { get }
   /// Whether it is glue only, a matter of microseconds, and may run on the thread that reads the network.
@@ -43,6 +45,8 @@ protocol RowStage: Sendable {
   ///
   /// - Parameter old: what it gave then; nil where a call of its own for a column failed.
   func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row]
+  /// What stands in the result for a row that was cancelled in it; nil where that is told of elsewhere.
+  func cancelled(_ row: Row, _ context: Context) -> Row?
   /// What stands in the result for a row that was never begun, so that `retry` can send it.
   func unsent(_ row: Row, _ context: Context) async -> Row?
 }
@@ -59,5 +63,6 @@ extension RowStage {
   func check(_ visible: [Value], _ context: Context) async throws {}
   func finish(_ context: Context) throws {}
   func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row] { try await apply(row, context) }
+  func cancelled(_ row: Row, _ context: Context) -> Row? { Row(index: row.index, value: FailedRow.cancelled(row, context)) }
   func unsent(_ row: Row, _ context: Context) async -> Row? { nil }
 }

@@ -102,6 +102,8 @@ struct RowStream: Sendable {
     if firstModelStage != nil {
       context.paid?.set(values)
       context.session.underWay.note("rows", values)
+      // They may wait in a sort for the model behind it.
+      if context.row == nil, let hand = context.inHand { hand.hold(.list(values)) }
     }
     return values
   }
@@ -161,7 +163,7 @@ struct RowStream: Sendable {
       }
       return
     }
-    let scope = JobScope(context, named ?? "map", variable: named, total: total, hasRows: true)
+    let scope = JobScope(context, named ?? stages[first].word, variable: named, total: total, hasRows: true)
     begun(scope.job)
     scope.begin(partial: partial)
     defer { scope.end() }

@@ -130,6 +130,9 @@ final class RowWindow: Sendable {
     letWriterOn()
   }
 
+  /// Whether nobody wants any more.
+  var isClosed: Bool { state.withLock { $0.isClosed } }
+
   /// Nobody will want more: what waits to begin is told.
   func close() {
     let writer = state.withLock { state in

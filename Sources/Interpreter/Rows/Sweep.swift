@@ -15,10 +15,11 @@ struct Sweep: Sendable {
     var sentParameters: [(name: String, value: Value)] { parameters.map { ($0.name.text, $0.value) } }
   }
 
-  /// A flag, and its one value or the values of its axis.
+  /// A flag, and its one value or the values of its axis: a list is one, also of a single value, so that a script whose list is made
+  /// elsewhere finds its column.
   enum Axis: Sendable {
-    case setting(SettingDefinition, [Value])
-    case parameter(Name, [Value])
+    case setting(SettingDefinition, [Value], isList: Bool)
+    case parameter(Name, [Value], isList: Bool)
     /// `--with`: combinations that are no grid.
     case cells([Cell])
   }
@@ -64,13 +65,13 @@ struct Sweep: Sendable {
       sizes.append(some.count)
       variants += some
     }
-    for case .parameter(let name, let values) in axes where values.count > 1 && ReplyField.named(name.text) != nil {
+    for case .parameter(let name, let values, _) in axes where values.count > 1 && ReplyField.named(name.text) != nil {
       hidden.append(name.text)
     }
     self.hidden = hidden
     self.axes = axes.flatMap { axis -> [String] in
       switch axis {
-      case .setting(let setting, let values): values.count > 1 ? [setting.name] : []
+      case .setting(let setting, let values, _): values.count > 1 ? [setting.name] : []
       case .parameter: []
       case .cells(let cells): cells.count > 1 ? cells.flatMap { $0.overrides.map(\.setting.name) } : []
       }
@@ -84,8 +85,8 @@ struct Sweep: Sendable {
     var words = prompts.count > 1 ? ["\(prompts.count) prompts"] : []
     for axis in axes {
       switch axis {
-      case .setting(let setting, let values) where values.count > 1: words.append("\(values.count) \(Self.plural(setting.name))")
-      case .parameter(let name, let values) where values.count > 1: words.append("\(values.count) \(Self.plural(name.text))")
+      case .setting(let setting, let values, _) where values.count > 1: words.append("\(values.count) \(Self.plural(setting.name))")
+      case .parameter(let name, let values, _) where values.count > 1: words.append("\(values.count) \(Self.plural(name.text))")
       case .cells(let cells) where cells.count > 1: words.append("\(cells.count) cells")
       default: break
       }
@@ -102,8 +103,8 @@ struct Sweep: Sendable {
       sum
         + axes.reduce(Double(samples)) { product, axis in
           switch axis {
-          case .setting(_, let values): product * Double(values.count)
-          case .parameter(let name, let values): prompt.hasParameter(name.text) ? product * Double(values.count) : product
+          case .setting(_, let values, _): product * Double(values.count)
+          case .parameter(let name, let values, _): prompt.hasParameter(name.text) ? product * Double(values.count) : product
           case .cells(let cells): product * Double(cells.count)
           }
         }
@@ -112,20 +113,20 @@ struct Sweep: Sendable {
 
   private static func expanded(_ variant: Variant, by axis: Axis, _ prompt: PromptPlan) -> [Variant] {
     switch axis {
-    case .setting(let setting, let values):
+    case .setting(let setting, let values, let isList):
       return values.map { value in
         var variant = variant
         variant.overrides.append(Context.Override(setting: setting, value: value))
         // `model` is a field of every reply already.
-        if values.count > 1, setting.name != "model" { variant.columns.append((setting.columnName, value)) }
+        if isList, setting.name != "model" { variant.columns.append((setting.columnName, value)) }
         return variant
       }
-    case .parameter(let name, let values):
+    case .parameter(let name, let values, let isList):
       guard prompt.hasParameter(name.text) else { return [variant] }
       return values.map { value in
         var variant = variant
         variant.parameters.append((name, value))
-        if values.count > 1, ReplyField.named(name.text) == nil { variant.columns.append((name.text, value)) }
+        if isList, ReplyField.named(name.text) == nil { variant.columns.append((name.text, value)) }
         return variant
       }
     case .cells(let cells):
@@ -163,6 +164,7 @@ extension Sweep.Cell {
 
 /// Makes a row of each combination.
 struct ExpandStage: RowStage {
+  var word: String { "map" }
   let width: Int
   var isLight: Bool { true }
 

@@ -8,6 +8,8 @@ final class AnswerSettings: CallSettings {
   let settings: Settings
   /// What `set … for JOB` had changed, as columns.
   let changes: [(name: String, value: Value)]
+  /// What `retry` had named: a column of that setting says the value that was sent.
+  let retried: [(name: String, value: Value)]
   /// The form that its answer is read in (`--as`): whoever sends it again reads it so, too.
   let form: ReplyForm?
 
@@ -18,14 +20,22 @@ final class AnswerSettings: CallSettings {
   let turnsSent: Int?
 
   init(
-    _ settings: Settings, changes: [(name: String, value: Value)] = [], form: ReplyForm? = nil,
-    parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil
+    _ settings: Settings, changes: [(name: String, value: Value)] = [], retried: [(name: String, value: Value)] = [],
+    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil
   ) {
-    (self.settings, self.changes, self.form, self.parameters, self.turnsSent) = (settings, changes, form, parameters, turnsSent)
+    (self.settings, self.changes, self.retried) = (settings, changes, retried)
+    (self.form, self.parameters, self.turnsSent) = (form, parameters, turnsSent)
   }
 
   func reading(as form: ReplyForm?) -> AnswerSettings {
-    form == self.form ? self : AnswerSettings(settings, changes: changes, form: form, parameters: parameters)
+    form == self.form ? self : AnswerSettings(settings, changes: changes, retried: retried, form: form, parameters: parameters)
+  }
+
+  /// The columns of a row that was sent with these: its own, and what was changed since it was launched.
+  func labels(_ columns: [(name: String, value: Value)]) -> [(name: String, value: Value)] {
+    if changes.isEmpty, retried.isEmpty { return columns }
+    let labels = columns.filter { column in !changes.contains { $0.name == column.name } } + changes
+    return labels.map { label in retried.last { $0.name == label.name } ?? label }
   }
 
   /// As `reply.settings` reads them: those that shape an answer and are set, `model` first; then the parameters.
@@ -107,8 +117,8 @@ final class ResolvedSettings: Sendable {
     for change in changes { change.setting.put(&settings, change.value) }
     for override in overrides.dropFirst(launchedOverrides) + retried { override.setting.put(&settings, override.value) }
     let worked = AnswerSettings(
-      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) }, form: form,
-      parameters: parameters)
+      settings, changes: changes.filter { $0.setting.name != "model" }.map { ($0.setting.columnName, $0.value) },
+      retried: retried.map { ($0.setting.columnName, $0.value) }, form: form, parameters: parameters)
     cached.withLock { $0 = (version, changed, worked) }
     return worked
   }

@@ -7,6 +7,8 @@ public final class JobHandle: Sendable {
   public let job: Job
   /// The variable that holds it, if one does.
   public let variable: String?
+  /// It is over, and what it gave is kept nowhere.
+  let isEmptied: Bool
 
   private struct State {
     var result: Result<Value, any Error>?
@@ -18,12 +20,14 @@ public final class JobHandle: Sendable {
 
   private let state = Mutex(State())
 
-  init(job: Job, variable: String?) {
+  init(job: Job, variable: String?, isEmptied: Bool = false) {
     self.job = job
     self.variable = variable
+    self.isEmptied = isEmptied
   }
 
-  func finish(_ result: Result<Value, any Error>) {
+  /// - Parameter first: done before those who wait for it go on.
+  func finish(_ result: Result<Value, any Error>, first: () -> Void = {}) {
     let waiters = state.withLock { state in
       state.result = result
       // Nothing of it is to be changed any more.
@@ -33,6 +37,7 @@ public final class JobHandle: Sendable {
       defer { state.waiters = [] }
       return state.waiters
     }
+    first()
     for waiter in waiters { waiter.wait.end() }
   }
 

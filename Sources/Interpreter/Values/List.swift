@@ -39,6 +39,10 @@ struct Inside: Sendable, Equatable {
   private(set) var depth: Int32 = 0
   /// Whether one of them is a reply that failed.
   private(set) var holdsFailure = false
+  /// Whether a function or a prompt is among them, with the scope that it was defined in.
+  private(set) var holdsCode = false
+  /// Whether one of them is a row that knows how it is made again, and holds what it was launched in for that.
+  private(set) var holdsOrigins = false
 
   mutating func note(_ value: Value) {
     switch value {
@@ -47,13 +51,17 @@ struct Inside: Sendable, Equatable {
       note(record.inside)
       if record.failure != nil { holdsFailure = true }
     case .reply(let row): note(row.inside)
+    case .function, .prompt: holdsCode = true
     default: break
     }
+    if value.origin != nil || value.lacking != nil { holdsOrigins = true }
   }
 
   private mutating func note(_ other: Inside) {
     if other.depth >= depth { depth = other.depth + 1 }
     if other.holdsFailure { holdsFailure = true }
+    if other.holdsCode { holdsCode = true }
+    if other.holdsOrigins { holdsOrigins = true }
   }
 
   /// Of a reply: what it holds is not its own failure.

@@ -44,10 +44,12 @@ enum Matching {
 
   /// What matches just this text.
   static func escaped(_ text: String) -> String {
-    text.reduce(into: "") { out, character in
-      if "\\^$.|?*+()[]{}-/#&~".contains(character) { out.append("\\") }
-      out.append(character)
-    }
+    // By scalars, as patterns are read: a mark that combines with a full stop makes none of it.
+    String(
+      text.unicodeScalars.reduce(into: String.UnicodeScalarView()) { out, scalar in
+        if "\\^$.|?*+()[]{}-/#&~".unicodeScalars.contains(scalar) { out.append("\\") }
+        out.append(scalar)
+      })
   }
 
   static func replacing(_ pattern: String, in text: String, with new: String) throws(OperationError) -> String {

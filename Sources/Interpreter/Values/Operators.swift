@@ -111,7 +111,8 @@ extension Value {
       guard let order = comparedAsNumber(to: other) else { throw OperationError("what is not a number (NaN) cannot be compared") }
       return order
     case (.duration, _) where other.isNumber, (_, .duration) where isNumber:
-      throw OperationError("a duration cannot be compared with a number", help: "write a unit: 2s, 500ms")
+      throw OperationError(
+        "a duration cannot be compared with a number", help: "write a unit: 2s, 500ms; durations that `select` left in a file are seconds")
     default:
       if let a = asText, let b = other.asText { return a < b ? -1 : a == b ? 0 : 1 }
       throw OperationError("\(kind) cannot be compared with \(other.kind): \(preview) and \(other.preview)")

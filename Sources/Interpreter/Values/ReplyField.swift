@@ -32,6 +32,11 @@ public struct ReplyField: Sendable {
 
   static func named(_ name: String) -> ReplyField? { byName[name] }
 
+  /// What is in those that are records of always the same fields, or of some of these.
+  static let namesWithin = [
+    "error": ["kind", "message", "status"], "usage": ["input", "output", "cache_read", "cache_write", "reasoning", "cost"],
+  ]
+
   /// In the order in which tables, help and files show them.
   public static let all: [ReplyField] = [
     ReplyField("text", "what the model said") { $0.reply.succeeded ? .text($0.reply.text) : .nothing },

@@ -98,17 +98,34 @@ extension Value {
 
 // MARK: back
 
+extension Value {
+  /// As `load` reads it: what `save` made of replies is replies again, also in the rows of a group, a list or a field.
+  static func loaded(_ json: JSONValue) -> Value {
+    switch json {
+    case .array(let elements): return .list(elements.map(loaded))
+    case .object(let members):
+      if let reply = ReplyRow(saved: members) { return .reply(reply) }
+      var record = Record(members.map { ($0.key, loaded($0.value)) })
+      if members.contains(where: { $0.key == "error" || $0.key == "failed" }) { record.failure = SavedReply(members).failureOfRecord }
+      return .record(record)
+    default: return Value(json)
+    }
+  }
+}
+
 extension ReplyRow {
   /// A row is known to be a reply by these members, all of them.
-  private static let marks = ["prompt", "model", "text", "finish", "attempts"]
+  static let marks = ["prompt", "model", "text", "finish", "attempts"]
 
   /// Nil where the members are not those of a reply that `save` wrote.
   convenience init?(saved members: [(key: String, value: JSONValue)]) {
     guard members.count > Self.marks.count, Self.marks.allSatisfy({ mark in members.contains { $0.key == mark } }) else { return nil }
     let reader = SavedReply(members)
     guard let model = ModelName(reader.text("model")) else { return nil }
+    let reply = reader.reply(model)
     self.init(
-      reader.reply(model), index: reader.whole("index") ?? 0, item: reader.item(model), columns: reader.columns, parsed: reader.parsed)
+      reply, index: reader.whole("index") ?? 0, item: reader.item(model), columns: reader.columns, parsed: reader.parsed, origin: nil,
+      chain: reader.chain(of: reply))
   }
 }
 
@@ -128,11 +145,11 @@ private struct SavedReply {
       if ReplyField.named(key) != nil || Self.flattened.contains(key) {
         own[key] = value
       } else if key.hasPrefix("input.") {
-        itemFields.append((String(key.dropFirst("input.".count)), Value(value)))
+        itemFields.append((String(key.dropFirst("input.".count)), Value.loaded(value)))
       } else if isBehindPrompt {
-        columns.append((key, Value(value)))
+        columns.append((key, Value.loaded(value)))
       } else {
-        itemFields.append((key, Value(value)))
+        itemFields.append((key, Value.loaded(value)))
       }
     }
   }
@@ -150,9 +167,12 @@ private struct SavedReply {
     return text.isEmpty ? nil : text
   }
 
+  /// Only JSON has the turns.
+  private var isTable: Bool { own["messages"] == nil }
+
   private func value(_ name: String) -> Value {
     guard let value = own[name] else { return .nothing }
-    // A cell of a table.
+    if !isTable { return Value(value) }
     if case .string(let text) = value, let first = text.first, "[{".contains(first), let json = try? JSONValue(parsing: text.utf8) {
       return Value(json)
     }
@@ -163,8 +183,8 @@ private struct SavedReply {
   func whole(_ name: String) -> Int? { if case .int(let whole) = value(name) { whole } else { nil } }
 
   private func duration(_ name: String) -> Duration? {
-    guard let seconds = value(name).asNumber, (0..<1e12).contains(seconds) else { return nil }
-    return .microseconds(Int64((seconds * 1e6).rounded()))
+    guard let seconds = value(name).asNumber, (0..<1e9).contains(seconds) else { return nil }
+    return .nanoseconds(Int64((seconds * 1e9).rounded()))
   }
 
   private func flag(_ name: String) -> Bool { if case .bool(true) = value(name) { true } else { false } }
@@ -178,15 +198,11 @@ private struct SavedReply {
     attempt.finish = optional("finish").map(FinishReason.init)
     attempt.ttft = duration("ttft")
     attempt.latency = duration("latency") ?? .zero
-    let usage = value("usage")
-    if case .int(let output)? = usage.field("output") ?? whole("usage.output").map(Value.int) ?? whole("tokens").map(Value.int) {
-      let input = if case .int(let input)? = usage.field("input") { input } else { whole("usage.input") ?? 0 }
-      attempt.usage = Usage(input: input, output: output)
-    }
+    attempt.usage = usage
     if let failure {
       if failure.kind.isWrongAnswer { attempt.wrong = failure } else { attempt.failure = failure }
-    } else if flag("failed") {
-      attempt.failure = Failure(.malformed, "the file does not say why it failed")
+    } else if flag("failed") || own["text"] == .null {
+      attempt.failure = Self.untold
     }
     var settings: AnswerSettings?
     if case .record(let record) = value("settings") { settings = AnswerSettings(record, model: model) }
@@ -195,6 +211,35 @@ private struct SavedReply {
     reply.waited = duration("waited") ?? .zero
     reply.hedged = flag("hedged")
     return reply
+  }
+
+  private var usage: Usage? {
+    let usage = value("usage")
+    func whole(_ name: String) -> Int? { if case .int(let whole)? = usage.field(name) { whole } else { nil } }
+    guard let output = whole("output") ?? self.whole("usage.output") ?? self.whole("tokens") else { return nil }
+    return Usage(
+      input: whole("input") ?? self.whole("usage.input") ?? 0, output: output, cacheRead: whole("cache_read"),
+      cacheWrite: whole("cache_write"), reasoning: whole("reasoning"), cost: usage.field("cost")?.asNumber)
+  }
+
+  /// What the file says of a chain it says of all its calls.
+  func chain(of reply: Reply) -> CallTally? {
+    guard let calls = whole("calls"), calls > 1 || calls == 1 && reply.attempts == 0 else { return nil }
+    var chain = CallTally()
+    (chain.calls, chain.usage, chain.latency) = (calls, reply.attempt.usage, reply.attempt.latency)
+    return chain
+  }
+
+  private static let untold = Failure(.malformed, "the file does not say why it failed")
+
+  /// That of a row that `select` made of a reply without an answer, as far as its columns tell.
+  var failureOfRecord: Failure? {
+    // Other data may have fields of these names: an error is known by its form, and a failure by the answer that is missing.
+    if case .object(let members)? = own["error"], members.map(\.key) == ["kind", "message", "status"], let failure {
+      return failure.kind.isWrongAnswer ? nil : failure
+    }
+    guard own["failed"] == .bool(true), let text = own["text"], text == .null || text == .string("") else { return nil }
+    return Self.untold
   }
 
   private var failure: Failure? {

@@ -34,7 +34,7 @@ extension Value {
     case .number(let number): .number(number)
     case .exact(let number): .exact(number)
     case .text(let text): .string(text)
-    case .duration(let duration): .number((duration.seconds * 1e6).rounded() / 1e6)
+    case .duration(let duration): .number((duration.seconds * 1e9).rounded() / 1e9)
     case .list(let elements): .array(elements.map(\.json))
     case .range: .array((elements ?? []).map(\.json))
     case .record(let record): .object(record.fields.map { ($0.name, $0.value.json) })

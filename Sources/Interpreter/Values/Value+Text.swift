@@ -1,5 +1,6 @@
 import Chat
 import JSON
+import Names
 
 extension Value {
   /// The value as the language would print it: a text as it stands, anything else on one line.
@@ -46,7 +47,8 @@ extension Value {
   private static func write(_ fields: [(name: String, value: Value)], to out: inout String) {
     out += "{"
     for index in fields.indices {
-      out += index > 0 ? ", \(fields[index].name): " : "\(fields[index].name): "
+      let name = fields[index].name.oneLine
+      out += index > 0 ? ", \(name): " : "\(name): "
       fields[index].value.write(to: &out)
     }
     out += "}"
@@ -125,9 +127,7 @@ extension Double {
 }
 
 extension Duration {
-  public var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) / 1e18
-  }
+  public var seconds: Double { self / .seconds(1) }
 
   /// `350ms`, `1.9s`, `2m05s`, `3h20m`.
   public var short: String {

@@ -188,6 +188,12 @@ public final class PromptValue: Sendable {
     self.source = source
   }
 
+  /// What is written in it.
+  var text: String {
+    let spans = definition.turns.map(\.text.span) + definition.parameters.compactMap(\.fallback?.span)
+    return spans.map { String(source.text($0)) }.joined(separator: " ")
+  }
+
   public var name: String { definition.name.text }
 }
 
@@ -201,6 +207,12 @@ public final class FunctionValue: Sendable {
     self.definition = definition
     self.scope = scope
     self.source = source
+  }
+
+  /// What is written in it.
+  var text: String {
+    let spans = definition.body.statements.map(\.span) + definition.parameters.compactMap(\.fallback?.span)
+    return spans.map { String(source.text($0)) }.joined(separator: " ")
   }
 
   public var name: String { definition.name.text }

@@ -91,7 +91,11 @@ public struct FileProblem: Error, Sendable {
   public var message: String
   /// Of the rows that were to be written, those that were, whole.
   public var rowsWritten = 0
-  public init(_ message: String, rowsWritten: Int = 0) { (self.message, self.rowsWritten) = (message, rowsWritten) }
+  /// What can be done about it.
+  public var help: String?
+  public init(_ message: String, rowsWritten: Int = 0, help: String? = nil) {
+    (self.message, self.rowsWritten, self.help) = (message, rowsWritten, help)
+  }
 }
 
 public protocol Files: Sendable {
@@ -104,8 +108,8 @@ public protocol Files: Sendable {
   func create(_ path: String, appending: Bool) async throws -> any FileWriting
   /// Why rows cannot be written there now; nil where nothing is known to be in the way.
   func problem(writing path: String) -> String?
-  /// The last byte of what rows would be added to; nil where there is no file, or an empty one.
-  func lastByte(_ path: String) -> UInt8?
+  /// The last bytes of a file, no more than so many; none where there is no file, or an empty one.
+  func ending(_ path: String, _ most: Int) -> [UInt8]
   /// What stands at a file's beginning, and whether that is all of it; nil of what is no plain file, which is not touched.
   func beginning(_ path: String, _ most: Int) throws(FileProblem) -> (bytes: [UInt8], isWhole: Bool)?
   /// The files whose names fit a pattern (`*`, `?`, `[…]`), sorted.
@@ -147,7 +151,7 @@ public protocol FileWriting: AnyObject, Sendable {
   /// Ends the writing; nothing is written after it.
   ///
   /// - Returns: where the rows lie, if that is not under the file's name.
-  func close(_ ending: FileEnding) throws(FileProblem) -> String?
+  func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace?
   /// From now on nobody is waited for who has stopped reading (a pipe's other end): what he does not take at once fails. From any thread.
   func giveUp()
 }
@@ -155,6 +159,14 @@ public protocol FileWriting: AnyObject, Sendable {
 extension FileWriting {
   public func giveUp() {}
   public func write(_ bytes: [UInt8]) throws(FileProblem) { try write(bytes, rowEnds: [bytes.count], tail: []) }
+}
+
+/// Where rows lie that have not taken the name of their file.
+public enum FilePlace: Sendable, Equatable {
+  /// There were none.
+  case nowhere
+  /// - Parameter hasCome: whether the file that stands in their place has come since the writing began.
+  case beside(String, hasCome: Bool)
 }
 
 /// What becomes of a file that was written.

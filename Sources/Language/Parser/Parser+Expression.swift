@@ -45,7 +45,7 @@ extension Parser {
   }
 
   private var isLoneDash: Bool {
-    guard token.is(.minus), token.spaceBefore, token.spaceAfter else { return false }
+    guard token.is(.minus), token.spaceBefore else { return false }
     switch lexer.token(at: token.span.end, skippingNewlines: bracketDepth > 0).kind {
     case .newline, .end, .flag, .symbol(.pipe), .symbol(.semicolon), .symbol(.closeBrace), .symbol(.closeParen), .symbol(.ampersand):
       return true

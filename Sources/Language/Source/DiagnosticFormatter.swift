@@ -1,3 +1,4 @@
+import Names
 import TextWidth
 
 extension Diagnostic {
@@ -9,9 +10,10 @@ extension Diagnostic {
   ///         |                                ^^^^^^^^^^^^
   ///         = did you mean `--temperature`?
   ///
-  /// Columns count display columns from 1. Control characters of the source are shown as `·`.
+  /// Columns count display columns from 1. Control characters of the source are shown as `·`. Whatever names it holds, each line of it is
+  /// one line.
   public func formatted() -> String {
-    var lines = ["\(severity.rawValue): \(message)"]
+    var lines = ["\(severity.rawValue): \(message.oneLine)"]
     var margin = " "
     if let source, let span {
       let line = source.line(of: min(span.start, source.bytes.count))
@@ -30,22 +32,28 @@ extension Diagnostic {
       margin = String(repeating: " ", count: number.count + 2)
       // A very long line is shown around the mark.
       let shownBefore = column > 160 ? "…" + String(before.suffix(100)) : before
-      lines.append(" --> \(source.name):\(number):\(column)")
+      lines.append(" --> \(source.name.oneLine):\(number):\(column)")
       lines.append("  \(number) | \(shownBefore)\(marked.prefix(200))\(after.prefix(100))\(after.count > 100 ? "…" : "")")
       let carets = String(repeating: "^", count: max(1, min(DisplayWidth.of(marked), 200)))
       lines.append("\(margin) | \(String(repeating: " ", count: DisplayWidth.of(shownBefore)))\(carets)")
     }
-    if let help { lines.append("\(margin) = \(help)") }
+    if let help { lines.append("\(margin) = \(help.oneLine)") }
     return lines.joined(separator: "\n")
   }
 
   private func visible(_ bytes: ArraySlice<UInt8>) -> String {
-    String(
-      String.UnicodeScalarView(
-        String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar in
-          if scalar == "\t" { return " " }
-          return scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || Self.turnsText.contains(scalar.value) ? "·" : scalar
-        }))
+    var shown = String.UnicodeScalarView()
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+      if scalar == "\t" {
+        shown.append(" ")
+      } else if let byte = SystemText.shown(scalar) {
+        shown.append(contentsOf: byte.unicodeScalars)
+      } else {
+        let isHidden = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || Self.turnsText.contains(scalar.value)
+        shown.append(isHidden ? "·" : scalar)
+      }
+    }
+    return String(shown)
   }
 
   /// Bidirectional controls: they could make a line read as what it is not.

@@ -2,10 +2,13 @@
 public final class Expression: Sendable {
   public let node: Node
   public let span: Span
+  /// Whether no call, pipeline or block is in it: its value is there at once, unless a variable in it holds a job.
+  public let isImmediate: Bool
 
   public init(_ node: Node, _ span: Span) {
     self.node = node
     self.span = span
+    isImmediate = node.isImmediate
   }
 
   public enum Node: Sendable {
@@ -30,6 +33,21 @@ public final class Expression: Sendable {
     /// `( … )` that holds a command or a pipeline of them.
     case pipeline(Pipeline)
     case block(Block)
+
+    fileprivate var isImmediate: Bool {
+      switch self {
+      case .nothing, .bool, .int, .number, .duration, .name: true
+      case .text(let pieces): pieces.allSatisfy { if case .hole(let hole) = $0 { hole.isImmediate } else { true } }
+      case .list(let elements): elements.allSatisfy(\.isImmediate)
+      case .record(let members): members.allSatisfy(\.value.isImmediate)
+      case .field(let base, _): base.isImmediate
+      case .unary(_, let operand): operand.isImmediate
+      // A list is looked through once for many rows, which may mean waiting for the row that does it.
+      case .binary(.in, _, _), .binary(.notIn, _, _): false
+      case .index(let a, let b), .binary(_, let a, let b), .range(let a, let b): a.isImmediate && b.isImmediate
+      case .job, .call, .pipeline, .block: false
+      }
+    }
   }
 }
 

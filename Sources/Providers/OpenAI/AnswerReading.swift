@@ -27,6 +27,8 @@ struct AnswerReading {
   private var hasUsageAtEnd = false
   private var half: UInt16?
   private var reasoningHalf: UInt16?
+  /// What an event of a name that is not ours said, where that is no chunk.
+  private(set) var otherWords: [UInt8] = []
   private var think: ThinkSplitter
   private var chunk = ChunkReader()
   private var template = ChunkTemplate()
@@ -51,7 +53,7 @@ struct AnswerReading {
       return
     }
     let data = trimmed(data)
-    let isError = name.elementsEqual("error".utf8)
+    let isError = name.spells("error")
     if isError, !isDone {
       // "error" is also the name under which whole documents are told of that were cut.
       failure = FailureReader.inside(data)
@@ -66,7 +68,15 @@ struct AnswerReading {
       try chunk.read(data, half: half, reasoningHalf: reasoningHalf)
     } catch {
       // After the end only usage is read; and what other events say is nobody's business here.
-      if isDone || !(name.isEmpty || name.elementsEqual("message".utf8)) { return }
+      if isDone { return }
+      if !name.isEmpty, !name.spells("message") {
+        // Where nothing else tells why there is no answer, that may.
+        let word = String(decoding: name, as: UTF8.self).lowercased()
+        if ["err", "exception", "fail"].contains(where: word.contains) {
+          otherWords = Array(name.prefix(40)) + Array(": ".utf8) + Array(data.prefix(200))
+        }
+        return
+      }
       if !isWhole {
         isCutShort = true
       } else {

@@ -156,9 +156,9 @@ struct ChoiceText {
   }
 
   private mutating func clearMessage() {
-    content.removeAll(keepingCapacity: true)
-    refusal.removeAll(keepingCapacity: true)
-    reasoning.removeAll(keepingCapacity: true)
+    if !content.isEmpty { content.removeAll(keepingCapacity: true) }
+    if !refusal.isEmpty { refusal.removeAll(keepingCapacity: true) }
+    if !reasoning.isEmpty { reasoning.removeAll(keepingCapacity: true) }
     toolCalls = 0
     source = .none
     (half, reasoningHalf) = before

@@ -9,13 +9,16 @@ import Transport
 /// ended by its mark or a clean end of the transfer. `[DONE]`, status 200 and a clean end alone prove nothing: some servers send all three
 /// after an error. A document must parse to its end and its transfer must end
 /// cleanly.
-struct OpenAIDecoder: ReplyDecoder {
+///
+/// Its parts are fed by one thread at a time, and none of them reaches another while it changes: each access need not be noted and
+/// looked up at run time.
+final class OpenAIDecoder: ReplyDecoder {
   private enum Form { case unknown, stream, document }
-  private var form = Form.unknown
+  @exclusivity(unchecked) private var form = Form.unknown
   private var head: ResponseHead?
-  private var events = SSEDecoder()
+  @exclusivity(unchecked) private var events = SSEDecoder()
   private var buffer: [UInt8] = []
-  private var reading: AnswerReading
+  @exclusivity(unchecked) private var reading: AnswerReading
   /// How much of a byte-order mark has come; nil when the start is behind us.
   private var marked: Int? = 0
   private var reads = 0
@@ -32,6 +35,14 @@ struct OpenAIDecoder: ReplyDecoder {
     reading = AnswerReading(keepsThink: keepsThink)
   }
 
+  /// Another that has read the same, to see what an end here would amount to.
+  func copy() -> OpenAIDecoder {
+    let copy = OpenAIDecoder()
+    (copy.form, copy.head, copy.events, copy.buffer) = (form, head, events, buffer)
+    (copy.reading, copy.marked, copy.reads) = (reading, marked, reads)
+    return copy
+  }
+
   var text: [UInt8] { reading.text }
   var hasBegun: Bool { form == .document || reading.progress > 0 }
   var progress: Int { form == .document ? reads : reading.progress }
@@ -42,11 +53,11 @@ struct OpenAIDecoder: ReplyDecoder {
     form == .unknown && head.map { (200..<300).contains($0.status) && $0.isEventStream } ?? false
   }
 
-  mutating func begin(_ head: ResponseHead) {
+  func begin(_ head: ResponseHead) {
     self.head = head
   }
 
-  mutating func feed(_ bytes: UnsafeRawBufferPointer) {
+  func feed(_ bytes: UnsafeRawBufferPointer) {
     let bytes = marked == nil ? bytes : withoutMark(bytes)
     guard !bytes.isEmpty else { return }
     if form == .unknown { form = guess(bytes) }
@@ -66,7 +77,7 @@ struct OpenAIDecoder: ReplyDecoder {
     }
   }
 
-  mutating func finish(_ error: TransportError?) -> Attempt {
+  func finish(_ error: TransportError?) -> Attempt {
     let status = head?.status ?? 0
     switch form {
     // A last event without its blank line counts if it parses.
@@ -75,24 +86,13 @@ struct OpenAIDecoder: ReplyDecoder {
     case .document, .unknown: break
     }
     reading.close()
-    var attempt = Attempt()
-    attempt.text = String(decoding: reading.text, as: UTF8.self)
-    attempt.reasoning = String(decoding: reading.reasoning, as: UTF8.self)
-    attempt.usage = reading.usage
-    attempt.finish = reading.finish
-    attempt.toolCalls = reading.toolCalls
-    attempt.failure = failure(status, error)
-    if let failure = attempt.failure {
-      // The server declined to have it answered: that is its answer.
-      if failure.kind.isWrongAnswer { (attempt.failure, attempt.wrong) = (nil, failure) }
-    } else {
-      attempt.wrong = reading.wrong.map {
-        var wrong = $0
-        wrong.status = status
-        return wrong
-      }
-    }
-    return attempt
+    let failure = failure(status, error)
+    // The server declined to have it answered: that is its answer.
+    let isAnswer = failure?.kind.isWrongAnswer ?? false
+    let wrong = failure == nil ? reading.wrong.map { $0.with(status: status) } : isAnswer ? failure : nil
+    return Attempt(
+      text: String(decoding: reading.text, as: UTF8.self), reasoning: String(decoding: reading.reasoning, as: UTF8.self),
+      usage: reading.usage, finish: reading.finish, toolCalls: reading.toolCalls, failure: isAnswer ? nil : failure, wrong: wrong)
   }
 
   private func failure(_ status: Int, _ error: TransportError?) -> Failure? {
@@ -126,7 +126,9 @@ struct OpenAIDecoder: ReplyDecoder {
   private func streamFailure(_ status: Int) -> Failure? {
     if reading.isCutShort, !reading.isEnded { return Failure(.truncated, "the stream ended within an event", status: status) }
     guard let finish = reading.finish else {
-      return Failure(.truncated, "the stream ended without a finish reason", status: status)
+      let words = events.stray.isEmpty ? reading.otherWords : events.stray
+      let said = words.isEmpty ? "" : "; it said: \(String(decoding: words, as: UTF8.self))"
+      return Failure(.truncated, "the stream ended without a finish reason\(said)", status: status)
     }
     return stated(finish, status)
   }
@@ -161,7 +163,7 @@ struct OpenAIDecoder: ReplyDecoder {
   }
 
   /// Passes over a byte-order mark, which reads may split.
-  private mutating func withoutMark(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+  private func withoutMark(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
     var index = 0
     while let count = marked, index < bytes.count {
@@ -202,4 +204,12 @@ private func readEvents(
   _ step: (inout SSEDecoder, (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) -> Void
 ) {
   step(&events) { name, data in reading.event(name, data, isWhole: isWhole) }
+}
+
+extension Failure {
+  fileprivate func with(status: Int) -> Failure {
+    var failure = self
+    failure.status = status
+    return failure
+  }
 }

@@ -64,7 +64,9 @@ enum UsageReader {
 extension JSONCursor {
   /// A whole number, also where it is written `3.0` or `3e0`.
   mutating func count() throws(JSONError) -> Int? {
-    let text = try numberText()
-    return Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
+    var again = self
+    if let whole = try int() { return whole }
+    let text = try again.numberText()
+    return Double(text).flatMap { Int(exactly: $0) }
   }
 }

@@ -1,9 +1,10 @@
 import Chat
 import Transport
 
-/// A dialect's half of an exchange: bytes of an answer in, an `Attempt` out. A plain value, fed on the curl thread, tested
-/// without one.
-protocol ReplyDecoder: Sendable {
+/// A dialect's half of an exchange: bytes of an answer in, an `Attempt` out. Fed on the curl thread, tested without one.
+///
+/// An object: as a value behind `any`, the whole of it would be copied for each question that is asked of it.
+protocol ReplyDecoder: AnyObject {
   /// The answer's text so far, as UTF-8; what `feed` appended is what a reader of the stream has not seen.
   var text: [UInt8] { get }
   /// Whether the answer itself has begun: its first token, or the first byte of one that comes whole.
@@ -18,10 +19,10 @@ protocol ReplyDecoder: Sendable {
   var hasFinished: Bool { get }
   /// It was to be a stream of events, and not one byte came.
   var isEmptyStream: Bool { get }
-  mutating func begin(_ head: ResponseHead)
-  mutating func feed(_ bytes: UnsafeRawBufferPointer)
+  func begin(_ head: ResponseHead)
+  func feed(_ bytes: UnsafeRawBufferPointer)
   /// What the answer was, when `error` (nil for a clean end) ended it. Timings are left to the caller.
-  mutating func finish(_ error: TransportError?) -> Attempt
+  func finish(_ error: TransportError?) -> Attempt
 }
 
 extension Failure {
@@ -31,7 +32,11 @@ extension Failure {
     case .unavailable(let words):
       self.init(.connection, words)
       detail = .ours
-    case .badURL(let words): self.init(.badRequest, words)
+      // A library that is missing, or a thread that is not given, is no more there a moment later.
+      shouldRetry = false
+    case .badURL(let words):
+      self.init(.badRequest, words)
+      detail = .address
     case .connection(let words):
       self.init(.connection, words)
       detail = .unreachable

@@ -18,6 +18,9 @@ struct SSEDecoder {
   private var hasData = false
   private var lastWasReturn = false
   private(set) var isTooLong = false
+  /// The beginning of lines that are none of an event stream: a server or proxy that fails writes its words where it stands.
+  private(set) var stray: [UInt8] = []
+  private static let mostStray = 200
 
   /// Calls `dispatch` with each complete event's type (empty for none) and data.
   mutating func feed(_ bytes: UnsafeRawBufferPointer, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
@@ -108,7 +111,9 @@ struct SSEDecoder {
 
   private mutating func line(_ line: UnsafeRawBufferPointer, _ dispatch: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Void) {
     if line.isEmpty {
-      if hasData || event.elementsEqual("error".utf8) { data.withUnsafeBytes { data in event.withUnsafeBytes { dispatch($0, data) } } }
+      if hasData || !event.isEmpty && event.withUnsafeBytes({ $0.spells("error") }) {
+        data.withUnsafeBytes { data in event.withUnsafeBytes { dispatch($0, data) } }
+      }
       data.removeAll(keepingCapacity: true)
       event.removeAll(keepingCapacity: true)
       hasData = false
@@ -127,16 +132,26 @@ struct SSEDecoder {
       if hasData { data.append(0x0A) }
       hasData = true
       data.append(contentsOf: value)
+    } else if line.first != UInt8(ascii: ":"), field("id", of: line) == nil, field("retry", of: line) == nil, stray.count < Self.mostStray {
+      if !stray.isEmpty { stray.append(0x20) }
+      stray.append(contentsOf: line.prefix(Self.mostStray - stray.count))
     }
   }
 
   private func field(_ name: StaticString, of line: UnsafeRawBufferPointer) -> Slice<UnsafeRawBufferPointer>? {
     let count = name.utf8CodeUnitCount
-    guard line.count >= count else { return nil }
-    for index in 0..<count where line[index] != name.utf8Start[index] { return nil }
+    guard line.count >= count, UnsafeRawBufferPointer(rebasing: line[..<count]).spells(name) else { return nil }
     if line.count == count { return line[count...] }
     guard line[count] == UInt8(ascii: ":") else { return nil }
     let hasSpace = line.count > count + 1 && line[count + 1] == 0x20
     return line[(hasSpace ? count + 2 : count + 1)...]
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether it is this word, byte for byte.
+  func spells(_ word: StaticString) -> Bool {
+    guard count == word.utf8CodeUnitCount else { return false }
+    return count == 0 || baseAddress.map { memcmp($0, word.utf8Start, count) == 0 } ?? false
   }
 }

@@ -18,6 +18,12 @@ struct ThinkSplitter {
       text += bytes
       return
     }
+    // Most replies think nothing, and begin with neither a blank nor a bracket.
+    if state == .start, held.isEmpty, let first = bytes.first, first != Self.opening[0], !Self.isBlank(first) {
+      state = .plain
+      text += bytes
+      return
+    }
     held += bytes
     while !held.isEmpty {
       switch state {

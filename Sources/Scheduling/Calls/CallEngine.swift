@@ -25,6 +25,8 @@ public struct CallEngine: Sendable {
   public struct Observer: Sendable {
     /// Shows one try's text as it arrives, until the feed ends.
     public var watch: (@Sendable (TokenFeed, _ attempt: Int) async -> Void)?
+    /// The call leaves, as it is now: after its wait for leave, and before its first try; or a route has its answer.
+    public var willSend: (@Sendable (ChatRequest) -> Void)?
     /// A try failed and another follows after the wait.
     public var willRetry: (@Sendable (Failure, _ attempt: Int, _ wait: Duration) -> Void)?
 
@@ -43,7 +45,10 @@ public struct CallEngine: Sendable {
     unanswered: (@Sendable (Failure, Range<Duration>) -> Void)? = nil
   ) async -> Reply {
     let reply: Reply
+    row?.calls(1)
+    defer { row?.calls(-1) }
     if let known = answered(prepared) {
+      observer?.willSend?(prepared.request)
       reply = known
     } else {
       var brought = Attempt()
@@ -68,107 +73,169 @@ public struct CallEngine: Sendable {
     _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?,
     _ unanswered: (@Sendable (Failure, Range<Duration>) -> Void)?, _ brought: inout Attempt
   ) async -> Reply {
-    var call = prepared
-    var reply = Reply(call: call, attempt: Attempt(failure: .cancelled), attempts: 0, queued: .zero)
-    var standing = RetryStanding()
-    // Whether it goes behind those that wait, and since when it has been refused.
-    var (isBehind, refused): (Bool, Duration?) = (false, nil)
+    var course = Course(reply: Reply(call: prepared, attempt: .cancelled, attempts: 0, queued: .zero))
     while true {
       let asked = time.now
       let permit: Permit
-      switch await admit(call, job, row, policy, refused: refused, isBehind: isBehind) {
+      switch leave(await admit(course, job, row, policy), since: asked, &course, job, row, policy, revised, budgetSpent) {
+      case .over: return course.reply
+      case .askedAgain: continue
       case .granted(let granted): permit = granted
-      case .cancelled:
-        if reply.attempts == 0, !Task.isCancelled { reply.attempt.failure = Failure(.notSent, "not sent") }
-        return reply
-      case .shut(let shut):
-        reply.queued += time.now - asked
-        // What the server itself said to it says more.
-        if case .refusing = shut.reason, refused != nil, var own = reply.failure, own.isRefusal {
-          own.message += " (refused like every other call; max-wait allows no more than \(policy.maximumWait.words) of waits)"
-          reply.attempt.failure = own
-        } else {
-          reply.attempt = Attempt(failure: failure(shut, policy, wasSent: reply.attempts > 0))
-        }
-        return reply
-      case .spent:
-        if budgetSpent?() ?? false { continue }
-        reply.attempt = Attempt(
-          failure: row?.isFresh ?? false && !job.mayLaunch
-            ? Failure(.notSent, "not sent: the token budget is spent")
-            : Failure(.quota, "the token budget is spent; `set budget` raises it"))
-        return reply
-      }
-      reply.queued += time.now - asked
-      if reply.attempts == 0, let revised, let other = revised() {
-        call = other
-        reply.call = other
-        if other.request.model != permit.model {
-          limiter.release(permit)
-          continue
-        }
       }
       row?.noteSent()
-      reply.attempts += 1
+      course.reply.attempts += 1
+      if course.reply.attempts == 1 { observer?.willSend?(course.reply.call.request) }
       if let hedge, observer?.watch == nil {
-        let race = await sendHedged(call, job, permit, policy, row, percentile: hedge)
-        reply.attempt = race.attempt
-        if race.isHedged { reply.hedged = true }
+        let race = await sendHedged(course.reply.call, job, permit, policy, row, percentile: hedge)
+        course.reply.attempt = race.attempt
+        if race.isHedged { course.reply.hedged = true }
       } else {
-        reply.attempt = await send(call, job, permit, policy, observer, reply.attempts)
+        course.reply.attempt = await send(course.reply.call, job, permit, policy, observer, course.reply.attempts, of: row)
       }
-      guard let failure = reply.failure else { return reply }
-      brought.keep(reply.attempt, overOwn: true)
-      if Task.isCancelled { return reply }
-      let isUnanswered = reply.attempt.isUnanswered
-      // Nothing was done for it, and its lane lets it go when the server is back: no try is used up.
-      if isUnanswered || failure.isOfServerAway(forLook: permit.looksForServer), policy.retries > 0, limiter.waitsForServer(of: permit) {
-        isBehind = false
-        job.tried(reply.attempt)
-        job.willRetry()
-        job.retries()
-        observer?.willRetry?(failure, reply.attempts, .zero)
-        if isUnanswered { unanswered?(failure, permit.granted..<permit.granted + reply.attempt.latency) }
-        continue
-      }
-      isBehind = failure.detail == .firstToken
-      if failure.isRefusal { refused = refused ?? time.now }
-      switch standing.decide(policy, failure, random: random()) {
-      case .fail(let failure):
-        reply.attempt.failure = failure
-        return reply
-      case .retry(let wait):
-        job.tried(reply.attempt)
-        job.willRetry()
-        observer?.willRetry?(failure, reply.attempts, wait)
-        if isUnanswered { unanswered?(failure, permit.granted..<permit.granted + reply.attempt.latency) }
+      if course.reply.succeeded { return course.reply }
+      brought.keep(course.reply.attempt, overOwn: true)
+      switch failed(&course, permit, job, policy, observer, unanswered) {
+      case .over: return course.reply
+      case .again(nil): continue
+      case .again(let wait?):
         let isCancelled: Bool
         do {
-          try await limiter.pause(for: wait)
+          try await limiter.pause(for: wait, of: job, lane: course.reply.call.request.model, row: row)
           isCancelled = false
         } catch { isCancelled = true }
         job.retries()
-        if isCancelled { return reply }
-        reply.queued += wait
-        reply.waited += wait
+        if isCancelled { return course.reply }
+        course.reply.queued += wait
+        course.reply.waited += wait
       }
+    }
+  }
+
+  /// How a call fares, from its first wait for leave to its end.
+  private struct Course {
+    var reply: Reply
+    var standing = RetryStanding()
+    /// Whether it goes behind those that wait.
+    var isBehind = false
+    /// Since when it has been refused.
+    var refused: Duration?
+  }
+
+  private enum Leave {
+    case granted(Permit)
+    case askedAgain
+    case over
+  }
+
+  /// What the answer to a request for leave means for the call: its reply says why, where it does not go.
+  @inline(never)  // like all that only computes: else it stands in the frame that waits for the answer
+  private func leave(
+    _ answer: Limiter.Answer, since asked: Duration, _ course: inout Course, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy,
+    _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?
+  ) -> Leave {
+    switch answer {
+    case .granted(let permit):
+      course.reply.queued += time.now - asked
+      if course.reply.attempts > 0, limiter.triesNoMore(job) {
+        limiter.release(permit)
+        return .over
+      }
+      if course.reply.attempts == 0, let other = revised?() {
+        course.reply.call = other
+        if other.request.model != permit.model {
+          limiter.release(permit)
+          return .askedAgain
+        }
+      }
+      return .granted(permit)
+    case .cancelled:
+      if course.reply.attempts == 0, !Task.isCancelled { course.reply.attempt.failure = Failure(.notSent, "not sent") }
+    case .shut(let shut):
+      course.reply.queued += time.now - asked
+      shutOut(&course.reply, shut, policy, wasRefused: course.refused != nil)
+    case .spent:
+      if budgetSpent?() ?? false { return .askedAgain }
+      course.reply.attempt = Attempt(
+        failure: row?.isFresh ?? false && !job.mayLaunch
+          ? Failure(.notSent, "not sent: the token budget is spent")
+          : Failure(.quota, "the token budget is spent; `set budget` raises it"))
+    }
+    return .over
+  }
+
+  private enum Sequel {
+    case over
+    /// After a wait of this length; nil where its lane tells when.
+    case again(after: Duration?)
+  }
+
+  /// What follows on a try that failed.
+  @inline(never)
+  private func failed(
+    _ course: inout Course, _ permit: Permit, _ job: Job, _ policy: RetryPolicy, _ observer: Observer?,
+    _ unanswered: (@Sendable (Failure, Range<Duration>) -> Void)?
+  ) -> Sequel {
+    guard let failure = course.reply.failure, !Task.isCancelled else { return .over }
+    let attempt = course.reply.attempt
+    func willRetry(after wait: Duration) {
+      job.tried(attempt)
+      job.willRetry()
+      observer?.willRetry?(failure, course.reply.attempts, wait)
+      if attempt.isUnanswered { unanswered?(failure, permit.granted..<permit.granted + attempt.latency) }
+    }
+    // Nothing was done for it, and its lane lets it go when the server is back: no try is used up.
+    if attempt.isUnanswered || failure.isOfServerAway(forLook: permit.looksForServer), policy.retries > 0,
+      limiter.waitsForServer(of: permit)
+    {
+      course.isBehind = false
+      willRetry(after: .zero)
+      job.retries()
+      return .again(after: nil)
+    }
+    course.isBehind = failure.detail == .firstToken
+    if failure.isRefusal { course.refused = course.refused ?? time.now }
+    switch course.standing.decide(policy, failure, random: random()) {
+    case .fail(let failure):
+      course.reply.attempt.failure = failure
+      return .over
+    case .retry(let wait):
+      willRetry(after: wait)
+      return .again(after: wait)
     }
   }
 
   /// Leave for this very call: of its provider's lane, with room for its tokens. A job that begins nothing new gives none to the first
   /// call of a row.
+  @inline(never)  // else all that it looks at stands in the frame that waits for the answer
+  private func admit(_ course: Course, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy) async -> Limiter.Answer {
+    await admit(
+      course.reply.call, job, row, policy, refused: course.refused, isBehind: course.isBehind, isRetry: course.reply.attempts > 0)
+  }
+
   private func admit(
-    _ call: PreparedCall, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy, refused: Duration? = nil, isBehind: Bool = false
+    _ call: PreparedCall, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy, refused: Duration? = nil, isBehind: Bool = false,
+    isRetry: Bool = false
   ) async -> Limiter.Answer {
-    let isFresh = row?.isFresh ?? false
-    if isFresh, !job.mayLaunch { return .cancelled }
+    if row?.isFresh ?? false, !job.mayLaunch { return .cancelled }
     let answer = await limiter.acquire(
-      job, lane: call.request.model, call.amount, row: row, refused: refused, patience: policy.maximumWait, isBehind: isBehind)
-    if case .granted(let permit) = answer, isFresh, !job.mayLaunch {
+      job, lane: call.request.model, call.amount, row: row, refused: refused, patience: policy.maximumWait, isBehind: isBehind,
+      isRetry: isRetry)
+    if case .granted(let permit) = answer, row?.isFresh ?? false, !job.mayLaunch {
       limiter.release(permit)
       return .cancelled
     }
     return answer
+  }
+
+  @inline(never)  // else what it makes words with stands in the frame that waits for the answer
+  private func shutOut(_ reply: inout Reply, _ shut: LaneShut, _ policy: RetryPolicy, wasRefused: Bool) {
+    // What the server itself said to it says more.
+    if case .refusing = shut.reason, wasRefused, var own = reply.failure, own.isRefusal {
+      own.message += " (refused like every other call; max-wait allows no more than \(policy.maximumWait.words) of waits)"
+      reply.attempt.failure = own
+    } else {
+      reply.attempt = Attempt(failure: failure(shut, policy, wasSent: reply.attempts > 0))
+    }
   }
 
   /// The call is not sent (again): its lane is shut for longer than it would wait.
@@ -205,8 +272,9 @@ public struct CallEngine: Sendable {
       retryAfter: wait)
   }
 
+  @inline(never)
   private func send(
-    _ call: PreparedCall, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int
+    _ call: PreparedCall, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, _ observer: Observer?, _ number: Int, of row: BegunRow?
   ) async -> Attempt {
     for ledger in routes.ledgers { ledger.sending(call, attempt: number) }
     let sent = time.now
@@ -221,12 +289,15 @@ public struct CallEngine: Sendable {
       attempt = await client.send(call.request, feed: nil, activity: permit.activity)
     }
     job.calls(-1)
-    limiter.release(permit, CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy))
+    limiter.release(
+      permit, CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy), failed: attempt.failure == nil ? nil : row)
     return attempt
   }
 }
 
 extension Attempt {
+  fileprivate static let cancelled = Attempt(failure: Failure(.cancelled, "cancelled"))
+
   /// What an earlier try had brought stays, where a later one brought nothing.
   fileprivate mutating func keep(_ other: Attempt, overOwn: Bool = false) {
     guard overOwn ? !other.text.isEmpty || !other.reasoning.isEmpty : text.isEmpty && reasoning.isEmpty else { return }
@@ -235,8 +306,6 @@ extension Attempt {
 }
 
 extension Failure {
-  fileprivate static let cancelled = Failure(.cancelled, "cancelled")
-
   /// Whether it says that the server is not there: nobody could connect; or, of a call that looks whether one that was down is back, that
   /// it still loads its model, or that the gateway before it has nothing behind it.
   func isOfServerAway(forLook isLook: Bool) -> Bool {
@@ -254,6 +323,7 @@ extension CallEngine {
   }
 
   /// One call, and a second beside it if the first token is late. The first to be answered wins; the other's stream is closed.
+  @inline(never)
   private func sendHedged(
     _ call: PreparedCall, _ job: Job, _ permit: Permit, _ policy: RetryPolicy, _ row: BegunRow?, percentile: Int
   ) async -> (attempt: Attempt, isHedged: Bool) {
@@ -272,7 +342,7 @@ extension CallEngine {
           }
           job.hedged()
           begun.noteHedge()
-          return .ended(await self.send(call, job, second, policy, nil, 2))
+          return .ended(await self.send(call, job, second, policy, nil, 2, of: nil))
         }
       }
       var failed: Attempt?
@@ -285,7 +355,7 @@ extension CallEngine {
         // What failed before a second call was sent needs none: it is retried like any other.
         if !begun.isHedged { group.cancelAll() }
       }
-      return (attempt: failed ?? Attempt(failure: .cancelled), isHedged: begun.isHedged)
+      return (attempt: failed ?? .cancelled, isHedged: begun.isHedged)
     }
     if let ttft = race.attempt.ttft, race.attempt.failure == nil { job.note(ttft: ttft) }
     return race
@@ -296,6 +366,6 @@ extension CallEngine {
   ) async -> Attempt {
     var observer = Observer()
     observer.watch = { feed, _ in while await feed.next() != nil { begun.come() } }
-    return await send(call, job, permit, policy, observer, 1)
+    return await send(call, job, permit, policy, observer, 1, of: nil)
   }
 }

@@ -25,7 +25,7 @@ public struct RetryStanding: Sendable {
 
   public init() {}
 
-  /// - Parameter random: in 0..<1; spreads the wake-ups, so that all that were refused together do not come back together.
+  /// - Parameter random: in 0..<1; spreads the wake-ups where no server has said when.
   public mutating func decide(_ policy: RetryPolicy, _ failure: Failure, random: Double) -> RetryPolicy.Decision {
     guard failure.shouldRetry ?? failure.kind.isTransient, policy.retries > 0 else { return .fail(failure) }
     return failure.isRefusal ? refused(policy, failure, random) : faulted(policy, failure, random)
@@ -46,8 +46,9 @@ public struct RetryStanding: Sendable {
     let wait: Duration
     if let asked = failure.retryAfter {
       if asked > policy.maximumWait { return .fail(tooLong(failure, asked)) }
-      // What the server asks for is a minimum.
-      wait = asked + spread(asked, random)
+      // Its lane lets one go first when that is over. A random part on top kept who was refused away when the next window opened: others
+      // took its places, and he was refused again until his patience was over.
+      wait = asked
     } else {
       wait = Self.backoff(refusals) * random
     }

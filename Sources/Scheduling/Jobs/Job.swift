@@ -108,6 +108,7 @@ public final class Job: Sendable {
     var brake = Brake()
     var cancel: (@Sendable () -> Void)?
     var stop: (@Sendable () -> Void)?
+    var end: (@Sendable () -> Void)?
     var stopLaunching = false
     var number: Int?
     var said: Set<String> = []
@@ -159,6 +160,8 @@ public final class Job: Sendable {
 
   /// A call of its has ended.
   func spent(_ reply: Reply) {
+    // What was never sent took no time of any server's, and would thin out the averages.
+    guard reply.attempts > 0 else { return }
     guarded.withLock { guarded in
       guarded.spent.calls += 1
       guarded.spent.waiting += reply.queued - reply.waited
@@ -230,10 +233,11 @@ public final class Job: Sendable {
   /// A row has ended.
   ///
   /// - Parameters:
+  ///   - lacking: why it lacks a column, where it is answered itself.
   ///   - hasSent: whether a call was made for it.
   ///   - stopAfter: errors of one kind in a row at which the job should stop; nil for never.
   /// - Returns: whether it should stop now.
-  public func ended(failure: Failure?, hasSent: Bool = true, stopAfter: Int? = nil) -> Bool {
+  public func ended(failure: Failure?, lacking: Failure? = nil, hasSent: Bool = true, stopAfter: Int? = nil) -> Bool {
     let now = time.now
     return guarded.withLock { guarded in
       guarded.recent.ended(now: now)
@@ -247,7 +251,7 @@ public final class Job: Sendable {
         stops = guarded.brake.failed(failure.kind, limit: stopAfter)
       } else {
         guarded.progress.succeeded += 1
-        guarded.brake.answered()
+        if let lacking { stops = guarded.brake.failed(lacking.kind, limit: stopAfter) } else { guarded.brake.answered() }
       }
       return stops
     }
@@ -266,12 +270,18 @@ public final class Job: Sendable {
   }
 
   public func finished(failed: Bool = false) {
-    guarded.withLock { guarded in
+    let end = guarded.withLock { guarded in
       guarded.ended = time.now
       (guarded.cancel, guarded.stop) = (nil, nil)
       if guarded.progress.state != .cancelled { guarded.progress.state = failed ? .failed : .done }
+      defer { guarded.end = nil }
+      return guarded.end
     }
+    end?()
   }
+
+  /// Who is told that it is over.
+  public func onEnd(_ end: @escaping @Sendable () -> Void) { guarded.withLock { $0.end = end } }
 
   // MARK: asked by those who watch and steer
 
@@ -297,6 +307,9 @@ public final class Job: Sendable {
     get { guarded.withLock { $0.number } }
     set { guarded.withLock { $0.number = newValue } }
   }
+
+  /// What commands take for it, when somebody types it: its name may be the words of its statement.
+  public var typedName: String { variable ?? number.map { "%\($0)" } ?? name }
 
   /// From its start to its end, or to whatever comes.
   public var span: ClosedRange<Duration> { started...max(started, guarded.withLock { $0.ended } ?? .seconds(1 << 40)) }
@@ -367,6 +380,6 @@ public final class Job: Sendable {
 extension Duration {
   /// For a histogram: whole milliseconds, an hour at most.
   fileprivate var milliseconds: UInt64 {
-    UInt64(clamping: min(3_600_000, components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000))
+    UInt64(max(0, min(3_600_000, self / .milliseconds(1))))
   }
 }

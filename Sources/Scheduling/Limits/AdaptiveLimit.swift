@@ -18,7 +18,7 @@ struct AdaptiveLimit: Sendable {
   private static let usedShare = 0.8
   private static let growthPause: Duration = .seconds(10)
   private static let lookAgain: Duration = .seconds(20)
-  /// Turns of calls that a look takes at least to say that a width is not paid for, and at most, where chance leaves it open.
+  /// Turns of calls that a measure takes at least to say that a width is not paid for, and at most, where chance leaves it open.
   private static let leastTurns = 2.0
   private static let mostTurns = 8.0
   /// How well a first width must be known before another is measured against it.
@@ -36,12 +36,14 @@ struct AdaptiveLimit: Sendable {
   private var cutAt: Duration?
   private var growthPausedUntil: Duration = .zero
   /// The width that growth is measured against, and what it gave; nil where nothing is known to compare with.
-  private var base: (limit: Int, rates: LimitLook.Rates)?
-  private(set) var look: LimitLook
+  private var base: (limit: Int, rates: WidthMeasure.Rates)?
+  private(set) var measure: WidthMeasure
   /// The server was full once: it is widened by half at most.
   private var isFull = false
   /// The last width at which streams did not break off, where wider ones did.
   private var trusted: Int?
+  /// Whether refusals come of the width, as far as they have shown.
+  private var crowd = RefusedWidths()
   /// The pause before a width is looked at again at which streams broke off; it grows fourfold.
   private var cutPause: Duration = .seconds(2)
 
@@ -49,7 +51,7 @@ struct AdaptiveLimit: Sendable {
   init(_ range: ClosedRange<Int>, limit: Int? = nil, now: Duration = .zero) {
     self.range = range
     self.limit = min(max(limit ?? Self.start, range.lowerBound), range.upperBound)
-    look = LimitLook(limit: self.limit, since: now, number: 0, isFirst: true)
+    measure = WidthMeasure(limit: self.limit, since: now, number: 0, isFirst: true)
   }
 
   mutating func setRange(_ range: ClosedRange<Int>, now: Duration) {
@@ -61,21 +63,24 @@ struct AdaptiveLimit: Sendable {
   private mutating func move(to new: Int, _ now: Duration) {
     limit = new
     cleanReplies = 0
-    look = LimitLook(limit: new, since: now, number: look.number + 1)
+    measure = WidthMeasure(limit: new, since: now, number: measure.number + 1)
   }
 
-  /// Returns the look under which the call began.
+  /// Returns the measure under which the call began.
   mutating func took(now: Duration) -> Int {
-    look.took(now: now)
-    return look.number
+    measure.took(now: now)
+    return measure.number
   }
+
+  /// A call was taken in that began beside so many others.
+  mutating func tookIn(beside others: Int) { crowd.tookIn(beside: others) }
 
   /// - Parameters:
-  ///   - began: when the call was sent, and under which look.
+  ///   - began: when the call was sent, and under which measure.
   ///   - inUse: calls under way when it ended, itself included.
   mutating func ended(began: Duration, under number: Int, answer: CallOutcome.Answer?, inUse: Int, now: Duration) -> Change? {
     let isUsed = Double(inUse) >= Self.usedShare * Double(limit)
-    look.ended(began: began, under: number, answer: isUsed ? answer : nil, now: now)
+    measure.ended(began: began, under: number, answer: isUsed ? answer : nil, now: now)
     guard answer != nil else { return nil }
     if let cutAt, began >= cutAt { self.cutAt = nil }
     guard isUsed else { return nil }
@@ -85,7 +90,7 @@ struct AdaptiveLimit: Sendable {
     let isMeasured = base.map { Double(limit) >= 1.25 * Double($0.limit) } ?? true
     if isMeasured {
       // A first width that seems slower than it is would make the next one seem paid for.
-      guard let rates = look.rates(now: now, counting: base != nil), isPaidFor(rates) else { return nil }
+      guard let rates = measure.rates(now: now, counting: base != nil), isPaidFor(rates) else { return nil }
       base = (limit, rates)
     }
     let replies = cleanReplies
@@ -99,7 +104,7 @@ struct AdaptiveLimit: Sendable {
 
   // MARK: growth that is paid for
 
-  private func gain(_ rates: LimitLook.Rates, over base: LimitLook.Rates) -> Double {
+  private func gain(_ rates: WidthMeasure.Rates, over base: WidthMeasure.Rates) -> Double {
     let answers = rates.answers / base.answers - 1
     return base.tokens > 0 ? max(answers, rates.tokens / base.tokens - 1) : answers
   }
@@ -107,29 +112,29 @@ struct AdaptiveLimit: Sendable {
   /// What growth must have brought, from a base.
   private func price(_ base: Int) -> Double { Double(limit - base) / Double(base) / 4 }
 
-  private func doubt(_ rates: LimitLook.Rates, _ base: LimitLook.Rates) -> Double {
+  private func doubt(_ rates: WidthMeasure.Rates, _ base: WidthMeasure.Rates) -> Double {
     (rates.spread * rates.spread + base.spread * base.spread).squareRoot()
   }
 
-  private func isPaidFor(_ rates: LimitLook.Rates) -> Bool {
+  private func isPaidFor(_ rates: WidthMeasure.Rates) -> Bool {
     guard let base else {
-      return look.answers >= min(limit, 8) && rates.spread <= Self.baseSpread || look.answers >= Int(Self.mostTurns) * limit
+      return measure.answers >= min(limit, 8) && rates.spread <= Self.baseSpread || measure.answers >= Int(Self.mostTurns) * limit
     }
     let gain = gain(rates, over: base.rates)
     // While nothing speaks against it, the first calls of a wider limit are enough; where it was full once, they are not.
-    guard isFull ? look.turns >= Self.leastTurns : look.answers >= limit - base.limit else { return false }
+    guard isFull ? measure.turns >= Self.leastTurns : measure.answers >= limit - base.limit else { return false }
     // Chance must not be why, however often one looks.
-    return gain - (look.turns < Self.mostTurns ? 2 * doubt(rates, base.rates) : 0) >= price(base.limit)
+    return gain - (measure.turns < Self.mostTurns ? 2 * doubt(rates, base.rates) : 0) >= price(base.limit)
   }
 
   /// Back to the base, where this width has brought too little, and chance is not why.
   private mutating func stepBack(_ now: Duration) -> Change? {
     // Counting those that still run would make a width look slower than it is.
-    guard let base, Double(limit) >= 1.25 * Double(base.limit), look.turns >= Self.leastTurns,
-      let rates = look.rates(now: now, counting: false)
+    guard let base, Double(limit) >= 1.25 * Double(base.limit), measure.turns >= Self.leastTurns,
+      let rates = measure.rates(now: now, counting: false)
     else { return nil }
     let gain = gain(rates, over: base.rates)
-    guard gain + (look.turns < Self.mostTurns ? doubt(rates, base.rates) : 0) < price(base.limit) else { return nil }
+    guard gain + (measure.turns < Self.mostTurns ? doubt(rates, base.rates) : 0) < price(base.limit) else { return nil }
     let from = limit
     self.base = nil
     isFull = true
@@ -140,8 +145,14 @@ struct AdaptiveLimit: Sendable {
 
   // MARK: cuts
 
-  /// - Returns: whether the limit was cut: not while no call that began after the last cut has been answered.
-  mutating func refused(now: Duration) -> Bool {
+  /// - Parameters:
+  ///   - others: calls beside which the refused one began.
+  ///   - began: when it did.
+  /// - Returns: whether the limit was cut: not while no call that began after the last cut has been answered, nor where refusals come
+  ///   at any width: then a rate is why, and `Pace` keeps to it.
+  mutating func refused(beside others: Int, began: Duration, now: Duration) -> Bool {
+    crowd.refused(beside: others, began: began, now: now)
+    if crowd.isNoMatter { return false }
     step = Self.step
     cleanReplies = 0
     guard cutAt == nil, limit > range.lowerBound else { return false }
@@ -184,7 +195,7 @@ struct AdaptiveLimit: Sendable {
   ///
   /// - Returns: the widths, where it went back.
   mutating func cut(under number: Int, now: Duration) -> (from: Int, to: Int)? {
-    guard let trusted, limit > trusted, number == look.number, cleanReplies < limit else { return nil }
+    guard let trusted, limit > trusted, number == measure.number, cleanReplies < limit else { return nil }
     let from = limit
     narrow(to: trusted, now: now)
     return (from, limit)

@@ -11,12 +11,12 @@ struct CutWatch: Sendable {
   }
 
   enum Change: Equatable {
-    case looksAlone(from: Int, cut: Int, of: Int)
-    /// `isSure`: one call had gone alone, and was answered.
+    case looksAlone(cut: Int, of: Int)
+    /// `from`: calls that were under way. `isSure`: one call had gone alone, and was answered.
     case narrowed(from: Int, to: Int, isSure: Bool)
-    case widthIsNotWhy(restored: Int)
+    case widthIsNotWhy
     /// So many looks came to no end that tells.
-    case lookGivenUp(restored: Int, looks: Int)
+    case lookGivenUp(looks: Int)
   }
 
   private static let inARow = 3
@@ -55,10 +55,10 @@ struct CutWatch: Sendable {
   ///   - inUse: calls under way, itself included.
   ///   - mayWait: whether one call may go alone first; else the width is narrowed at once.
   mutating func cut(began: Duration, isLook: Bool, inUse: Int, mayWait: Bool, now: Duration) -> Change? {
-    if isLook, case .looking(let width) = state {
+    if isLook, case .looking = state {
       restart(now)
       quietUntil = now + .seconds(60)
-      return .widthIsNotWhy(restored: width)
+      return .widthIsNotWhy
     }
     guard case .watching = state, began >= since else { return nil }
     note(true)
@@ -70,7 +70,7 @@ struct CutWatch: Sendable {
       return .narrowed(from: inUse, to: width, isSure: false)
     }
     state = .waiting(width: inUse)
-    return .looksAlone(from: inUse, cut: cut, of: of)
+    return .looksAlone(cut: cut, of: of)
   }
 
   mutating func answered(began: Duration, isLook: Bool, now: Duration) -> Change? {
@@ -97,7 +97,7 @@ struct CutWatch: Sendable {
       restart(now)
       quietUntil = now + .seconds(60)
     }
-    return .lookGivenUp(restored: width, looks: lost)
+    return .lookGivenUp(looks: lost)
   }
 
   /// The server went down and came back: what broke off then says nothing of the width.

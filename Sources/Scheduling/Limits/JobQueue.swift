@@ -9,13 +9,18 @@ struct JobQueue: Sendable {
     var amount: CallAmount
     /// The row whose call it is; nil for a call that stands alone.
     var row: BegunRow?
-    /// Whether a stop of its job takes it back.
+    /// Whether nothing had been sent for its row when it came.
     var isFresh = true
+    /// It was sent before, and failed.
+    var isRetry = false
     var since: Duration
     /// When it was first refused; nil where it was not.
     var refused: Duration?
     /// A server that lets nothing through for longer than this is not waited for.
     var patience: Duration?
+
+    /// Whether a stop of its job takes it back: nothing has been sent for its row since, either.
+    var isForNewRow: Bool { isFresh && row?.isFresh ?? true }
   }
 
   /// Those that wait for one lane.
@@ -32,12 +37,23 @@ struct JobQueue: Sendable {
     var lastGrant = 0
     /// Rows that have begun for this lane and have had no permit yet.
     var unsent = 0
+    /// Calls that wait between two tries.
+    var pausing = 0
+    /// Rows whose call failed, and that have not gone on yet, nor ended: whether another may begin is known only then.
+    var failed = 0
 
     init(lane: Int) { self.lane = lane }
 
     var head: Waiter? { continuing.first ?? fresh.first }
+    var isIdle: Bool { isEmpty && unsent == 0 && pausing == 0 && failed == 0 }
     var isEmpty: Bool { continuing.isEmpty && fresh.isEmpty }
     var count: Int { fresh.count + continuing.count }
+    mutating func removeAll(where isMeant: (Waiter) -> Bool) -> [LimiterState.WaiterID] {
+      let removed = (continuing.filter(isMeant) + fresh.filter(isMeant)).map(\.id)
+      continuing.removeAll(where: isMeant)
+      fresh.removeAll(where: isMeant)
+      return removed
+    }
     mutating func pop() { if continuing.popFirst() == nil { fresh.removeFirst() } }
     mutating func remove(_ id: LimiterState.WaiterID) -> Bool {
       if let index = fresh.firstIndex(where: { $0.id == id }) {
@@ -68,6 +84,10 @@ struct JobQueue: Sendable {
   var resumedAt: Duration = .zero
   /// It begins nothing new.
   var isStopped = false
+  /// Nor does it send anything again, or wait for a server that is away, silent or refuses.
+  var triesNoMore = false
+  /// What was said of it is of no more use.
+  var isOver = false
   /// Kept when empty, so that it is known which lanes a job uses. They are few.
   var lines: [Line] = []
   /// When it last got a permit: breaks ties in turn.
@@ -85,9 +105,12 @@ struct JobQueue: Sendable {
   var mayTake: Bool { !isPaused && !floor.isFull }
 
   var isIdle: Bool {
-    // What somebody has said of it holds while its rows wait between two tries.
-    inUse == 0 && floor.own == .none && !isPaused && !isStopped && resumedAt == .zero && unsent == 0 && beginning.isEmpty
-      && lines.allSatisfy { $0.isEmpty && $0.unsent == 0 }
+    inUse == 0 && (isOver || hasNothingSaid) && unsent == 0 && beginning.isEmpty && lines.allSatisfy(\.isIdle)
+  }
+
+  /// What somebody has said of it holds while its rows wait between two tries.
+  private var hasNothingSaid: Bool {
+    floor.own == .none && !isPaused && !isStopped && !triesNoMore && resumedAt == .zero
   }
 
   /// Rows that wait before a shut lane: they keep nobody else from beginning.
@@ -104,14 +127,14 @@ struct JobQueue: Sendable {
     return sum
   }
 
-  func index(of lane: Int) -> Int? {
+  func lineIndex(of lane: Int) -> Int? {
     for index in lines.indices where lines[index].lane == lane { return index }
     return nil
   }
 
   /// The index of a lane's line, which is made where there is none.
-  mutating func place(of lane: Int) -> Int {
-    if let index = index(of: lane) { return index }
+  mutating func lineIndex(making lane: Int) -> Int {
+    if let index = lineIndex(of: lane) { return index }
     lines.append(Line(lane: lane))
     return lines.count - 1
   }

@@ -2,7 +2,7 @@ import Chat
 import DequeModule
 
 /// What governs the calls to one model: what the user has set for it, a width that finds itself, rates stated by the server, a pace
-/// learned from refusals. A plain value under a clock that is handed in.
+/// learned from refusals. It runs under a clock that is handed in.
 struct Lane: Sendable {
   let model: ModelName
   /// Its provider's number among the floors.
@@ -64,10 +64,18 @@ struct Lane: Sendable {
   var countsTokens: Bool { floor.countsTokens || statedTokens != nil }
 
   /// Calls at once that it bears now; nil for whatever the session says.
+  @inline(__always)
   var limit: Int? {
     let found = cuts.isAlone || silence.standing != nil ? 1 : adaptive?.limit
     guard let set = floor.own.concurrency else { return found }
-    return min(found ?? set, set)
+    guard let found else { return set }
+    return min(found, set)
+  }
+
+  /// What it bears as far as is known, whoever goes alone just now: for the history.
+  private var held: Int {
+    let set = if case .fixed(let fixed) = width { fixed } else { Int.max }
+    return min(adaptive?.limit ?? set, floor.own.concurrency ?? .max)
   }
 
   // MARK: asked
@@ -86,21 +94,29 @@ struct Lane: Sendable {
   }
 
   /// Until when the server itself lets nothing through, and why; nil where it does, or where that is not sure.
+  @inline(__always)  // else the lane is copied to be asked
   func isShut(for amount: Int, now: Duration) -> LaneShut? {
-    var shut: LaneShut?
-    func note(_ until: Duration, _ reason: LaneShut.Reason) {
-      if until > now, until > shut?.until ?? .zero { shut = LaneShut(name: model.description, until: until, reason: reason) }
+    var last: (until: Duration, reason: LaneShut.Reason)?
+    if let until = pace.isShut(now: now), until > now { last = (until, .refused(status: lastRefusal)) }
+    if let statedRequests {
+      let until = statedRequests.opens(for: 1, now: now)
+      if until > max(now, last?.until ?? now) { last = (until, .requestsLeft(statedRequests.left(now))) }
     }
-    if let until = pace.isShut(now: now) { note(until, .refused(status: lastRefusal)) }
-    if let statedRequests { note(statedRequests.opens(for: 1, now: now), .requestsLeft(statedRequests.left(now))) }
-    if let statedTokens { note(statedTokens.opens(for: amount, now: now), .tokensLeft(statedTokens.left(now))) }
-    return shut
+    if let statedTokens {
+      let until = statedTokens.opens(for: amount, now: now)
+      if until > max(now, last?.until ?? now) { last = (until, .tokensLeft(statedTokens.left(now))) }
+    }
+    guard let last else { return nil }
+    return LaneShut(name: model.description, until: last.until, reason: last.reason)
   }
+
+  /// Whether it takes calls and says nothing, or refuses what it gets.
+  func turnsAway(now: Duration) -> Bool { silence.standing != nil || pace.isRefused(now: now) }
 
   /// What one waits for where it takes calls and says nothing.
   var silent: LaneShut? {
     silence.standing.map {
-      LaneShut(name: model.description, until: nil, reason: .silent(.init(since: $0.since, within: $0.within, tries: $0.tries)))
+      LaneShut(name: model.description, until: nil, reason: .silent(.init($0)))
     }
   }
 
@@ -118,7 +134,8 @@ struct Lane: Sendable {
     if cuts.isAlone { return LaneShut(name: model.description, until: nil, reason: .alone) }
     if let shut = isShut(for: amount, now: now) { return shut }
     if let rate = floor.binding(for: amount, now: now) {
-      return LaneShut(name: model.description, until: floor.opens(for: amount, now: now), reason: .rate(rate, of: model.description))
+      return LaneShut(
+        name: model.description, until: floor.opens(for: amount, now: now), reason: .rate(rate, of: .place(model.description)))
     }
     if pace.isLooking { return LaneShut(name: model.description, until: nil, reason: .refused(status: lastRefusal)) }
     let until = pace.opens(now: now)
@@ -136,8 +153,10 @@ struct Lane: Sendable {
     var looksForWord: Bool
     /// What had come to the lane's calls when it began.
     var activity: Int
-    /// The look of its width under which it began.
-    var look: Int
+    /// The measure of its width under which it began.
+    var measure: Int
+    /// Calls that were under way then.
+    var others: Int
   }
 
   mutating func take(_ amount: Int, now: Duration) -> Taken {
@@ -146,10 +165,11 @@ struct Lane: Sendable {
     statedTokens?.take(amount, now: now)
     if grants.count == 4096 { grants.removeFirst() }
     grants.append((now, amount))
-    let look = adaptive?.took(now: now)
+    let measure = adaptive?.took(now: now)
+    let others = inUse - 1
     return Taken(
       tokenEntry: entry, looksForPace: pace.took(now: now), looksAlone: cuts.took(), looksForWord: silence.took(now: now),
-      activity: activity.count, look: look ?? -1)
+      activity: activity.count, measure: measure ?? -1, others: others)
   }
 
   /// Takes the end of a call in; returns what it changed.
@@ -157,20 +177,22 @@ struct Lane: Sendable {
     let inUse = inUse
     defer { floor.ended(permit.taken.tokenEntry, used: outcome.tokens) }
     if let stated = outcome.stated, let heard = outcome.heard { hear(stated, heard, since: permit.granted) }
-    let fixed = if case .fixed(let fixed) = width { fixed } else { inUse }
-    windows.ended(outcome, limit: limit ?? fixed, now: now)
+    // Without a closure, which would be handed a copy of the whole lane.
+    let limit = if let limit { limit } else { held }
+    windows.ended(outcome, began: permit.granted, limit: limit, now: now)
     var changes = heard(permit, outcome, now)
     let answer: CallOutcome.Answer? = if case .answered(let answer) = outcome.verdict { answer } else { nil }
     if answer != nil {
       if answers.count == 512 { answers.removeFirst() }
       answers.append(now)
+      adaptive?.tookIn(beside: permit.taken.others)
       if let change = cuts.answered(began: permit.granted, isLook: permit.taken.looksAlone, now: now) { changes += took(change, now) }
     } else if outcome.verdict != .cut, permit.taken.looksAlone,
       let change = cuts.lookLost(isCancelled: outcome.verdict == .silent, now: now)
     {
       changes += took(change, now)
     }
-    switch adaptive?.ended(began: permit.granted, under: permit.taken.look, answer: answer, inUse: inUse, now: now) {
+    switch adaptive?.ended(began: permit.granted, under: permit.taken.measure, answer: answer, inUse: inUse, now: now) {
     case .grew(let from, let to, let replies): changes.append(.grew(from: from, to: to, replies: replies))
     case .notPaidFor(let from, let to, let gain, let before, let after):
       changes.append(.notPaidFor(from: from, to: to, gain: gain, ttftBefore: before, ttftAfter: after))
@@ -179,20 +201,22 @@ struct Lane: Sendable {
     forgetNarrowing()
     switch outcome.verdict {
     case .answered, .other:
-      changes += told(pace.answered(began: permit.granted, isLook: permit.taken.looksForPace, now: now), outcome)
+      // Named first: an argument that changes the lane would have it copied before.
+      let said = pace.answered(began: permit.granted, isLook: permit.taken.looksForPace, now: now)
+      changes += told(said, outcome)
     case .refused(let asked):
       lastRefusal = outcome.words
       refusal = outcome.sign
       let before = adaptive?.limit ?? 0
-      // Where a wait is held, the width is not why; a width that finds itself is cut all the same, once an episode.
-      if adaptive?.refused(now: now) == true {
+      // Once an episode, until refusals have shown that they come at any width.
+      if adaptive?.refused(beside: permit.taken.others, began: permit.granted, now: now) == true {
         changes.append(.refused(from: before, to: adaptive?.limit ?? 0, outcome.sign))
       }
-      changes += told(
-        pace.refused(began: permit.granted, isLook: permit.taken.looksForPace, asked: asked, now: now), outcome)
+      let said = pace.refused(began: permit.granted, isLook: permit.taken.looksForPace, asked: asked, now: now)
+      changes += told(said, outcome)
     case .cut:
       if permit.taken.looksForPace { pace.lookLost(now: now) }
-      if inUse > 1, let (from, to) = adaptive?.cut(under: permit.taken.look, now: now) {
+      if inUse > 1, let (from, to) = adaptive?.cut(under: permit.taken.measure, now: now) {
         cuts.restart(now)
         changes.append(.narrowed(from: from, to: to, isSure: true))
         break
@@ -207,8 +231,9 @@ struct Lane: Sendable {
         changes += unanswered(permit, outcome, now)
         break
       }
-      narrowIfFixed(from: inUse, now)
-      let before = adaptive?.limit ?? 0
+      let before = held
+      // A queue of one is not shortened.
+      if inUse > 1 { narrowIfFixed(from: inUse, now) }
       if adaptive?.queued(began: permit.granted, answered: answered, now: now) == true {
         changes.append(.queued(from: before, to: adaptive?.limit ?? 0, answered: answered, within: now - permit.granted))
       }
@@ -222,9 +247,11 @@ struct Lane: Sendable {
   }
 
   /// The server went down: what broke off then says nothing of this model.
-  mutating func serverWentDown(now: Duration) {
+  mutating func serverWentDown(now: Duration) -> LimitChange.What? {
+    let change: LimitChange.What? = cuts.isAlone ? .cutsWereItsEnd(restored: held) : nil
     cuts.restart(now)
     refusedSince = nil
+    return change
   }
 
   /// Whether something has come, where nothing had for long: before a call has ended.
@@ -235,10 +262,13 @@ struct Lane: Sendable {
     return silence.heard(now: now).map { .back(after: $0) }
   }
 
+  mutating func seen(isWaitedFor: Bool, now: Duration) { silence.seen(isWaitedFor: isWaitedFor, now: now) }
+  mutating func asked(now: Duration) { silence.asked(now: now) }
+
   /// Nobody waits any more for it to say something, where that is so by now.
   mutating func silenceEnds(_ downWait: Duration?, now: Duration) -> (LaneShut, LimitChange.What)? {
     guard let ends = silence.ends(downWait), ends <= now, let shut = silent, let standing = silence.standing else { return nil }
-    silence.giveUp()
+    silence.giveUp(now: now)
     return (shut, .silentTooLong(after: now - standing.since, tries: standing.tries))
   }
 
@@ -274,7 +304,9 @@ struct Lane: Sendable {
       if permit.taken.looksForWord { silence.lookEnded(now) }
       return troubled(outcome, now)
     }
-    guard silence.timedOut(began: permit.granted, isLook: permit.taken.looksForWord, now: now) else { return [] }
+    let isNew = silence.timedOut(
+      began: permit.granted, isLook: permit.taken.looksForWord, isOfWholeCall: outcome.isOfWholeCall, now: now)
+    guard isNew else { return [] }
     quietCount = activity.count
     return [.silent(within: now - permit.granted)]
   }
@@ -285,24 +317,27 @@ struct Lane: Sendable {
   }
 
   private func told(_ changes: [Pace.Change], _ outcome: CallOutcome) -> [LimitChange.What] {
-    changes.map { change in
+    // Named first: a closure that reads the lane is handed a copy of it.
+    let words = lastRefusal
+    return changes.map { change in
       switch change {
       case .held(let wait, let isEarly, let isStill): .held(for: wait, isEarly: isEarly, isStill: isStill, outcome.sign)
       case .goesOn: .goesOn
-      case .paced(let rate): .paced(perSecond: rate, LimitChange.Sign(lastRefusal))
+      case .paced(let rate): .paced(perSecond: rate, LimitChange.Sign(words))
       }
     }
   }
 
   private mutating func took(_ change: CutWatch.Change, _ now: Duration) -> [LimitChange.What] {
+    let held = held
     switch change {
-    case .looksAlone(let from, let cut, let of): return [.looksAlone(from: from, cut: cut, of: of)]
-    case .widthIsNotWhy(let width): return [.widthIsNotWhy(restored: width)]
-    case .lookGivenUp(let width, let looks): return [.lookGivenUp(restored: width, looks: looks)]
+    case .looksAlone(let cut, let of): return [.looksAlone(from: held, cut: cut, of: of)]
+    case .widthIsNotWhy: return [.widthIsNotWhy(restored: held)]
+    case .lookGivenUp(let looks): return [.lookGivenUp(restored: held, looks: looks)]
     case .narrowed(let from, let to, let isSure):
       narrowIfFixed(from: from, now)
       adaptive?.narrow(to: to, now: now)
-      return [.narrowed(from: from, to: adaptive?.limit ?? to, isSure: isSure)]
+      return [.narrowed(from: held, to: adaptive?.limit ?? to, isSure: isSure)]
     }
   }
 

@@ -9,7 +9,7 @@ public struct LaneShut: Sendable, Equatable {
     /// It refuses; one call goes to see when the wait is over.
     case refused(status: String)
     /// A rate that the user has set, and for whom.
-    case rate(LimitSetting, of: String)
+    case rate(LimitSetting, of: Owner)
     /// A rate that refusals taught, in calls a second.
     case learnedRate(Double)
     /// The server is down since then.
@@ -22,12 +22,21 @@ public struct LaneShut: Sendable, Equatable {
     case refusing(status: String, since: Duration)
   }
 
+  public enum Owner: Sendable, Equatable {
+    /// The job whose calls wait.
+    case job
+    /// A provider or a model of this name.
+    case place(String)
+  }
+
   public struct Silent: Sendable, Equatable {
     /// When the first call was sent that got no word, and how long that one waited.
     public var since: Duration
     public var within: Duration
     /// Calls that timed out without a word.
     public var tries: Int
+    /// Whether it was the time of a whole call that ran out, not that of its first token.
+    public var isOfWholeCall = false
   }
 
   /// `openai/gpt-5`, or the provider where all its models wait.
@@ -38,6 +47,14 @@ public struct LaneShut: Sendable, Equatable {
 
   public init(name: String, until: Duration?, reason: Reason) {
     (self.name, self.until, self.reason) = (name, until, reason)
+  }
+
+  /// Whether it is not known until when.
+  var isWithoutEnd: Bool {
+    switch reason {
+    case .down, .silent, .alone, .refusing: true
+    case .requestsLeft, .tokensLeft, .refused, .rate, .learnedRate: false
+    }
   }
 
   /// Whether it is shut for long enough to be told: a rate's next moment is not.
@@ -58,7 +75,7 @@ public struct LaneShut: Sendable, Equatable {
     case .requestsLeft(let left): return "\(name): \(left) requests left\(end)"
     case .tokensLeft(let left): return "\(name): \(left) tokens left\(end)"
     case .refused(let status): return "\(name): \(status)\(end)"
-    case .rate(let rate, let whose): return "\(name): \(rate.words)\(whose == name || whose.isEmpty ? "" : " of \(whose)")\(end)"
+    case .rate(let rate, _): return "\(name): \(rate.words)\(end)"
     case .learnedRate(let rate): return "\(name): \(rate.rateWords) at most, as its refusals taught"
     case .down(let since): return "\(name) is down, waiting (\(Int((now - since).seconds)) s)"
     case .alone: return "\(name) cuts its streams: one call looks alone"
@@ -84,4 +101,10 @@ public struct LaneStanding: Sendable {
   public var ofProvider: Limits.Own
   public var waiting: Int
   public var windows: [LaneWindows.Window]
+}
+
+extension LaneShut.Silent {
+  init(_ standing: Silence.Standing) {
+    self.init(since: standing.since, within: standing.within, tries: standing.tries, isOfWholeCall: standing.isOfWholeCall)
+  }
 }

@@ -65,7 +65,7 @@ public struct LimitChange: Sendable, Equatable {
     /// The job sends nothing; and why, where it was not just somebody's wish.
     case paused(String?)
     case resumed
-    /// No more than the machine carries, and why: `200 → 20: what fits into 64 open files`.
+    /// No more than the machine carries of what is set (`200`, `auto`), and why: `200 → 20: what fits into 64 open files`.
     case machine(wanted: String, most: Int, String)
     case cancelled
     /// So many clean replies while the limit was in use.
@@ -89,6 +89,8 @@ public struct LimitChange: Sendable, Equatable {
     case notPaidFor(from: Int, to: Int, gain: Double, ttftBefore: Duration?, ttftAfter: Duration?)
     /// So many calls that went alone came to no end that tells whether the width was why.
     case lookGivenUp(restored: Int, looks: Int)
+    /// The server went down: the streams that broke off were its end, and say nothing of the width.
+    case cutsWereItsEnd(restored: Int)
     case down
     case back(after: Duration)
     case gaveUp(after: Duration)
@@ -121,9 +123,13 @@ public struct LimitChange: Sendable, Equatable {
   public var values: (name: String, from: String, to: String)? {
     switch what {
     case .set(let name, let from, let to), .answers(let name, let from, let to): (name, from, to)
-    case .grew(let from, let to, _), .refused(let from, let to, _), .narrowed(let from, let to, _), .queued(let from, let to, _, _),
-      .notPaidFor(let from, let to, _, _, _):
+    case .grew(let from, let to, _), .refused(let from, let to, _), .narrowed(let from, let to, _), .queued(let from, let to, _, _):
       ("concurrency", "\(from)", "\(to)")
+    // It tells of a wider width than the one that holds: `8 → 16 brought +2 %: back to 8`.
+    case .notPaidFor(let from, let to, _, _, _): ("concurrency", "\(to)", "\(from)")
+    case .looksAlone(let from, _, _): ("concurrency", "\(from)", "1")
+    case .widthIsNotWhy(let to), .lookGivenUp(let to, _), .cutsWereItsEnd(let to): ("concurrency", "1", "\(to)")
+    case .machine(let wanted, let most, _): ("concurrency", wanted, "\(most)")
     default: nil
     }
   }
@@ -143,7 +149,7 @@ public struct LimitChange: Sendable, Equatable {
   public var isOfWidth: Bool {
     switch what {
     case .set(let name, _, _): name == "concurrency"
-    case .machine, .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy, .lookGivenUp: true
+    case .machine, .grew, .refused, .narrowed, .looksAlone, .queued, .notPaidFor, .widthIsNotWhy, .lookGivenUp, .cutsWereItsEnd: true
     default: false
     }
   }
@@ -166,9 +172,10 @@ public struct LimitChange: Sendable, Equatable {
     case .answersOfJob(let settings, let row): return "\(settings) from row \(row) on"
     case .paused(let reason): return "paused\(reason.map { ": \($0)" } ?? "")"
     case .resumed: return "resumed"
-    case .machine(let wanted, let most, let reason): return "\(wanted) \(most): \(reason)"
+    case .machine(let wanted, let most, let reason): return "\(wanted)\(Int(wanted) == nil ? ", at most" : " →") \(most): \(reason)"
     case .cancelled: return "cancelled"
-    case .grew(let from, let to, let replies): return "\(from) → \(to): \(replies) clean replies while the limit was in use"
+    case .grew(let from, let to, let replies):
+      return "\(from) → \(to): \(replies) clean \(replies == 1 ? "reply" : "replies") of \(name) while the limit was in use"
     case .refused(let from, let to, let sign): return "\(from) → \(to): \(sign.text(name))"
     case .held(let wait, let isEarly, let isStill, let sign):
       return "nothing is sent for \(wait.words)\(isEarly ? ", then one call looks" : ""): \(isStill ? "still " : "")\(sign.text(name))"
@@ -182,15 +189,22 @@ public struct LimitChange: Sendable, Equatable {
         "\(from) → \(to): \(isSure ? "alone it was answered, " : "")side by side \(name) cuts its streams; `set concurrency \(to) for \(name)` says so for good"
     case .widthIsNotWhy(let limit): return "1 → \(limit): alone it broke off as well; \(name) cuts its streams whatever their number"
     case .queued(let from, let to, let answered, let within):
-      let others = answered == 0 ? "other calls were being answered" : "\(answered) other calls were answered within \(within.words)"
+      let others =
+        switch answered {
+        case 0: "other calls were being answered"
+        case 1: "another call was answered within \(within.words)"
+        default: "\(answered) other calls were answered within \(within.words)"
+        }
       return "\(from) → \(to): no first token in time while \(others): \(name) has a queue"
     case .notPaidFor(let from, let to, let gain, let before, let after):
       let percent = Int((gain * 100).rounded())
       var words = "\(from) → \(to) brought \(percent < 0 ? "" : "+")\(percent) %"
       if let before, let after { words += ", ttft \(before.shortWords) → \(after.shortWords)" }
-      return words + ": back to \(from)"
+      return words + ": back to \(from) (\(name))"
     case .lookGivenUp(let limit, let looks):
-      return "1 → \(limit): \(looks) calls that went alone came to no end that tells whether the width was why"
+      return "1 → \(limit): \(looks) calls that went alone to \(name) came to no end that tells whether the width was why"
+    case .cutsWereItsEnd(let limit):
+      return "1 → \(limit): the server of \(name) went down; the streams that broke off say nothing of the width"
     case .silent(let within): return "\(name) does not answer: no word within \(within.words) of a call; one at a time looks"
     case .silentTooLong(let after, let tries):
       return "\(name) has not answered for \(after.words) (tries timed out: \(tries)): nobody waits for it any more (`set down-wait`)"

@@ -49,7 +49,7 @@ public final class Limiter: Sendable {
     /// Nothing more is sent.
     var isClosed = false
     /// Waits between two tries.
-    var pauses: [Int: Task<Void, any Error>] = [:]
+    var pauses: [Int: (job: LimiterState.JobID, wait: Task<Void, any Error>)] = [:]
     var nextPause = 0
   }
 
@@ -69,23 +69,14 @@ public final class Limiter: Sendable {
   ///   - refused: when the call was first refused; what it waited since counts against its patience.
   ///   - patience: a server that lets nothing through for longer than this is not waited for; nil for however long.
   ///   - isBehind: it stood in the server's queue for too long: it comes behind those that wait.
+  ///   - isRetry: it was sent before, and failed.
   public func acquire(
     _ job: Job, lane: ModelName, _ amount: CallAmount = CallAmount(input: 0, output: 0), row: BegunRow? = nil, refused: Duration? = nil,
-    patience: Duration? = nil, isBehind: Bool = false
+    patience: Duration? = nil, isBehind: Bool = false, isRetry: Bool = false
   ) async -> Answer {
     if Task.isCancelled { return .cancelled }
-    let now = time.now
-    let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : isBehind ? .behind : .continuing
-    let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
-      if guarded.isClosed { return (.stopped, []) }
-      let request = guarded.state.acquire(job.id, lane: lane, turn, amount, row: row, refused: refused, patience: patience, now: now)
-      // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
-      if case .granted = request, row?.group.parent == nil { return (request, []) }
-      return (request, settle(&guarded, now))
-    }
-    for resumption in resumptions { resumption.perform() }
     let waiter: LimiterState.WaiterID
-    switch request {
+    switch request(job, lane, amount, row, refused, patience, isBehind, isRetry) {
     case .granted(let permit): return .granted(permit)
     case .spent: return .spent
     case .stopped: return .cancelled
@@ -107,9 +98,32 @@ public final class Limiter: Sendable {
     }
   }
 
+  /// Asks for leave; says whether it is there at once, and if not, who waits.
+  @inline(never)  // else it stands in the frame of whoever waits
+  private func request(
+    _ job: Job, _ lane: ModelName, _ amount: CallAmount, _ row: BegunRow?, _ refused: Duration?, _ patience: Duration?, _ isBehind: Bool,
+    _ isRetry: Bool
+  ) -> LimiterState.Request {
+    let now = time.now
+    let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : isBehind ? .behind : .continuing
+    let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
+      if guarded.isClosed { return (.stopped, []) }
+      let request = guarded.state.acquire(
+        job.id, lane: lane, turn, amount, row: row, refused: refused, patience: patience, isRetry: isRetry, now: now)
+      // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
+      if case .granted = request, row?.group.parent == nil { return (request, []) }
+      return (request, settle(&guarded, now))
+    }
+    for resumption in resumptions { resumption.perform() }
+    return request
+  }
+
   /// Gives a permit back, with what came of its call.
-  public func release(_ permit: Permit, _ outcome: CallOutcome = .unused) {
-    change { $0.ended(permit, outcome, now: $1) }
+  ///
+  /// - Parameter failed: the row whose call failed: before it goes on or ends, no new row of its job takes its place.
+  public func release(_ permit: Permit, _ outcome: CallOutcome = .unused, failed: BegunRow? = nil) {
+    let row = failed.flatMap { $0.hasOneCall ? $0.outermost : nil }
+    change { $0.ended(permit, outcome, failed: row, now: $1) }
   }
 
   /// Waits until a row more of a pipeline may begin; nil where the task is cancelled or the job begins nothing new.
@@ -154,7 +168,11 @@ public final class Limiter: Sendable {
       guarded.state.withdrawFresh(of: job.id).compactMap { self.resumption(of: $0, as: .withdrawn, &guarded) }
     }
     for resumption in resumptions { resumption.perform() }
+    if job.isOver { forget(job.id) }
   }
+
+  /// A job is over: what was said of it is of no more use.
+  public func forget(_ job: Int) { guarded.withLock { $0.state.over(job) } }
 
   /// Nothing more is sent, by any job that there is or will be: whoever waits for leave, or between two tries, is told. What is in
   /// flight goes on.
@@ -166,31 +184,59 @@ public final class Limiter: Sendable {
       return (told, Array(guarded.pauses.values))
     }
     for resumption in resumptions { resumption.perform() }
-    for pause in pauses { pause.cancel() }
+    for pause in pauses { pause.wait.cancel() }
   }
 
-  /// Waits between two tries.
+  /// A job sends nothing again: whoever waits between two tries, or for a server that is silent, away or refuses, is told. What is in
+  /// flight goes on, and so do the next calls of rows that have begun, also those that wait for a rate or a place.
+  public func stopTrying(_ job: Job) {
+    let now = time.now
+    let (resumptions, pauses) = guarded.withLock { guarded in
+      let told = guarded.state.stopTrying(job.id, now: now).compactMap { self.resumption(of: $0, as: .withdrawn, &guarded) }
+      return (told, guarded.pauses.values.filter { $0.job == job.id })
+    }
+    for resumption in resumptions { resumption.perform() }
+    for pause in pauses { pause.wait.cancel() }
+    // It may have ended before it was told.
+    if job.isOver { forget(job.id) }
+  }
+
+  /// Waits between two tries of a call to a model.
   ///
   /// - Throws: `CancellationError` where the task is cancelled, or nothing more is sent.
-  func pause(for duration: Duration) async throws {
+  func pause(for duration: Duration, of job: Job, lane: ModelName, row: BegunRow? = nil) async throws {
+    if let row { change { state, _ in state.goesOn(row.outermost) } }
     let wait = Task { [time] in try await time.sleep(for: duration) }
+    let now = time.now
     let number = guarded.withLock { guarded -> Int? in
-      if guarded.isClosed { return nil }
+      if guarded.isClosed || guarded.state.triesNoMore(job.id) { return nil }
       guarded.nextPause += 1
-      guarded.pauses[guarded.nextPause] = wait
+      guarded.pauses[guarded.nextPause] = (job.id, wait)
+      guarded.state.pauses(job.id, lane, by: 1, now: now)
       return guarded.nextPause
     }
     guard let number else {
       wait.cancel()
       throw CancellationError()
     }
-    defer { guarded.withLock { _ = $0.pauses.removeValue(forKey: number) } }
+    defer {
+      let now = time.now
+      guarded.withLock { guarded in
+        guarded.pauses[number] = nil
+        guarded.state.pauses(job.id, lane, by: -1, now: now)
+      }
+    }
     try await withTaskCancellationHandler {
       try await wait.value
     } onCancel: {
       wait.cancel()
     }
   }
+
+  /// Calls of a job that wait for leave: for a place, a rate, a server. None where the job is paused.
+  public func waiting(_ job: Job) -> Int { guarded.withLock { $0.state.waiting(job.id) } }
+
+  func triesNoMore(_ job: Job) -> Bool { guarded.withLock { $0.state.triesNoMore(job.id) } }
 
   /// A pipeline begins no more rows from now on, whatever those do that have begun.
   public func stop(_ group: RowGroup) {
@@ -262,6 +308,11 @@ public final class Limiter: Sendable {
     }
   }
 
+  /// How many calls at once the machine carries, where that is known to be little, and why.
+  public var machine: (most: Int, reason: String)? {
+    guarded.withLock { $0.state.mostStreams == .max ? nil : ($0.state.mostStreams, $0.state.machine) }
+  }
+
   /// The lanes before which a job's calls wait now, and why.
   public func shutLanes(of job: Job) -> [LaneShut] {
     let now = time.now
@@ -314,6 +365,7 @@ public final class Limiter: Sendable {
     }
     for (waiter, permit) in effects.granted { tell(waiter, .permit(.granted(permit))) }
     for waiter in effects.spent { tell(waiter, .permit(.spent)) }
+    for waiter in effects.stopped { tell(waiter, .withdrawn) }
     for (waiter, shut) in effects.shut { tell(waiter, .permit(.shut(shut))) }
     for (waiter, row) in effects.begun { tell(waiter, .row(row)) }
     if let opening = effects.opening { setAlarm(&guarded, opening, now) }

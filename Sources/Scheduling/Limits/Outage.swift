@@ -5,8 +5,6 @@ struct Outage: Sendable {
   private enum State {
     case up
     case down(since: Duration, next: Duration, isLooking: Bool)
-    /// Nobody waits for it any more; calls go and fail like any others, until one is answered.
-    case gaveUp
   }
 
   enum Change: Equatable {
@@ -20,8 +18,9 @@ struct Outage: Sendable {
   private var answeredAt: Duration?
   /// What came to the call that looks.
   private var look: (began: Duration, activity: ReplyActivity)?
-  /// When it was given up, and since when it had been down: whoever waited then waits no longer.
-  private(set) var gaveUp: (at: Duration, since: Duration)?
+  /// When it was given up. What was sent before says nothing new.
+  private var gaveUpAt: Duration?
+  private var unwaited = Unwaited()
 
   /// Since when it is down and waited for.
   var since: Duration? { if case .down(let since, _, _) = state { since } else { nil } }
@@ -53,9 +52,6 @@ struct Outage: Sendable {
     answeredAt = now
     switch state {
     case .up: return nil
-    case .gaveUp:
-      state = .up
-      return nil
     case .down(let since, _, _):
       // What was under way when it went down says nothing of now.
       guard began >= since else { return nil }
@@ -72,15 +68,15 @@ struct Outage: Sendable {
   mutating func unreachable(began: Duration, isLook: Bool, waits: Duration?, now: Duration) -> Change? {
     guard let answeredAt, answeredAt <= began || isLook else { return nil }
     switch state {
-    case .gaveUp: return nil
     case .up:
+      if let gaveUpAt, began < gaveUpAt { return nil }
       guard waits != nil else { return nil }
       state = .down(since: now, next: now + .seconds(1), isLooking: false)
       return .down
     case .down(let since, let next, let isLooking):
       guard now - since < waits ?? .zero else {
-        state = .gaveUp
-        gaveUp = (now, since)
+        state = .up
+        gaveUpAt = now
         return .gaveUp(now - since)
       }
       guard isLook else {
@@ -90,6 +86,15 @@ struct Outage: Sendable {
       state = .down(since: since, next: now + (now - since < .seconds(30) ? .seconds(2) : .seconds(5)), isLooking: false)
       return nil
     }
+  }
+
+  mutating func seen(isWaitedFor: Bool, now: Duration) {
+    if since != nil { unwaited.seen(isWaitedFor: isWaitedFor, now: now) }
+  }
+
+  /// Somebody comes, who finds out anew where nobody has waited for long.
+  mutating func asked(now: Duration) {
+    if since != nil, unwaited.asked(now: now) { state = .up }
   }
 
   /// The call that looked was cancelled: another may go.

@@ -3,8 +3,10 @@ import DequeModule
 /// How fast calls may go to a model whose server refuses: what a refusal teaches is a rate, and sometimes a wait.
 ///
 /// A refusal's `retry-after` is a bucket's "some time soon" or a window's "not before". One early look tells them apart: after a short
-/// hold one call goes ahead. Answered, the wait meant little, and calls go on at the rate that was accepted so far, which grows until
-/// the next refusal. Refused, the wait is believed: nothing goes before its end, then as many as were accepted in the last run.
+/// hold one call goes ahead; refused, another after twice as long, for a slow bucket has nothing yet. Answered, the wait meant little, and
+/// calls go on at the rate that was accepted so far, which grows until the next refusal. Refused until hardly any of it is left, the wait
+/// is believed: nothing goes before its end, then as many as were accepted in the last run. A wait at whose end one is refused again was
+/// not meant either.
 struct Pace: Sendable {
   private enum State {
     case open
@@ -37,6 +39,16 @@ struct Pace: Sendable {
   private var isBelieved = false
   /// The hold now on is short of what was asked.
   private var isEarly = false
+  /// How long the last early hold was; the next is twice as long.
+  private var held: Duration = .zero
+  /// A wait was sat out, and one was refused at its end: the server does not mean what it asks for.
+  private var isDoubted = false
+  /// Whether the hold now on was asked for, and not reckoned here.
+  private var isAskedFor = false
+  /// When the first was refused of those without an answer between them.
+  private var episodeAt: Duration = .zero
+  /// A server that has refused everything for so long was not a slow bucket: it is tried as if nothing were known.
+  private static let longEpisode: Duration = .seconds(5)
   /// What was sent before this belongs to an episode that has been dealt with.
   private var closedAt: Duration?
   /// Whether the rate is still far below what may be: no refusal since it was learned.
@@ -78,6 +90,16 @@ struct Pace: Sendable {
     }
   }
 
+  /// Whether it was refused last, and no rate is known that it would be taken at. A window that is used up is such a rate.
+  func isRefused(now: Duration) -> Bool {
+    if rate != nil || window.isAtEnd { return false }
+    switch state {
+    case .open: return false
+    case .closed(let until): return until > now && isAskedFor
+    case .looking: return isAskedFor
+    }
+  }
+
   var isLooking: Bool { if case .looking = state { true } else { false } }
 
   // MARK: told
@@ -107,7 +129,10 @@ struct Pace: Sendable {
         state = .looking(since: now)
         return true
       case .last(let until):
-        if let until { hold(until: until, early: false, now) }
+        if let until {
+          isAskedFor = false
+          hold(until: until, early: false, now)
+        }
         return false
       }
     }
@@ -129,15 +154,17 @@ struct Pace: Sendable {
   /// The call that looked was taken in.
   private mutating func passed(_ now: Duration) {
     // Nobody may have been there to look early: the wait was over when this one went, and says nothing of a rate.
-    let wasSatOut = if case .looking(let since) = state { since >= asked } else { false }
+    let began = if case .looking(let since) = state { since } else { now }
+    let wasSatOut = began >= asked
     state = .open
     backoff = Self.shortest
     if window.isAtEnd {
       window.grow()
-    } else if isEarly, wasSatOut, rate == nil {
+    } else if isDoubted ? now - episodeAt > Self.longEpisode : isEarly && wasSatOut && rate == nil {
+      isDoubted = false
       window.reopen(now: now)
-    } else if isEarly {
-      openEarly(now)
+    } else if isEarly || isDoubted {
+      openEarly(now, after: began - (closedAt ?? began))
     } else {
       openLate(now)
     }
@@ -153,6 +180,7 @@ struct Pace: Sendable {
     case .open:
       if let closedAt, began <= closedAt { return [] }
       window.isAtEnd = false
+      episodeAt = now
       return close(end, early: !isBelieved || window.wantsEarlyLook, isStill: false, now)
     case .closed(let until):
       asked = max(asked, end)
@@ -170,13 +198,25 @@ struct Pace: Sendable {
       }
       if window.isAtEnd {
         window.lookedInVain()
+        episodeAt = now
         return close(end, early: false, isStill: false, now)
       }
-      isBelieved = true
-      rate = nil
-      if wait == nil { backoff = min(backoff * 2, Self.longest) }
-      return close(max(end, isEarly ? asked : end), early: false, isStill: true, now)
+      return lookRefused(wait, end, now)
     }
+  }
+
+  private mutating func lookRefused(_ wait: Duration?, _ end: Duration, _ now: Duration) -> [Change] {
+    // Where no wait was asked for, ours grows anyway.
+    if isEarly, wait != nil, !isDoubted, !isBelieved, now + held * 2 < asked {
+      held = held * 2
+      hold(until: now + held, early: true, now)
+      return []
+    }
+    if wait == nil { backoff = min(backoff * 2, Self.longest) }
+    if !isEarly, wait != nil, isAskedFor { isDoubted = true }
+    isBelieved = !isDoubted
+    rate = nil
+    return close(max(end, isEarly ? asked : end), early: false, isStill: true, now)
   }
 
   /// The call that went to see came to no end that says anything (it was cancelled): another may go.
@@ -196,8 +236,10 @@ struct Pace: Sendable {
   private mutating func close(_ end: Duration, early isLookEarly: Bool, isStill: Bool, _ now: Duration) -> [Change] {
     asked = end
     closedAt = now
+    isAskedFor = true
     let wait = end - now
-    let look = early(wait)
+    let look = max(early(wait), rate.map { .nanoseconds(Int64(1e9 / $0)) } ?? .zero)
+    held = look
     // A wait shorter than a look is waited for.
     hold(until: isLookEarly && look < wait ? now + look : end, early: isLookEarly && look < wait, now)
     guard wait >= .seconds(1) else { return [] }
@@ -206,15 +248,18 @@ struct Pace: Sendable {
   }
 
   /// The look was answered long before the wait was over: a bucket, to which calls go at the rate that it took.
-  private mutating func openEarly(_ now: Duration) {
+  ///
+  /// - Parameter hold: since the refusal; in that time it refilled by one call at least.
+  private mutating func openEarly(_ now: Duration, after hold: Duration) {
     isBelieved = false
+    isDoubted = false
     window = Window(openedAt: now)
     let taken = acceptedPerSecond(at: closedAt ?? now)
     if let rate {
       isFast = false
       self.rate = max(0.02, min(rate * 0.85, taken.isSure ? taken.rate * 0.98 : rate * 0.85))
     } else {
-      rate = max(0.02, taken.rate)
+      rate = max(0.02, taken.rate, hold > .zero ? 0.5 / hold.seconds : 0)
       isFast = true
     }
     grewAt = now
@@ -223,7 +268,7 @@ struct Pace: Sendable {
 
   /// The wait was sat out: as many may go as were accepted in the last run.
   private mutating func openLate(_ now: Duration) {
-    if isBelieved { window.reopen(now: now) } else { openEarly(now) }
+    if isBelieved { window.reopen(now: now) } else { openEarly(now, after: .zero) }
   }
 
   private func acceptedPerSecond(at moment: Duration) -> (rate: Double, isSure: Bool) {

@@ -1,8 +1,8 @@
 import Chat
 
 /// Leave to send one call: a place on every floor that it stands on, and its share of their rates. Given back with what came of the
-/// call.
-public struct Permit: Sendable {
+/// call. A class, though it never changes: it goes through every layer of a call, and each of their frames on the heap would hold all of it.
+public final class Permit: Sendable {
   let job: LimiterState.JobID
   /// The number of the model's lane.
   let lane: Int
@@ -22,6 +22,15 @@ public struct Permit: Sendable {
   let isBudgeted: Bool
   /// Told by its call whenever something of the answer comes.
   let activity: ReplyActivity
+
+  init(
+    job: LimiterState.JobID, lane: Int, model: ModelName, granted: Duration, tokens: Int, input: Int, jobEntry: Int?, providerEntry: Int?,
+    taken: Lane.Taken, looksForServer: Bool, isBudgeted: Bool, activity: ReplyActivity
+  ) {
+    (self.job, self.lane, self.model, self.granted) = (job, lane, model, granted)
+    (self.tokens, self.input, self.jobEntry, self.providerEntry) = (tokens, input, jobEntry, providerEntry)
+    (self.taken, self.looksForServer, self.isBudgeted, self.activity) = (taken, looksForServer, isBudgeted, activity)
+  }
 }
 
 extension Attempt {
@@ -64,6 +73,8 @@ public struct CallOutcome: Sendable {
   var words: String
   /// Whether the call's settings allow another try, and with it to wait for one.
   var mayRetry = true
+  /// Whether its time ran out for the whole of it, not for its first token.
+  var isOfWholeCall = false
   /// Whether a status line came.
   var heardStatus = false
   /// Whether it says, of a call that looks for a server that is down, that it is not there yet.
@@ -87,6 +98,7 @@ public struct CallOutcome: Sendable {
     }
     words = failure.status.map(String.init) ?? failure.kind.rawValue
     heardStatus = failure.status != nil || attempt.ttft != nil
+    isOfWholeCall = failure.kind == .timeout && failure.detail == nil
     isAway = failure.isOfServerAway(forLook: true)
     switch failure.kind {
     case .rateLimited, .overloaded: verdict = .refused(asked: failure.retryAfter)

@@ -5,6 +5,8 @@ struct ProviderFloor: Sendable {
   let name: String
   var floor: Floor
   var outage = Outage()
+  /// Jobs that wait no longer for its server to come back.
+  var givenUp = GivenUp()
 
   init(_ name: String, _ limits: Limits) {
     self.name = name
@@ -24,7 +26,7 @@ struct ProviderFloor: Sendable {
   mutating func shut(for amount: Int, now: Duration) -> LaneShut? {
     if let since = outage.since { return LaneShut(name: name, until: outage.opens(now: now), reason: .down(since: since)) }
     guard let rate = floor.binding(for: amount, now: now) else { return nil }
-    return LaneShut(name: name, until: floor.opens(for: amount, now: now), reason: .rate(rate, of: name))
+    return LaneShut(name: name, until: floor.opens(for: amount, now: now), reason: .rate(rate, of: .place(name)))
   }
 
   /// - Returns: what it changed.
@@ -41,14 +43,24 @@ struct ProviderFloor: Sendable {
     case .cut, .troubled, .queued:
       // A stream that broke off or a silence may well be the end of a server that just went.
       if permit.looksForServer { outage.lookLost(now: now) }
-      change = outcome.heardStatus ? outage.answered(began: permit.granted, now: now) : nil
-    case .answered, .other, .refused: change = outage.answered(began: permit.granted, now: now)
+      change = outcome.heardStatus ? answered(began: permit.granted, now: now) : nil
+    case .answered, .other, .refused: change = answered(began: permit.granted, now: now)
     }
     return told(change)
   }
 
+  /// Whoever waits no longer may again.
+  private mutating func answered(began: Duration, now: Duration) -> Outage.Change? {
+    givenUp.removeAll()
+    return outage.answered(began: began, now: now)
+  }
+
   /// What is known of the call that looks whether the server is back, before it has ended.
-  mutating func glance(now: Duration) -> LimitChange.What? { told(outage.isAnswering(now: now)) }
+  mutating func glance(now: Duration) -> LimitChange.What? {
+    guard let change = outage.isAnswering(now: now) else { return nil }
+    givenUp.removeAll()
+    return told(change)
+  }
 
   private func told(_ change: Outage.Change?) -> LimitChange.What? {
     switch change {

@@ -12,6 +12,8 @@ struct Silence: Sendable {
     var since: Duration
     /// How long that one waited.
     var within: Duration
+    /// Whether it was the time of a whole call that ran out.
+    var isOfWholeCall = false
     /// Calls that timed out without a word.
     var tries = 1
     /// Whether one that looked was among them.
@@ -23,6 +25,9 @@ struct Silence: Sendable {
 
   private var state = State.none
   private var lookBegan: Duration = .zero
+  /// When it was given up. What was sent before says nothing new.
+  private var gaveUpAt: Duration?
+  private var unwaited = Unwaited()
 
   /// Nil where the model answers, as far as is known.
   var standing: Standing? { if case .silent(let standing, _, _) = state { standing } else { nil } }
@@ -44,9 +49,10 @@ struct Silence: Sendable {
   /// A call timed out, and nothing had come to any since it began.
   ///
   /// - Returns: whether that is new.
-  mutating func timedOut(began: Duration, isLook: Bool, now: Duration) -> Bool {
+  mutating func timedOut(began: Duration, isLook: Bool, isOfWholeCall: Bool, now: Duration) -> Bool {
     guard case .silent(var standing, let next, let isLooking) = state else {
-      state = .silent(Standing(since: began, within: now - began), next: now, isLooking: false)
+      if let gaveUpAt, began < gaveUpAt { return false }
+      state = .silent(Standing(since: began, within: now - began, isOfWholeCall: isOfWholeCall), next: now, isLooking: false)
       return true
     }
     standing.tries += 1
@@ -84,5 +90,17 @@ struct Silence: Sendable {
   }
 
   /// Nobody waits any more; what is sent from now on finds out anew.
-  mutating func giveUp() { state = .none }
+  mutating func giveUp(now: Duration) {
+    state = .none
+    gaveUpAt = now
+  }
+
+  mutating func seen(isWaitedFor: Bool, now: Duration) {
+    if standing != nil { unwaited.seen(isWaitedFor: isWaitedFor, now: now) }
+  }
+
+  /// Somebody comes, who finds out anew where nobody has waited for long.
+  mutating func asked(now: Duration) {
+    if standing != nil, unwaited.asked(now: now) { state = .none }
+  }
 }

@@ -1,5 +1,6 @@
 import Control
 import JSON
+import Names
 import Terminal
 
 #if canImport(Glibc)
@@ -37,7 +38,7 @@ enum Attach {
       }
       return screen.run()
     } catch {
-      return Shell.misused(error.message + (error.help.map { "\n  = \($0)" } ?? ""))
+      return Shell.misused(error.message.oneLine + (error.help.map { "\n  = \($0.oneLine)" } ?? ""))
     }
   }
 
@@ -111,11 +112,9 @@ enum Attach {
     let columns = titles.map { Table.Column($0, isNumber: !["script", "started"].contains($0)) }
     let table = Table(columns: columns, rows: rows)
     let lines = Descriptor.isTerminal(1) ? table.lines(width: Descriptor.size(1)?.columns) : table.tabSeparated
-    do throws(OutputProblem) {
-      try Descriptor.say(lines.joined(separator: "\n") + "\n", to: 1, named: "standard output")
-      if Descriptor.isTerminal(1) { try Descriptor.say("`promptsh attach PID` attaches to one\n", to: 2, named: "standard error") }
-      return ShellSession.ExitStatus.fine
-    } catch { return ShellSession.ExitStatus.scriptFailed }
+    let status = Shell.told(lines.joined(separator: "\n"))
+    if Descriptor.isTerminal(1) { try? Descriptor.say("`promptsh attach PID` attaches to one\n", to: 2, named: "standard error") }
+    return status
   }
 
   private static func status(_ client: ControlClient) -> JSONValue? {

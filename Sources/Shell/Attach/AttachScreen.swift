@@ -3,6 +3,7 @@ import Editor
 import Interpreter
 import JSON
 import Language
+import Names
 import Scheduling
 import Terminal
 import Threads
@@ -41,7 +42,7 @@ final class AttachScreen: Sendable {
   private let name: String
   private let why: String?
   private let console: Console
-  private let ahead = TypeAhead { _ in true }
+  private let ahead = TypeAhead()
   private let state = Mutex(State())
   private let leaving = AsyncStream<Leaving>.makeStream()
 
@@ -67,7 +68,7 @@ final class AttachScreen: Sendable {
       hooks.typed = { [self] columns, rows in ahead.rows(prompt: prompt, columns: columns, rows: rows) { console.dim($0) } }
       hooks.onKey = { [self] in key($0) }
     }
-    console.note("attached to \(name): lines steer it, + - and Space too, ↑ ↓ choose a job; ^D leaves, and it goes on")
+    console.note("attached to \(name.oneLine): lines steer it, + - and Space too, ↑ ↓ choose a job; ^D leaves, and it goes on")
     console.beginLine(1)
     let isReading = startThread { [self] in
       _ = client.read { message in
@@ -95,18 +96,19 @@ final class AttachScreen: Sendable {
     var status = ShellSession.ExitStatus.fine
     if case .signal(let number) = reason {
       status = 128 + number
-      let isWatched = startThread { [status] in
-        _ = Bell().wait(milliseconds: 500)
+      startThread { [status] in
+        pauseThread(milliseconds: 500)
+        Self.leaveNow(status)
+      } orHere: {
         Self.leaveNow(status)
       }
-      if !isWatched { Self.leaveNow(status) }
     }
     await console.endLine()
     switch reason {
-    case .asked: console.note("left \(title); it goes on")
-    case .closed(let why): console.note("\(title): \(why)")
+    case .asked: console.note("left \(title.oneLine); it goes on")
+    case .closed(let why): console.note("\(title): \(why)".oneLine)
     case .gone:
-      console.note("error: \(AttachedLines.brokeOff(title))")
+      console.note("error: \(AttachedLines.brokeOff(title.oneLine))")
       status = ShellSession.ExitStatus.brokeOff
     case .signal: break
     }
@@ -123,7 +125,7 @@ final class AttachScreen: Sendable {
     switch message {
     case .out(let text): write(text)
     case .note(let text): console.note(text)
-    case .refused(let why): console.note("error: \(why)")
+    case .refused(let why): console.note("error: \(why.oneLine)")
     case .closed(let why): leaving.continuation.yield(.closed(why))
     case .end: break
     case .status(let document):
@@ -166,7 +168,7 @@ final class AttachScreen: Sendable {
       if ahead.number == "" { console.note("^D leaves; `cancel JOB` ends a job") }
       ahead.clearLine()
     case .character("\u{4}") where ahead.number == "": leaving.continuation.yield(.asked)
-    case .character("\u{1A}"): console.keys.withLock { $0 }?.suspend()
+    case .stop: console.keys.withLock { $0 }?.suspend()
     case .widen: move(by: 1)
     case .narrow: move(by: -1)
     case .up where ahead.number == "": choose(-1)

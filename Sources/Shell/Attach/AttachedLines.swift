@@ -1,4 +1,5 @@
 import Control
+import Names
 
 /// Lines that are run in another session one after the other, for scripts: what they show goes to our own outputs.
 struct AttachedLines {
@@ -43,7 +44,7 @@ struct AttachedLines {
       switch end {
       case .done: return status ?? failed(problem ?? "")
       case .gone: return farewell.map(failed) ?? gone()
-      case .silent: try? Descriptor.say("\(name) does not answer yet; ^C gives up\n", to: 2, named: "standard error")
+      case .silent: try? Descriptor.say("\(name.oneLine) does not answer yet; ^C gives up\n", to: 2, named: "standard error")
       }
     }
   }
@@ -56,7 +57,7 @@ struct AttachedLines {
   static func brokeOff(_ name: String) -> String { "\(name) has broken off without a word: was it killed?" }
 
   private func failed(_ problem: String) -> Int32 {
-    try? Descriptor.say("error: \(problem)\n", to: 2, named: "standard error")
+    try? Descriptor.say("error: \(problem.oneLine)\n", to: 2, named: "standard error")
     return ShellSession.ExitStatus.scriptFailed
   }
 }

@@ -1,5 +1,6 @@
 import Editor
 import Interpreter
+import Names
 import Scheduling
 import Terminal
 import Threads
@@ -16,6 +17,7 @@ extension Console {
   /// A line of the prompt begins to run: keys go to `onKey` until `endLine`, whatever of it is in the foreground.
   func beginLine(_ number: Int) {
     state.withLock { $0.line = number }
+    hasToldProblem.store(false, ordering: .relaxed)
     if let handler = hooked.onKey { terminalKeys?.take(.work, handler) }
     refresh()
   }
@@ -96,6 +98,9 @@ extension Console {
 
   /// The job a key or a signal is meant for.
   var foregroundJob: Job? { state.withLock { $0.foreground.last?.job } }
+
+  /// All that the line in the foreground runs side by side.
+  var foregroundJobs: [Job] { state.withLock { $0.foreground.map(\.job) } }
 
   /// Made when they are first wanted; nil where standard input has none.
   private var terminalKeys: ForegroundKeys? {
@@ -183,7 +188,7 @@ extension Console {
     let seconds = max(progress.elapsed.seconds, 0.001)
     line.rate = progress.outputTokens > 0 ? "\((Double(progress.outputTokens) / seconds).fixed(0)) tok/s" : "\(progress.rate.fixed(1))/s"
     line.elapsed = progress.elapsed.short
-    line.eta = progress.state == .running ? progress.eta?.short : nil
+    line.eta = limiter.eta(of: job, progress)?.short
     switch progress.state {
     case .running: line.state = nil
     case .paused: line.state = hooked.onKey == nil ? "paused" : "paused, Space goes on"
@@ -207,7 +212,7 @@ extension Console {
     state.withLock { state in
       guard progress.elapsed - state.lastPlainProgress >= .seconds(10), progress.total != 1 else { return }
       state.lastPlainProgress = progress.elapsed
-      state.note(line.plain, columns)
+      state.note(line.plain.oneLine, columns)
     }
     ring()
   }
@@ -218,7 +223,13 @@ extension Console {
     guard outIsTerminal, errorIsTerminal, hooked.onKey != nil else { return try await livePlain(isOver, sample) }
     let keys = terminalKeys
     let pressed = AsyncStream<Void>.makeStream()
-    keys?.take(.screen) { _ in pressed.continuation.yield() }
+    let isPressed = Atomic(false)
+    // What is no mere key to end this is the beginning of a line, and what follows is the rest of it.
+    keys?.take(.screen) { [self] key in
+      let isFirst = !isPressed.exchange(true, ordering: .relaxed)
+      pressed.continuation.yield()
+      if !isFirst || !key.onlyEnds { hooked.onKey?(key) }
+    }
     defer { keys?.giveBack(.screen) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { for await _ in pressed.stream { break } }
@@ -288,5 +299,16 @@ extension Console {
     }
     state.withLock { $0.board = board }
     return board
+  }
+}
+
+extension Key {
+  /// Whether it is pressed to end what fills the screen, and not to type a line.
+  fileprivate var onlyEnds: Bool {
+    switch self {
+    case .character(let scalar): scalar.value <= 0x20 || scalar == "q" || scalar.value == 0x7F
+    case .paste: false
+    default: true
+    }
   }
 }

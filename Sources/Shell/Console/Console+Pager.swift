@@ -41,17 +41,21 @@ extension Console {
     state.withLock { $0.clearStage(columns) }
     flushFirst { handle.isInterrupted }
     let keys = keys.withLock { $0 }
-    keys?.lend()
-    lent.add(1, ordering: .relaxed)
-    defer {
-      lent.subtract(1, ordering: .relaxed)
-      keys?.takeBack()
+    return try handle.whileRegistered { () throws(Failure) in
+      keys?.lend()
+      lent.add(1, ordering: .relaxed)
+      defer {
+        lent.subtract(1, ordering: .relaxed)
+        keys?.takeBack()
+      }
+      return try body(handle)
     }
-    return try body(handle)
   }
 
-  /// Whether ^C of the terminal is another program's: it gets it too, and does with it what it likes.
   var isLent: Bool { lent.load(ordering: .relaxed) > 0 }
+
+  /// Whether ^C of the terminal is another program's: it gets it too, and does with it what it likes. One that does not run yet gets none.
+  var interruptsAreOthers: Bool { isLent && !Child.isAboutToBegin }
 
   /// Standard input is read by somebody else from now on, until the line is done: its keys are not ours.
   func leaveStandardInput() {

@@ -29,6 +29,8 @@ final class Console: Output {
   private let terminalGone = Atomic(false)
   var isTerminalGone: Bool { terminalGone.load(ordering: .relaxed) }
   func noteTerminalGone() { terminalGone.store(true, ordering: .relaxed) }
+  /// It has been said why standard output cannot be written; at the prompt, of the line that runs.
+  let hasToldProblem = Atomic(false)
   /// How many other programs run in the foreground.
   let lent = Atomic(0)
   let keys = Mutex<ForegroundKeys?>(nil)
@@ -78,10 +80,10 @@ final class Console: Output {
 
   func show(_ value: Value, options: ShowOptions) async throws {
     // In a pager everything is there, and is scrolled to.
-    if options.paged, outIsTerminal,
-      await page(renderer.render(value, form: .terminal(width: nil), showsAll: true, whole: options.whole).text)
-    {
-      return
+    if options.paged, outIsTerminal {
+      let whole = renderer.render(value, form: .terminal(width: nil), showsAll: true, whole: options.whole)
+      // A table is looked at sideways too; who reads a text does not want to.
+      if await page(whole.isTable ? whole.text : Wrap.text(whole.text, width: columns - 1).joined(separator: "\n")) { return }
     }
     let width = options.wide ? nil : Descriptor.size(1)?.columns ?? 80
     let rendered = renderer.render(
@@ -172,6 +174,8 @@ final class Console: Output {
   // MARK: messages
 
   func note(_ text: String) {
+    // Each statement that writes finds out that standard output cannot be written, and so does the end: it is told once.
+    if let problem = outlets[0].problem, text.contains(problem.description), hasToldProblem.exchange(true, ordering: .relaxed) { return }
     let clean = ControlGuard.clean(Redactor.hide(text))
     if passAbove(clean + "\n", wraps: true) { return }
     let columns = columns
@@ -248,6 +252,9 @@ final class Console: Output {
 
   /// What standard output's reader has left us with: nobody, and that is no error.
   var isReaderGone: Bool { outlets[0].problem?.isReaderGone ?? false }
+
+  /// Whether there is an output whose reader takes no more at the moment.
+  var isStuck: Bool { outlets.contains(where: \.isStuck) }
 
   /// Whether everything is written, so that a picture drawn now is seen now.
   var isIdle: Bool { outlets.allSatisfy(isDone) }

@@ -9,11 +9,15 @@ import Threads
 
 /// Where output could not go, in the system's words.
 struct OutputProblem: Error, CustomStringConvertible {
-  var description: String
+  /// Of what could not be written.
+  var name: String?
+  var reason: String
   /// It was a terminal, and is gone.
   var isHangUp = false
   /// Whoever read the pipe has gone, and wants no more.
   var isReaderGone = false
+
+  var description: String { name.map { "\($0): \(reason)" } ?? reason }
 }
 
 /// A file descriptor that is written whole or not at all, as far as the system lets us.
@@ -46,7 +50,7 @@ enum Descriptor {
     }
     if failure != 0 {
       throw OutputProblem(
-        description: "\(name): \(String(cString: strerror(failure)))", isHangUp: failure == EIO && isCharacterDevice(descriptor),
+        name: name, reason: String(cString: strerror(failure)), isHangUp: failure == EIO && isCharacterDevice(descriptor),
         isReaderGone: failure == EPIPE)
     }
   }

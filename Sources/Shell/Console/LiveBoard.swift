@@ -1,4 +1,5 @@
 import Interpreter
+import Names
 import Terminal
 import Threads
 
@@ -115,7 +116,7 @@ final class OrderedBoard: Board {
     while state.current < titles.count {
       let text = state.waiting[state.current]
       if !state.hasTitle, !text.isEmpty || state.isOver[state.current] {
-        state.ready += "── \(titles[state.current])\n"
+        state.ready += "── \(titles[state.current].oneLine)\n"
         state.hasTitle = true
       }
       if !text.isEmpty {

@@ -1,5 +1,11 @@
 import Threads
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// What is on its way to a descriptor. A thread of its own writes it: a reader who stops reading holds up nobody but those who wait for
 /// their own output.
 final class Outlet: Sendable {
@@ -53,6 +59,12 @@ final class Outlet: Sendable {
 
   /// Whether the system has taken everything that was handed to it.
   var isIdle: Bool { !isWriting.load(ordering: .acquiring) }
+
+  /// Whether the system takes no more now: the reader has not read what is there.
+  var isStuck: Bool {
+    var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return poll(&waiting, 1, 0) == 0
+  }
 
   /// Why nothing more can be written, once that is so.
   var problem: OutputProblem? { failure.withLock { $0 } }

@@ -1,6 +1,7 @@
 import Chat
 import Interpreter
 import Terminal
+import TextWidth
 
 /// Values as the prompt shows them.
 struct ValueRenderer: Sendable {
@@ -133,9 +134,11 @@ struct ValueRenderer: Sendable {
   }
 
   private func lines(_ fields: [(name: String, value: Value)]) -> String {
-    let width = fields.map(\.name.count).max() ?? 0
-    return fields.map { field in
-      ControlGuard.line(field.name) + String(repeating: " ", count: width - field.name.count + 2) + ControlGuard.line(field.value.text)
+    let names = fields.map { ControlGuard.line($0.name) }
+    let widths = names.map { DisplayWidth.of($0) }
+    let width = widths.max() ?? 0
+    return fields.indices.map { index in
+      names[index] + String(repeating: " ", count: width - widths[index] + 2) + ControlGuard.line(fields[index].value.text)
     }.joined(separator: "\n")
   }
 }

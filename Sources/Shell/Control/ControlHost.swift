@@ -1,6 +1,7 @@
 import Control
 import Interpreter
 import Language
+import Names
 import Scheduling
 import Terminal
 import Threads
@@ -75,10 +76,10 @@ final class ControlHost: RemoteControl {
       var unsafe: ControlProblem?
       for folder in UserFolders.control {
         // The state folder may not be there yet: a script is often the first that runs.
-        if let state = UserFolders.state, folder.path.hasPrefix(state + "/") { _ = UserFolders.make(state) }
+        if let state = UserFolders.state, folder.path.hasPrefix(state + "/") { _ = UserFolders.problem(making: state) }
         do throws(ControlProblem) {
           take(try ControlServer(path: folder.socket(of: Int32(HostSystem.processNumber)), in: folder, handler: handle))
-          if let unsafe { console.note("warning: \(unsafe); the control socket lies in \(folder.path)") }
+          if let unsafe { console.note("warning: \(unsafe); the control socket lies in \(folder.path)".oneLine) }
           return
         } catch {
           // A home that is not there or cannot be written is no news: most scripts are steered by nobody.
@@ -91,7 +92,7 @@ final class ControlHost: RemoteControl {
 
   private func cannot(_ problem: ControlProblem) {
     console.note(
-      "warning: nobody can attach to this session: \(problem)\n  = `set control PATH` puts its socket elsewhere, `set control off` makes none"
+      "warning: nobody can attach to this session: \(problem.description.oneLine)\n  = `set control PATH` puts its socket elsewhere, `set control off` makes none"
     )
   }
 

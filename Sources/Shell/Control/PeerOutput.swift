@@ -26,7 +26,7 @@ final class PeerOutput: Output {
 
   private func put(_ text: String) throws {
     let isKept = peer.send(.out(ControlGuard.clean(text)))
-    if !isKept { throw OutputProblem(description: "this is more than can wait to be read; `| take N` gives less of it") }
+    if !isKept { throw OutputProblem(reason: "this is more than can wait to be read; `| take N` gives less of it") }
   }
 
   func note(_ text: String) { peer.send(.note(ControlGuard.clean(Redactor.hide(text)))) }

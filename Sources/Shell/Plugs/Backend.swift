@@ -120,6 +120,7 @@ private final class SimulatorStarter: Sendable {
         do { return .success(try await SimulatorServer.start(faults: faults)) } catch {
           var failure = Failure(.connection, "the simulator could not start: \(error)")
           failure.detail = .ours
+          failure.shouldRetry = false
           return .failure(failure)
         }
       }

@@ -1,4 +1,5 @@
 import Interpreter
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -22,23 +23,30 @@ enum Child {
     return try handle.end()
   }
 
-  /// Those that run, for the end of the program.
+  /// Those that run or are about to, for the end of the program.
   private static let running = Mutex<[Handle]>([])
 
-  /// Sends a signal to every program that runs.
+  /// Sends a signal to every program that runs or is about to.
   static func signalAll(_ number: Int32) { for handle in running.withLock({ $0 }) { handle.signal(number) } }
+
+  /// Whether one that has been given the terminal does not run yet: the terminal's ^C does not reach it.
+  static var isAboutToBegin: Bool { running.withLock { $0 }.contains { !$0.hasBegun } }
 
   /// A program that runs, for whoever may have to end it.
   final class Handle: Sendable {
     private struct State {
       /// 0 before it runs and once it is over: its number may be another's then.
       var child: pid_t = 0
+      var hasBegun = false
       var isInterrupted = false
+      /// A signal that came before it ran.
+      var early: Int32?
     }
 
     private let state = Mutex(State())
 
     var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+    var hasBegun: Bool { state.withLock { $0.hasBegun } }
 
     /// SIGINT, as ^C sends it: to the shell and to what it runs. Also where it is about to be started.
     func interrupt() {
@@ -48,17 +56,30 @@ enum Child {
 
     func signal(_ number: Int32) {
       state.withLock { state in
-        if state.child > 0 { for process in Child.family(of: state.child) { kill(process, number) } }
+        if state.child > 0 {
+          for process in Child.family(of: state.child) { kill(process, number) }
+        } else if !state.hasBegun {
+          state.early = number
+        }
       }
     }
 
-    fileprivate func began(_ child: pid_t) {
-      state.withLock { $0.child = child }
+    /// Whoever gives it the terminal does so within this: a signal that comes before it runs is meant for it too.
+    func whileRegistered<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
       Child.running.withLock { $0.append(self) }
+      defer { Child.running.withLock { $0.removeAll { $0 === self } } }
+      return try body()
+    }
+
+    fileprivate func began(_ child: pid_t) {
+      let early = state.withLock { state in
+        (state.child, state.hasBegun) = (child, true)
+        return state.early
+      }
+      if let early { signal(early) }
     }
 
     fileprivate func end() throws(FileProblem) -> Int {
-      defer { Child.running.withLock { $0.removeAll { $0 === self } } }
       let (child, isInterrupted) = state.withLock { ($0.child, $0.isInterrupted) }
       var information = siginfo_t()
       // Interrupted while it began: it may not have come to what it runs yet.
@@ -81,6 +102,7 @@ enum Child {
 
   /// Runs a text of the shell's that reads `input`, and waits for its end. Whoever stops reading early has had enough.
   static func run(_ text: String, reading input: String, handle: Handle) throws(FileProblem) -> Int {
+    if handle.isInterrupted { return 128 + Int(SIGINT) }
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw FileProblem(String(cString: strerror(errno))) }
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

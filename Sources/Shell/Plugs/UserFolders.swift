@@ -1,4 +1,5 @@
 import Control
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -31,10 +32,19 @@ enum UserFolders {
     return path == "/" ? "" : String(path)
   }
 
+  /// What is wrong with the variables that name the user's folders, a line each: they have no effect, and whoever set them wonders why.
+  /// (Empty is how one says that they are not set.)
+  static var problems: [String] {
+    ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"].compactMap { name in
+      guard let value = HostSystem.variable(name), !value.isEmpty, !value.hasPrefix("/") else { return nil }
+      return "\(name) is `\(value)`, no absolute path: it counts as not set"
+    }
+  }
+
   /// Makes a folder of ours, for nobody else to read: below a home that is there, or in a folder that is. Nothing is made above these.
   ///
-  /// - Returns: whether it is there.
-  static func make(_ folder: String) -> Bool {
+  /// - Returns: why it is not there; nil where it is.
+  static func problem(making folder: String) -> String? {
     var missing: [String] = []
     var place = folder[...]
     while !place.isEmpty, !isFolder(String(place)) {
@@ -42,11 +52,14 @@ enum UserFolders {
       place = place[..<(place.lastIndex(of: "/") ?? place.startIndex)]
     }
     let isBelowHome = home.map { place == $0 || place.hasPrefix($0 + "/") } ?? false
-    guard isBelowHome || missing.count <= 2 else { return false }
-    for folder in missing.reversed() {
-      if mkdir(SystemText.bytes(folder), 0o700) != 0, !isFolder(folder) { return false }
+    guard let first = missing.last else { return nil }
+    if access(SystemText.bytes(first), F_OK) == 0 { return "\(first) is no folder" }
+    if !isBelowHome, missing.count > 2 { return "\(first) is not there" }
+    for folder in missing.reversed() where mkdir(SystemText.bytes(folder), 0o700) != 0 {
+      let problem = "\(folder): \(systemError())"
+      if !isFolder(folder) { return problem }
     }
-    return true
+    return nil
   }
 
   private static func isFolder(_ path: String) -> Bool {

@@ -23,15 +23,6 @@ extension Invocation {
   }
 }
 
-extension Context {
-  func beginBranches(_ count: Int, at span: Span) throws {
-    if session.beginBranches(count) { return }
-    throw error(
-      "more than \(Session.mostBranches) branches run at once", at: span,
-      help: "a function that calls itself in several branches needs an end; rows of `map` and `each` are begun as there is room")
-  }
-}
-
 /// `return` within the block of a command, on its way to its function.
 struct ReturnSignal: Error {
   var value: Value

@@ -7,6 +7,7 @@ extension CommandDefinition {
   ) { call in
     let handle = call.command.arguments.isEmpty ? call.session.jobs.last { !$0.job.isOver } : try await call.jobs().first
     guard let handle else { throw call.error("nothing runs in the background", help: "a statement with & at its end does") }
+    if call.isOver(handle, "there is nothing to bring back") { return .value(.nothing) }
     call.session.setPaused(false, handle.job, by: call.author)
     _ = try await call.wait(for: handle, at: call.span, bringsBack: true)
     return .value(.nothing)

@@ -52,7 +52,7 @@ extension Session {
         ("failed", .int(progress.unanswered)), ("wrong", .int(progress.calls.wrong.values.reduce(0, +))),
         ("retried", .int(progress.retried)), ("rate", .text(progress.rate.fixed(1) + "/s")),
         ("p50", progress.p50.map(Value.duration) ?? .nothing), ("p95", progress.p95.map(Value.duration) ?? .nothing),
-        ("eta", progress.state == .running ? progress.eta.map(Value.duration) ?? .nothing : .nothing),
+        ("eta", world.engine.limiter.eta(of: job, progress).map(Value.duration) ?? .nothing),
         ("lanes", job.isOver ? .nothing : .text(lanes(of: job))),
       ]))
   }

@@ -17,6 +17,7 @@ extension CommandDefinition {
       if case .job = value {} else { return .value(value) }
     }
     let jobs = try await call.jobs()
+    for handle in jobs where handle.isEmptied { _ = try await call.context.result(of: handle, at: call.command.arguments[0].span) }
     let inOrder = call.has("in-order")
     let rows = jobs.flatMap { $0.soFar(inOrder: inOrder) }
     let progress = jobs.filter { !$0.job.isOver }.map(\.job.progress)

@@ -7,13 +7,13 @@ extension CommandDefinition {
     arguments: 1...1,
     examples: ["let first = race { ask \"Name one river.\" --model sim/story ; ask \"Name one river.\" --model sim/fast }"]
   ) { call in
-    var context = call.context
-    context.showsValues = false
-    let (inner, statements) = (context, try call.branches())
-    try context.beginBranches(statements.count, at: call.span)
+    let statements = try call.branches()
+    var context = try call.context.branching(statements.count, at: call.span)
+    (context.showsValues, context.isCaught) = (false, true)
+    let inner = context
     defer { call.session.endBranches(statements.count) }
-    let value = try await withThrowingTaskGroup(of: (branch: Int, result: Result<Value, any Error>).self) { group in
-      let attempts = statements.map { _ in Attempted(within: context.attempted) }
+    let attempts = statements.map { _ in Attempted(within: context.attempted) }
+    let (winner, value) = try await withThrowingTaskGroup(of: (branch: Int, result: Result<Value, any Error>).self) { group in
       for (branch, statement) in statements.enumerated() {
         var inner = inner
         inner.attempted = attempts[branch]
@@ -37,14 +37,14 @@ extension CommandDefinition {
         switch result {
         case .success(let value):
           group.cancelAll()
-          // Those that lost are not missed, whatever became of them.
-          for (other, attempted) in attempts.enumerated() where other != branch { attempted.forget(call.session.unanswered) }
-          return value
+          return (branch, value)
         case .failure(let error): if branch < first?.branch ?? .max { first = (branch, error) }
         }
       }
       throw first?.error ?? CancellationError()
     }
+    // Those that lost are not missed, whatever became of them; by now all of them have ended, also one that failed as another won.
+    for (branch, attempted) in attempts.enumerated() where branch != winner { attempted.forget(call.session.unanswered) }
     return .value(value)
   }
 }

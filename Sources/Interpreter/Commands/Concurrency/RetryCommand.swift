@@ -5,14 +5,14 @@ extension CommandDefinition {
   static let retry = CommandDefinition(
     name: "retry", group: .concurrency,
     summary: "makes again what failed in a variable, rows or one reply, with the settings they had, and puts it in its place",
-    usage: ["retry name", "retry _", "retry name --wrong", "retry name --model provider/name"],
+    usage: ["retry name", "retry _", "retry %1", "retry name --wrong", "retry name --model provider/name"],
     arguments: 1...1,
     flags: [FlagDefinition(name: "wrong", summary: "make wrong answers again too: not in the form, refused, empty", isSwitch: true)],
     takesRequestFlags: true, showsItself: true,
     examples: ["let facts = map 1..3 \"A fact about {it}.\"\nretry facts"]
   ) { call in
     let argument = call.command.arguments[0]
-    guard case .name(let name) = argument.node else { throw call.error("`retry` takes the name of a variable", at: argument.span) }
+    let name = try call.nameToRetry(argument)
     let value = try await call.context.value(argument)
     let isSingle = if case .reply = value { true } else { false }
     guard let rows = isSingle ? [value] : value.elements else {
@@ -25,7 +25,10 @@ extension CommandDefinition {
         wrong == 0
         ? ""
         : "; \(wrong) \(wrong == 1 ? "is a wrong answer" : "are wrong answers"): `retry \(name) --wrong` sends \(wrong == 1 ? "it" : "them") again"
-      call.world.output.note("nothing in `\(name)` failed\(advice)")
+      let unknown = wrong == 0 ? rows.lazy.compactMap(\.marksMissing).first : nil
+      call.world.output.note(
+        unknown.map { "nothing in `\(name)` is known to have failed: its rows are no replies, for they have no \($0)" }
+          ?? "nothing in `\(name)` failed\(advice)")
       return .value(.nothing)
     }
     let again = failed.filter { rows[$0].canBeMadeAgain }
@@ -34,11 +37,14 @@ extension CommandDefinition {
       let missing =
         rows[first].isReply
         ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
-        : "row \(first) of `\(name)` was made of a row that failed, and does not say how"
+        : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
+          ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
       if again.isEmpty {
         throw call.error(
           missing, at: argument.span,
-          help: rows[first].isReply ? "`save` to .jsonl or .json keeps them" : "`retry` makes the rows again that it was made of")
+          help: rows[first].isReply
+            ? "`save` to .jsonl or .json keeps them"
+            : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
       }
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
     }
@@ -46,18 +52,39 @@ extension CommandDefinition {
     try context.checkSending(at: call.span)
     context.retried = try await call.overrides()
     for change in context.retried where change.setting.name == "model" { try call.checkModelName(change.value.text, at: call.span) }
-    let stage = RetryStage()
+    let groups = RowOrigin.groups(again, of: rows)
     var made: [Int: [Value]] = [:]
-    let stream = RowStream(source: ListSource(again.map { rows[$0] }), stages: [stage], context: context)
-    for row in try await stream.collectRows(named: name) { made[again[row.index], default: []].append(row.value) }
-    var mended: [Value] = []
-    for (index, row) in rows.enumerated() {
-      mended += made[index] ?? [row]
-      // The new one has its own say of whether it has an answer.
-      if made[index] != nil { row.forgetFailure(call.session.unanswered) }
+    let stream = RowStream(source: ListSource(groups.map { rows[$0[0]] }), stages: [RetryStage()], context: context)
+    for row in try await stream.collectRows(named: name) { made[row.index, default: []].append(row.value) }
+    var places = rows.map { [$0] }
+    for (group, new) in made {
+      let old = groups[group]
+      for (number, index) in old.enumerated() {
+        places[index] = number == old.count - 1 ? Array(new.dropFirst(number)) : Array(new.dropFirst(number).prefix(1))
+        // The new one has its own say of whether it has an answer.
+        rows[index].forgetFailure(call.session.unanswered)
+      }
     }
-    call.context.scope.set(name, isSingle && mended.count == 1 ? mended[0] : .list(mended))
+    let mended = places.flatMap { $0 }
+    let whole = isSingle && mended.count == 1 ? mended[0] : .list(mended)
+    call.session.assign(name, whole, in: call.context.scope)
+    if call.context.depth == 0, !call.context.isInRow { call.context.tellRetry(name, whole) }
     return .value(.nothing)
+  }
+}
+
+extension Invocation {
+  /// The variable that holds the rows, and gets them back. Those of a job by number (`%1`) go to its variable, or to `_` where that has
+  /// another value by now.
+  fileprivate func nameToRetry(_ argument: Expression) throws -> String {
+    switch argument.node {
+    case .name(let name): return name
+    case .job(let number):
+      let handle = session.jobs.last { $0.job.number == number }
+      guard let variable = handle?.variable, case .job(let held)? = context.scope.lookup(variable), held === handle else { return "_" }
+      return variable
+    default: throw error("`retry` takes the name of a variable, or a job by its number", at: argument.span, help: "retry facts")
+    }
   }
 }
 
@@ -85,42 +112,29 @@ extension Value {
     return "a table kept the last of its \(turns) turns"
   }
 
+  /// What a row of a file has to have for a reply, and lacks: where `select` left it out.
+  fileprivate var marksMissing: String? {
+    guard case .record(let record) = self else { return nil }
+    let missing = ReplyRow.marks.filter { record[$0] == nil }
+    return missing.isEmpty ? nil : missing.map { "`\($0)`" }.joined(separator: ", ")
+  }
+
   fileprivate var isReply: Bool { if case .reply = self { true } else { false } }
 
   /// Another try takes its place, and has its own say of whether there is an answer.
-  fileprivate func forgetFailure(_ unanswered: Unanswered) {
+  func forgetFailure(_ unanswered: Unanswered) {
     origin?.forget(unanswered)
     lacking?.forget(unanswered)
     if case .reply(let row) = self { unanswered.remove(row.reply.call) }
   }
 }
 
-/// Makes a row again that failed: the stage that failed it, and those behind it, in the pipeline that it comes from; what comes from
-/// elsewhere (a file) is sent with the messages and settings that it kept.
 private struct RetryStage: RowStage {
+  var word: String { "retry" }
   var callsModels: Bool { true }
   var mends: Bool { true }
 
-  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    let isAnswered: Bool
-    if case .reply(let old) = row.value { isAnswered = old.reply.error == nil } else { isAnswered = row.value.rowFailure == nil }
-    // A row that is answered lacks a column: it is made again from there on.
-    guard let origin = isAnswered ? row.value.lacking ?? row.value.origin : row.value.origin ?? row.value.lacking else {
-      guard case .reply(let old) = row.value else { return [row] }
-      let (reply, parsed) = await context.call(again: old.reply.call)
-      return [
-        Row(
-          index: row.index,
-          value: .reply(ReplyRow(reply, index: old.index, item: old.item, columns: old.columns, parsed: parsed)))
-      ]
-    }
-    var inner = origin.program.context
-    (inner.jobScope, inner.row, inner.tracker, inner.board) = (context.jobScope, context.row, nil, nil)
-    inner.retried = context.retried
-    return try await origin.program.again(origin, inner).map { made in
-      var made = made
-      made.index = row.index
-      return made
-    }
-  }
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] { try await context.makingAgain(row) }
+  /// The row stays what it was.
+  func cancelled(_ row: Row, _ context: Context) -> Row? { nil }
 }

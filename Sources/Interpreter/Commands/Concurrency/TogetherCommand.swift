@@ -7,10 +7,10 @@ extension CommandDefinition {
     usage: ["together { …; … }"], arguments: 1...1,
     showsItself: true, examples: ["together {\n  let a = ask \"Name one river.\"\n  let b = ask \"Name one lake.\"\n}\nprint \"{a} {b}\""]
   ) { call in
-    var context = call.context
+    let statements = try call.branches()
+    var context = try call.context.branching(statements.count, at: call.span)
     context.showsValues = false
-    let (inner, statements) = (context, try call.branches())
-    try context.beginBranches(statements.count, at: call.span)
+    let inner = context
     defer { call.session.endBranches(statements.count) }
     try await withThrowingTaskGroup(of: Void.self) { group in
       for statement in statements {

@@ -65,7 +65,7 @@ extension Session {
       }
     }
     for lane in limiter.lanes(of: job) {
-      for window in lane.windows.suffix(4) where window.answers > 0 && window.to > window.from {
+      for window in lane.windows.filter(\.isTelling).suffix(4) {
         let ttft = window.ttft.map { ", ttft \($0.short)" } ?? ""
         let rate = Double(window.answers) / window.seconds
         lines.append(
@@ -74,7 +74,7 @@ extension Session {
             + (window.refused > 0 ? ", \(window.refused) refused" : ""))
       }
     }
-    let verdict = limiter.verdict(of: job).words(job.name, words)
+    let verdict = limiter.verdict(of: job).words(job.typedName, words)
     lines.append("now: \(verdict.text)\(verdict.line.map { "; `\($0)`" } ?? "")")
     return lines
   }

@@ -6,7 +6,7 @@ extension CommandDefinition {
     name: "add", group: .data, summary: "gives every row a column more", usage: ["rows | add name (expression)", "rows | add name { … }"],
     arguments: 3...3,
     takesInput: true, takesRowExpressions: true,
-    examples: ["1..3 | add square (it * it)", "map 1..2 \"A fact about {it}.\" | add long { len(text) > 20 }"]
+    onlyReads: true, examples: ["1..3 | add square (it * it)", "map 1..2 \"A fact about {it}.\" | add long { len(text) > 20 }"]
   ) { call in
     let (stream, rest) = try await call.rows()
     guard rest.count == 2, let column = rest.first, let body = rest.last, case .name(let name) = column.node else {

@@ -13,6 +13,20 @@ extension Invocation {
     return count
   }
 
+  /// How many rows, where it stands there as it is: told before anything runs.
+  func checkCount() throws {
+    guard ["take", "skip", "sample"].contains(definition.name), let expression = command.arguments.last else { return }
+    let isWrong =
+      switch expression.node {
+      case .text, .number, .bool, .nothing, .duration, .record, .list: true
+      case .unary(.minus, let operand): if case .int = operand.node { true } else { false }
+      default: false
+      }
+    guard isWrong else { return }
+    let words = context.source.text(expression.span)
+    throw error("`\(definition.name)` takes a whole number from 0, not \(words)", at: expression.span)
+  }
+
   /// A step that goes by the order of the rows. A list that is there already stays one.
   func ordered(_ stream: RowStream, _ step: OrderedStep) async throws -> Flow {
     let stepped = stream.adding(step)

@@ -4,7 +4,7 @@ import Threads
 extension CommandDefinition {
   static let count = CommandDefinition(
     name: "count", group: .data, summary: "how many rows there are", usage: ["rows | count"], arguments: 1...1, takesInput: true,
-    steers: .behind, examples: ["1..10 | where it > 3 | count"]
+    onlyReads: true, steers: .behind, examples: ["1..10 | where it > 3 | count"]
   ) { call in
     let counter = Counter()
     try await call.rows().stream.forEach(named: call.jobName) { _ in counter.add() }

@@ -5,7 +5,7 @@ extension CommandDefinition {
     name: "group", group: .data, summary: "rows by the values of fields; each group has the fields and its `rows`",
     usage: ["rows | group model", "rows | group model prompt"],
     arguments: 2...99, takesInput: true, takesRowExpressions: true,
-    examples: ["[{a: 1, b: 2}, {a: 1, b: 3}] | group a | summarize sum(b)"]
+    onlyReads: true, examples: ["[{a: 1, b: 2}, {a: 1, b: 3}] | group a | summarize sum(b)"]
   ) { call in
     let (values, rest) = try await call.values()
     let context = call.context(for: values)

@@ -5,15 +5,17 @@ extension CommandDefinition {
     name: "join", group: .data,
     summary: "adds the fields of the row of another list that has the same keys; one that both have is kept as `NAME.2`",
     usage: ["rows | join others key", "rows | join others key key"], arguments: 3...99, takesInput: true,
-    takesRowExpressions: true, examples: ["[{id: 1, a: \"x\"}] | join [{id: 1, b: \"y\"}] id"]
+    takesRowExpressions: true, onlyReads: true, examples: ["[{id: 1, a: \"x\"}] | join [{id: 1, b: \"y\"}] id"]
   ) { call in
-    let (values, rest) = try await call.values()
+    let (stream, rest) = try await call.rows()
     guard rest.count >= 2, let first = rest.first else {
       throw call.error("`join` takes a list and a key: \(call.definition.usage[0])")
     }
     let keys = rest.dropFirst()
     let others = try await call.context.value(first)
     guard let elements = others.elements else { throw call.error("`join` takes a list, not \(others.kind)", at: first.span) }
+    // The other list first: a file that is not there is told before anything is paid for.
+    let values = try await stream.collect(named: call.jobName)
     let tally = RuleTally()
     /// Nil for a row without a key: it is like no other.
     func key(_ row: Value, _ index: Int, _ context: Context) async throws -> [ValueKey]? {

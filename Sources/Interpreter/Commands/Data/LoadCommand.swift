@@ -1,6 +1,7 @@
 import Formats
 import JSON
 import Language
+import Names
 
 extension CommandDefinition {
   static let load = CommandDefinition(
@@ -14,6 +15,7 @@ extension CommandDefinition {
       FlagDefinition(name: "text", summary: "a column, or a [list] of them, that is text whatever stands in it"),
       FlagDefinition(name: "lenient", summary: "count and show bad rows, and pass over them", isSwitch: true),
     ],
+    onlyReads: true,
     examples: [
       "save [{question: \"2 + 2?\"}] \"/tmp/promptsh-example.jsonl\"\nload \"/tmp/promptsh-example.jsonl\" | map \"Answer in one word: {question}\""
     ]
@@ -49,7 +51,7 @@ extension Invocation {
 
   /// The files that a pattern stands for, where it is one and no file has that very name.
   fileprivate func names(matching path: String) -> [String]? {
-    guard path.contains(where: { "*?[".contains($0) }), world.files.lastByte(path) == nil else { return nil }
+    guard path.contains(where: { "*?[".contains($0) }), world.files.ending(path, 1).isEmpty else { return nil }
     let names = world.files.matching(path)
     return names.isEmpty ? nil : names
   }
@@ -65,17 +67,19 @@ extension Invocation {
     let file: any FileReading
     do throws(FileProblem) { file = try world.files.open(path) } catch { throw self.error("\(path): \(error.message)", at: span) }
     let context = context
+    let shown = path == "-" ? "standard input" : path.oneLine
     let source = FileSource(file, reader: format.reader(options), format: format) { fault in
       switch fault {
-      case .file(let problem): context.error("\(path): \(problem.message)", at: span)
+      case .file(let problem): context.error("\(shown): \(problem.message)", at: span)
       case .content(let error):
         context.error(
-          "\(path):\(error.line):\(error.column): \(error.message)", at: span,
-          help: error.help ?? "a \(format.rawValue) file was expected; `--format` says otherwise, `--lenient` passes over bad rows")
+          "\(shown):\(error.line):\(error.column): \(error.message)", at: span,
+          help: error.help ?? Foreign.encoding(of: path, error, context.session.world.files)
+            ?? "a \(format.rawValue) file was expected; `--format` says otherwise, `--lenient` passes over bad rows")
       }
     } passedOver: { faults in
-      let shown = faults.first.map { "\n  \(path):\($0.line):\($0.column): \($0.message)" }.joined()
-      context.session.world.output.note("\(path): \(RuleTally.rows(faults.count)) passed over\(shown)\(faults.count > 3 ? "\n  …" : "")")
+      let first = faults.first.map { "\n  \(shown):\($0.line):\($0.column): \($0.message.oneLine)" }.joined()
+      context.session.world.output.note("\(shown): \(RuleTally.rows(faults.count)) passed over\(first)\(faults.count > 3 ? "\n  …" : "")")
     }
     if file.isPlainFile { try source.begin() }
     if format.isTable, let name = source.onlyColumn, let other = [";", "\t", "|"].first(where: { name.contains($0) }) {
@@ -116,28 +120,4 @@ extension ReadingOptions {
 
 extension FileFormat {
   static let accepted = FlagDefinition.Accepts.words(allCases.map(\.rawValue))
-}
-
-/// What `load` does not read, and the line that makes a `.jsonl` of it.
-private enum Foreign {
-  static func problem(_ path: String) -> (message: String, help: String)? {
-    let name = path.split(separator: "/").last.map(String.init) ?? path
-    let stem = name.split(separator: ".").first.map(String.init) ?? "data"
-    if path.hasPrefix("http://") || path.hasPrefix("https://") {
-      return ("`load` reads files, not addresses", "!curl -fsSL '\(path)' -o \(name.contains(".") ? name : "data.jsonl")")
-    }
-    guard let dot = name.lastIndex(of: ".") else { return nil }
-    let pandas = { (reader: String) in
-      "!python3 -c \"import pandas; pandas.\(reader)('\(path)').to_json('\(stem).jsonl', orient='records', lines=True)\""
-    }
-    switch name[name.index(after: dot)...].lowercased() {
-    case "parquet": return ("\(path): parquet is not read", pandas("read_parquet"))
-    case "xlsx", "xls", "ods": return ("\(path): spreadsheets are not read", pandas("read_excel"))
-    case "yaml", "yml": return ("\(path): YAML is not read", "!yq -o=json -I=0 '.[]' '\(path)' > \(stem).jsonl")
-    case "gz": return ("\(path): compressed files are not read", "!gunzip -k '\(path)'")
-    case "zst": return ("\(path): compressed files are not read", "!zstd -d '\(path)'")
-    case "zip": return ("\(path): archives are not read", "!unzip '\(path)'")
-    default: return nil
-    }
-  }
 }

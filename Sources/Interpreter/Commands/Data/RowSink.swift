@@ -13,6 +13,7 @@ final class RowSink: Sendable {
     /// Rows that were written.
     var count = 0
     var unanswered = 0
+    var isCutShort = false
     var replies = KeptReplies.Rows()
     var problem: FileProblem?
     var ending: FileEnding?
@@ -25,9 +26,11 @@ final class RowSink: Sendable {
     /// Rows that were written, and those of them that hold no answer.
     var (count, unanswered) = (0, 0)
     /// Where they lie, if that is not under the file's name.
-    var place: String?
+    var place: FilePlace?
     /// Why not all could be written.
     var problem: FileProblem?
+    /// Whether they stand where they were to, or where `place` says.
+    var hasClosed = true
   }
 
   /// Bytes that may wait to be written.
@@ -58,6 +61,9 @@ final class RowSink: Sendable {
     }
   }
 
+  /// Whether somebody cancelled the call of one of the rows, or held it back.
+  var isCutShort: Bool { state.withLock { $0.isCutShort } }
+
   /// The replies among the rows.
   var replies: KeptReplies.Rows { state.withLock { $0.replies } }
 
@@ -68,7 +74,9 @@ final class RowSink: Sendable {
       let bytes = try state.writer.row(value.row(state.writer.format))
       state.pending += bytes
       state.rowEnds.append(state.pending.count)
-      state.isAnswered.append(value.rowFailure == nil)
+      let failure = value.rowFailure
+      state.isAnswered.append(failure == nil)
+      if failure?.kind == .cancelled || failure?.kind == .notSent { state.isCutShort = true }
       if case .reply(let row) = value { state.replies.add(row) }
       return state.pending.count > Self.room
     }
@@ -152,7 +160,7 @@ final class RowSink: Sendable {
     do throws(FileProblem) {
       if !empty.isEmpty, problem == nil { try file.write(empty, rowEnds: [], tail: []) }
       outcome.place = try file.close(problem == nil ? ending : .unfinished)
-    } catch { outcome.problem = problem ?? error }
+    } catch { (outcome.problem, outcome.hasClosed) = (problem ?? error, false) }
     state.withLock { $0.closing }?.resume(returning: outcome)
   }
 }

@@ -1,6 +1,7 @@
 import Formats
 import JSON
 import Language
+import Names
 
 extension CommandDefinition {
   static let save = CommandDefinition(
@@ -28,7 +29,9 @@ extension CommandDefinition {
     let (writer, file) = try await call.open(target)
     let sink = RowSink(writer, file)
     do {
-      let isWhole = try await stream.forEach(named: call.jobName ?? "save") { try await sink.write($0) }
+      let hasAll = try await stream.forEach(named: call.jobName ?? "save") { try await sink.write($0) }
+      // Rows that a time limit, `cancel`, a brake or a signal ended have come, and their run is not whole.
+      let isWhole = hasAll && !(stream.firstModelStage != nil && sink.isCutShort)
       let ending = await call.ending(of: sink, target, isWhole: isWhole)
       try await call.close(sink, ending, target, isWhole: isWhole)
       if path != "-" { call.session.kept.note(sink.replies) }
@@ -47,6 +50,9 @@ private struct SaveTarget {
   var format: FileFormat
   var appends: Bool
   var span: Span
+
+  /// As messages name it.
+  var shown: String { path == "-" ? "standard output" : path.oneLine }
 }
 
 extension Invocation {
@@ -57,12 +63,15 @@ extension Invocation {
     }
     do {
       let file = try await world.files.create(target.path, appending: target.appends)
-      guard target.appends, let last = world.files.lastByte(target.path) else { return (RowWriter(target.format), file) }
+      guard target.appends, let last = world.files.ending(target.path, 1).last else { return (RowWriter(target.format), file) }
       do throws(FileProblem) {
-        let columns = target.format.isTable ? try header(target) : nil
+        try LastRow.check(target.path, target.format, world.files)
+        let columns = try TableOnFile.columns(target.path, target.format, world.files)
         // A file that does not end in a line end: the next row begins a line of its own.
         if last != 0x0A { try file.write([0x0A]) }
-        return (RowWriter(target.format, continuing: columns ?? []), file)
+        let writer =
+          columns.isEmpty ? RowWriter(target.format, isBehindText: true) : RowWriter(target.format, continuing: columns)
+        return (writer, file)
       } catch {
         _ = try file.close(.unfinished)
         throw error
@@ -70,46 +79,28 @@ extension Invocation {
     } catch { throw located(error, target) }
   }
 
-  /// The columns of the table that rows are added to.
-  private func header(_ target: SaveTarget) throws(FileProblem) -> [String] {
-    let reading = try world.files.open(target.path)
-    var reader = DelimitedReader(separator: target.format == .tsv ? 0x09 : UInt8(ascii: ","))
-    var rows: [JSONValue] = []
-    while reader.columns == nil {
-      let bytes = try reading.read()
-      do throws(FormatError) {
-        if bytes.isEmpty {
-          try reader.finish(into: &rows)
-          break
-        }
-        try reader.feed(bytes, into: &rows)
-      } catch { throw FileProblem("line \(error.line): \(error.message)") }
-    }
-    return reader.columns ?? []
-  }
-
   fileprivate func located(_ problem: any Error, _ target: SaveTarget) -> any Error {
     switch problem {
-    case let problem as FileProblem: error("\(target.path): \(problem.message)", at: target.span)
-    case let problem as RowWriter.Problem: error("\(target.path): \(problem.message)", at: target.span)
+    case let problem as FileProblem: error("\(target.shown): \(problem.message)", at: target.span, help: problem.help)
+    case let problem as RowWriter.Problem: error("\(target.shown): \(problem.message)", at: target.span)
     default: problem
     }
   }
 
   /// Whether what was written may take the place of an older file.
   fileprivate func ending(of sink: RowSink, _ target: SaveTarget, isWhole: Bool) async -> FileEnding {
-    if !isWhole || session.wasInterrupted { return .unfinished }
+    if !isWhole || session.wasInterrupted || session.isEnding { return .unfinished }
     let tally = sink.tally
     guard tally.unanswered > 0, !target.appends, target.path != "-" else { return .whole }
     return await answeredRows(in: target) > tally.answered ? .unfinished : .whole
   }
 
-  /// The answers in the file that `save` wrote there before; 0 where there is none, or something else.
+  /// The answers in the file that `save` wrote there before: its replies, or of other rows those that hold a value in every field.
   private func answeredRows(in target: SaveTarget) async -> Int {
     guard let file = try? world.files.open(target.path), file.isPlainFile else { return 0 }
     let source = FileSource(file, reader: target.format.reader(), format: target.format) { _ in FileProblem("unreadable") }
     var count = 0
-    while let row = try? await source.next() { if case .reply(let reply) = row, reply.reply.succeeded { count += 1 } }
+    while let row = try? await source.next() { if row.isAnswered { count += 1 } }
     return count
   }
 
@@ -117,18 +108,37 @@ extension Invocation {
     let outcome = await sink.close(ending)
     let rows = RuleTally.rows(outcome.count)
     let without = outcome.unanswered > 0 ? ", \(outcome.unanswered) of them without an answer" : ""
-    if let place = outcome.place {
+    if case .beside(let path, let hasCome)? = outcome.place {
+      let place = path.oneLine
       session.noteKeptBeside()
       let reason =
-        session.wasInterrupted ? "the script was interrupted" : isWhole ? "it has more answers" : "the run is not whole"
+        session.wasInterrupted
+        ? "the script was interrupted"
+        : session.isEnding || !isWhole ? "the run is not whole" : hasCome ? "it has come meanwhile" : "it has more answers"
       world.output.note(
-        "\(rows) written to \(place)\(without): \(target.path) is as it was, for \(reason)\n  = `!mv \(place) \(target.path)` puts them in its place"
+        "\(rows) written to \(place)\(without): \(target.shown) is as it was, for \(reason)\n  = `!mv \(place) \(target.shown)` puts them in its place"
       )
+    } else if outcome.place == .nowhere {
+      world.output.note("no row came, and nothing is written to \(target.shown)")
     } else if target.path != "-" {
-      world.output.note("\(rows) written to \(target.path)\(without)")
+      // Where the end went wrong the problem says where they are.
+      if outcome.hasClosed { world.output.note("\(rows) written to \(target.shown)\(without)") }
     } else if outcome.unanswered > 0 {
       world.output.note("\(rows) written\(without)")
     }
     if let problem = outcome.problem { throw located(problem, target) }
+  }
+}
+
+extension Value {
+  /// Whether a row of a file has what it is for, as far as that can be seen.
+  fileprivate var isAnswered: Bool {
+    switch self {
+    case .reply(let row): row.reply.succeeded
+    case .record(let record): record.fields.allSatisfy(\.value.isAnswered)
+    case .nothing: false
+    case .text(let text): !text.isEmpty
+    default: true
+    }
   }
 }

@@ -4,7 +4,7 @@ extension CommandDefinition {
   static let sort = CommandDefinition(
     name: "sort", group: .data, summary: "rows in the order of a field; - before it turns the order round",
     usage: ["rows | sort latency", "rows | sort -latency input"],
-    arguments: 1...99, takesInput: true, takesRowExpressions: true, steers: .behind,
+    arguments: 1...99, takesInput: true, takesRowExpressions: true, onlyReads: true, steers: .behind,
     examples: ["[3, 1, 2] | sort", "[{n: 1}, {n: 2}] | sort -n"]
   ) { call in
     let (values, rest) = try await call.values()

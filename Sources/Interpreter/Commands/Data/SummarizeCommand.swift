@@ -6,7 +6,7 @@ extension CommandDefinition {
     summary: "aggregates over rows, or over each group of `group`: count sum mean median min max p50 p95 p99 stdev",
     usage: ["rows | summarize mean(latency) p95(latency)", "rows | group model | summarize mean(correct) sum(tokens)"], arguments: 2...99,
     takesInput: true,
-    takesRowExpressions: true, examples: ["map 1..4 \"A fact about {it}.\" | summarize mean(tokens) max(tokens) count()"]
+    takesRowExpressions: true, onlyReads: true, examples: ["map 1..4 \"A fact about {it}.\" | summarize mean(tokens) max(tokens) count()"]
   ) { call in
     let (values, rest) = try await call.values()
     let aggregates = try rest.map { try call.aggregate($0) }

@@ -6,7 +6,7 @@ extension CommandDefinition {
     name: "where", group: .data, summary: "keeps the rows for which an expression is true",
     usage: ["rows | where latency > 2s and not failed"],
     arguments: 2...2, takesInput: true, takesRowExpressions: true,
-    steers: .behind, examples: ["1..10 | where it % 2 == 0", "map 1..3 \"A fact about {it}.\" | where not failed | count"]
+    onlyReads: true, steers: .behind, examples: ["1..10 | where it % 2 == 0", "map 1..3 \"A fact about {it}.\" | where not failed | count"]
   ) { call in
     let (stream, rest) = try await call.rows()
     guard rest.count == 1, let condition = rest.first else {

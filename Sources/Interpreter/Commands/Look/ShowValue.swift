@@ -18,7 +18,7 @@ extension CommandDefinition {
     options.paged = call.definition.name == "table"
     options.whole = true
     do { try await call.world.output.show(value, options: options) } catch { throw call.error("\(error)") }
-    call.session.globals.set("_", value)
+    call.session.assign("_", value, in: call.session.globals)
     return .value(.nothing)
   }
 }

@@ -11,11 +11,19 @@ extension CommandDefinition {
       session.jobs.allSatisfy(\.job.isOver)
     } _: {
       // A job is looked at, not waited for.
-      if case .name("jobs") = expression.node, context.scope.lookup("jobs") == nil { return session.jobTable }
+      if call.command.watchesJobs, context.scope.lookup("jobs") == nil { return session.jobTable }
       let value = try await context.raw(expression)
       if case .job(let handle) = value { return .list([call.session.row(handle)]) }
       return value
     }
     return .value(.nothing)
+  }
+}
+
+extension Command {
+  /// `watch jobs`: a word that stands for itself, where no variable has the name.
+  var watchesJobs: Bool {
+    guard name.text == "watch", arguments.count == 1, case .name("jobs") = arguments[0].node else { return false }
+    return true
   }
 }

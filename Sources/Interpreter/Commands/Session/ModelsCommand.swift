@@ -1,5 +1,6 @@
 import Chat
 import Language
+import Names
 
 extension CommandDefinition {
   static let models = CommandDefinition(
@@ -19,8 +20,8 @@ extension CommandDefinition {
     case .failure(let failure): throw call.error("\(id): \(failure.description)", help: failure.advice)
     case .success(let names):
       call.session.listings.note(id, names)
-      for name in names { try await call.world.output.print("\(id)/\(name)", raw: false) }
-      if names.isEmpty { call.world.output.note("\(id) has no models") }
+      for name in names { try await call.world.output.print("\(id)/\(name)".oneLine, raw: false) }
+      if names.isEmpty { call.world.output.note("\(id.oneLine) has no models") }
     }
     return .value(.nothing)
   }

@@ -86,6 +86,9 @@ extension Invocation {
     let provider = ModelName(name)?.provider ?? name
     let known = world.directory.providers().map(\.id)
     if known.contains(provider) { return .named(name) }
+    if let value = context.scope.lookup(name) {
+      throw error("`\(name)` is no job: what it holds, \(value.kind), is there already", at: word.span, help: "`jobs` lists them")
+    }
     throw error(
       "`\(name)` is no job, provider or model", at: word.span,
       help: Suggestion.nearest(to: provider, among: known).map { "did you mean `\($0)`?" } ?? "`jobs` and `models` list them")

@@ -1,4 +1,5 @@
 import Language
+import Names
 import Scheduling
 
 /// `set` of what shapes an answer: for jobs to come, or for one that runs.
@@ -30,10 +31,10 @@ extension Invocation {
   /// Says which jobs go on as they were launched.
   private func noteRunning(_ setting: SettingDefinition) {
     guard setting.shapesAnswers else { return }
-    let names = session.jobs.filter { !$0.job.isOver && $0.job.isNews("set \(setting.name)") }.map(\.job.name)
-    guard let first = names.first else { return }
+    let running = session.jobs.filter { !$0.job.isOver && $0.job.isNews("set \(setting.name)") }.map(\.job)
+    guard let first = running.first?.typedName else { return }
     world.output.note(
-      "\(names.joined(separator: ", ")) \(names.count == 1 ? "goes" : "go") on as launched\n"
+      "\(running.map(\.name).joined(separator: ", ")) \(running.count == 1 ? "goes" : "go") on as launched\n"
         + "  = `set \(setting.name) … for \(first)` changes the rows that are not sent yet")
   }
 
@@ -48,7 +49,7 @@ extension Invocation {
     guard let launch = handle.launch, !handle.job.isOver else {
       throw error(
         "\(handle.job.name) is over", at: target.span,
-        help: "`retry \(handle.variable ?? "_") --\(try setting(first).name) …` sends what failed")
+        help: "`retry \(handle.job.typedName) --\(try setting(first).name) …` sends what failed")
     }
     var changes: [Context.Override] = []
     while let word = words.popFirst() {
@@ -60,7 +61,7 @@ extension Invocation {
       if launch.isAxis(setting.name) {
         throw error(
           "\(handle.job.name) tries several values of `\(setting.name)`", at: word.span,
-          help: "an axis of a sweep stays as it was launched; `cancel \(handle.job.name)` and a new `map` try others")
+          help: "an axis of a sweep stays as it was launched; `cancel \(handle.job.typedName)` and a new `map` try others")
       }
       let value = try context.located(given.span) {
         [given = try await context.value(given, isValue: { (try? setting.read($0)) != nil })] () throws(OperationError) in
@@ -73,7 +74,7 @@ extension Invocation {
     let what = changes.map { "\($0.setting.name) \($0.setting.shown($0.value))" }.joined(separator: ", ")
     let change = LimitChange.What.answersOfJob(what, fromRow: handle.job.progress.launched)
     world.engine.limiter.note(change, of: handle.job, by: author)
-    world.output.note("\(handle.job.name): \(LimitChange(at: .zero, .session, change, by: author).text)")
+    world.output.note("\(handle.job.name): \(LimitChange(at: .zero, .session, change, by: author).text.oneLine)")
     return true
   }
 }

@@ -1,4 +1,5 @@
 import Language
+import Names
 import Scheduling
 
 extension CommandDefinition {
@@ -26,9 +27,10 @@ extension CommandDefinition {
     }
     let setting = try call.setting(first)
     guard words.count > 1 else {
-      do { try await call.world.output.print("\(setting.name) = \(setting.shown(call.session.settings).text)", raw: false) } catch {
-        throw call.error("\(error)")
-      }
+      let value = setting.shown(call.session.settings).text
+      // A text (`system`) has lines of its own; a model's name has not.
+      let shown = if case .text = setting.kind { value } else { value.oneLine }
+      do { try await call.world.output.print("\(setting.name) = \(shown)", raw: false) } catch { throw call.error("\(error)") }
       return .value(.nothing)
     }
     if try await call.setForJob() { return .value(.nothing) }

@@ -1,5 +1,6 @@
 import Chat
 import Language
+import Names
 
 extension CommandDefinition {
   static let use = CommandDefinition(
@@ -46,22 +47,23 @@ extension CommandDefinition {
       key = value
     }
     let found = await call.world.directory.use(provider: id, url: address, key: key)
-    if let warning = found.warning { call.world.output.note("warning: \(warning)") }
+    if let warning = found.warning { call.world.output.note("warning: \(warning.oneLine)") }
     let before = call.session.settings.model
     call.session.listings.forget(id)
     // Until a model of this server is known, nothing goes anywhere: what was chosen is another server's.
     call.session.change(by: call.author) { $0.model = .none(at: id) }
-    let choose = "`set model \(id)/NAME` chooses one"
+    let (server, choose) = (found.address.oneLine, "`set model \(id.oneLine)/NAME` chooses one")
     switch found.models {
     case .success(let names):
       call.session.listings.note(id, names)
       guard let first = names.first else {
-        call.world.output.note("\(found.address) is set for \(id)/…, but lists no models: none is chosen\n  = \(choose)")
+        call.world.output.note("\(server) is set for \(id.oneLine)/…, but lists no models: none is chosen\n  = \(choose)")
         break
       }
       let isKept = before.provider == id && names.contains(before.name)
       call.session.change(by: call.author) { $0.model = isKept ? before : ModelName(provider: id, name: first) }
-      call.world.output.note("\(call.session.settings.model) at \(found.address) (\(names.count) \(names.count == 1 ? "model" : "models"))")
+      call.world.output.note(
+        "\(call.session.settings.model.description.oneLine) at \(server) (\(names.count) \(names.count == 1 ? "model" : "models"))")
     case .failure(let failure) where failure.kind == .auth || failure.status == 401 || failure.status == 403:
       throw call.error(
         "\(found.address) does not let us in: \(failure.description)", at: word.span,
@@ -72,7 +74,7 @@ extension CommandDefinition {
       throw call.error("\(found.address) cannot be reached: \(failure.message)", at: word.span, help: failure.advice)
     case .failure(let failure):
       call.world.output.note(
-        "\(found.address) is set for \(id)/…, but does not list its models: \(failure.description): none is chosen\n  = \(choose)")
+        "\(server) is set for \(id.oneLine)/…, but does not list its models: \(failure.description): none is chosen\n  = \(choose)")
     }
     return .value(.nothing)
   }

@@ -64,4 +64,9 @@ final class Conversations: Sendable {
 
   func turns(_ name: String) -> [Message] { all.withLock { $0[name] ?? [] } }
   func set(_ name: String, _ turns: [Message]) { all.withLock { $0[name] = turns } }
+
+  /// Those with an answer in them, by name.
+  var answered: [(name: String, turns: [Message])] {
+    all.withLock { $0 }.filter { $0.value.contains { $0.role == .assistant } }.map { ($0.key, $0.value) }.sorted { $0.name < $1.name }
+  }
 }

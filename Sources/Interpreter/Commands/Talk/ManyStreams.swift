@@ -48,7 +48,7 @@ extension Invocation {
       throw error
     }
     do { try await board.close() } catch { throw self.error("\(error)") }
-    session.globals.set("_", .list(replies))
+    session.assign("_", .list(replies), in: session.globals)
     return replies
   }
 }

@@ -3,7 +3,7 @@ import Language
 extension Invocation {
   /// The settings given as flags, one value each; a list is an axis of a sweep only where rows are (`stop` takes a list as it is).
   func overrides() async throws -> [Context.Override] {
-    try await settingFlags().map { setting, values in
+    try await settingFlags().map { setting, values, _ in
       guard values.count == 1 else {
         throw error(
           "`\(definition.name)` sends one prompt: `--\(setting.name)` takes one value", at: flag(setting.name)?.name.span,
@@ -14,34 +14,37 @@ extension Invocation {
   }
 
   /// Each setting given as a flag, with its one value or the values of its axis.
-  func settingFlags() async throws -> [(setting: SettingDefinition, values: [Value])] {
-    var result: [(setting: SettingDefinition, values: [Value])] = []
+  func settingFlags() async throws -> [(setting: SettingDefinition, values: [Value], isList: Bool)] {
+    var result: [(setting: SettingDefinition, values: [Value], isList: Bool)] = []
     for flag in command.flags {
       guard let setting = SettingDefinition.requestFlags.first(where: { $0.name == flag.name.text }), let given = flag.value else {
         continue
       }
       let value = try await context.value(given) { value in (try? setting.read(value)) != nil }
-      let values: [Value]
-      if case .list(let list) = value, setting.name != "stop", !setting.isSecret { values = list.values } else { values = [value] }
+      var (values, isList) = ([value], false)
+      if case .list(let list) = value, setting.name != "stop", !setting.isSecret { (values, isList) = (list.values, true) }
       if values.isEmpty { throw error("`--\(setting.name)` is given an empty list", at: given.span) }
       result.append(
-        (setting, try values.map { value in try context.located(given.span) { () throws(OperationError) in try setting.read(value) } }))
+        (
+          setting, try values.map { value in try context.located(given.span) { () throws(OperationError) in try setting.read(value) } },
+          isList
+        ))
     }
     return result
   }
 
   /// Flags that are no settings and none of the command's own: parameters of a prompt, each with its one value or those of its axis.
-  func parameterFlags() async throws -> [(name: Name, values: [Value])] {
+  func parameterFlags() async throws -> [(name: Name, values: [Value], isList: Bool)] {
     try await parameterValues().map { name, value in
-      guard case .list(let list) = value else { return (name, [value]) }
+      guard case .list(let list) = value else { return (name, [value], false) }
       if list.isEmpty { throw error("`--\(name.text)` is given an empty list", at: name.span) }
-      return (name, list.values)
+      return (name, list.values, true)
     }
   }
 
   /// The same for a command that sends one prompt.
   func singleParameters() async throws -> [(Name, Value)] {
-    try await parameterFlags().map { name, values in
+    try await parameterFlags().map { name, values, _ in
       guard values.count == 1 else {
         throw error(
           "`\(definition.name)` sends one prompt: `--\(name.text)` takes one value", at: name.span,

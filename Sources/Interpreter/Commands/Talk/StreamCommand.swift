@@ -45,7 +45,7 @@ extension Invocation {
       return row
     }
     if let problem = problem.withLock({ $0 }) { throw error("\(problem)") }
-    session.globals.set("_", .reply(row))
+    session.assign("_", .reply(row), in: session.globals)
     return row
   }
 

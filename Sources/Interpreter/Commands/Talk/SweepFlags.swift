@@ -4,12 +4,14 @@ import Language
 extension Invocation {
   func axes(_ plans: [PromptPlan]) async throws -> [Sweep.Axis] {
     let parameters = try await parameterFlags()
-    for (name, _) in parameters { try checkParameter(name, of: plans) }
+    for (name, _, _) in parameters { try checkParameter(name, of: plans) }
     let settings = try await settingFlags()
     // In the order in which they are written: the last varies first.
     var axes: [(place: Int, axis: Sweep.Axis)] = []
-    for (name, values) in parameters { axes.append((name.span.start, .parameter(name, values))) }
-    for (setting, values) in settings { axes.append((flag(setting.name)?.name.span.start ?? 0, .setting(setting, values))) }
+    for (name, values, isList) in parameters { axes.append((name.span.start, .parameter(name, values, isList: isList))) }
+    for (setting, values, isList) in settings {
+      axes.append((flag(setting.name)?.name.span.start ?? 0, .setting(setting, values, isList: isList)))
+    }
     var ordered = axes.sorted { $0.place < $1.place }.map(\.axis)
     // Over the flags that hold for all cells.
     if let cells = try await cells(plans, besides: ordered) { ordered.append(.cells(cells)) }
@@ -47,8 +49,8 @@ extension Invocation {
   private func checkFree(_ name: String, _ setting: SettingDefinition?, _ axes: [Sweep.Axis], at span: Span) throws {
     for axis in axes {
       switch axis {
-      case .setting(let other, let values) where values.count > 1 && other.name == setting?.name: break
-      case .parameter(let other, let values) where values.count > 1 && other.text == name: break
+      case .setting(let other, let values, _) where values.count > 1 && other.name == setting?.name: break
+      case .parameter(let other, let values, _) where values.count > 1 && other.text == name: break
       default: continue
       }
       throw error("`\(name)` is in `--with`, and `--\(setting?.name ?? name)` has a list of its own", at: span)

@@ -34,21 +34,27 @@ struct RowFile {
       return
     }
     let start = end
-    keep(rowEnds.filter { $0 <= written }, tail)
+    let isCut = keep(rowEnds.filter { $0 <= written }, tail)
     let kept = Int(end - start)
-    throw FileProblem(String(cString: strerror(failure)), rowsWritten: rowEnds.prefix { $0 <= kept }.count)
+    throw FileProblem(
+      String(cString: strerror(failure)) + (isCut ? "" : ", and a part of the next row stands behind them: it could not be cut off"),
+      rowsWritten: rowEnds.prefix { $0 <= kept }.count)
   }
 
   /// Cuts behind the last of these rows that leaves room for the tail.
-  private mutating func keep(_ ends: [Int], _ tail: [UInt8]) {
+  ///
+  /// - Returns: whether it was cut.
+  private mutating func keep(_ ends: [Int], _ tail: [UInt8]) -> Bool {
+    var isCut = true
     for kept in ends.reversed() + [0] {
       let last = end + off_t(kept)
-      ftruncate(descriptor, last)
+      isCut = ftruncate(descriptor, last) == 0
       if tail.isEmpty || Self.put(tail, descriptor, at: last).failure == 0 {
         end = last
-        return
+        return isCut
       }
     }
+    return isCut
   }
 
   private static func put(_ bytes: [UInt8], _ descriptor: Int32, at start: off_t) -> (written: Int, failure: Int32) {
@@ -69,10 +75,36 @@ struct RowFile {
   }
 }
 
+/// One file among all others, by whatever path it is reached.
+struct FileIdentity: Hashable {
+  let device: UInt64
+  let number: UInt64
+
+  init(_ status: stat) { (device, number) = (UInt64(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino)) }
+
+  init?(_ descriptor: Int32) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return nil }
+    self.init(status)
+  }
+}
+
+/// Files that this program adds to, and where what it adds begins: whoever loads one meanwhile (`load "x" | … | save "x" --append`) gets
+/// what stood there, and not its own rows again and again.
+enum GrowingFiles {
+  private static let ends = Mutex<[FileIdentity: off_t]>([:])
+
+  static func began(_ file: FileIdentity, at end: off_t) { ends.withLock { $0[file] = end } }
+  static func ended(_ file: FileIdentity) { ends.withLock { _ = $0.removeValue(forKey: file) } }
+  /// Where a reader of this file has to stop; nil where that is its end.
+  static func end(of file: FileIdentity) -> off_t? { ends.withLock { $0[file] } }
+}
+
 /// Adds to the end of a file, which is locked meanwhile.
 final class AppendingWriter: FileWriting {
   private let file: Mutex<RowFile>
   private let descriptor: Int32
+  private let identity: FileIdentity?
 
   init(_ place: String, path: String) throws(FileProblem) {
     let isReplaced = { PartialFile.isWritten(PartialFile.resolved(place) + ".partial") }
@@ -84,17 +116,29 @@ final class AppendingWriter: FileWriting {
       _ = systemClose(descriptor)
       throw FileProblem("it is being written by another `save`")
     }
-    file = Mutex(RowFile(descriptor, end: lseek(descriptor, 0, SEEK_END)))
+    let end = lseek(descriptor, 0, SEEK_END)
+    guard end >= 0 else {
+      let problem = systemError()
+      _ = systemClose(descriptor)
+      throw FileProblem("its length is not known: \(problem)")
+    }
+    file = Mutex(RowFile(descriptor, end: end))
+    identity = FileIdentity(descriptor)
+    if let identity { GrowingFiles.began(identity, at: end) }
     OpenRows.began()
   }
 
-  deinit { OpenRows.ended() }
+  deinit {
+    if let identity { GrowingFiles.ended(identity) }
+    OpenRows.ended()
+  }
 
   func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
     try file.withLock { (file: inout RowFile) throws(FileProblem) in try file.write(bytes, rowEnds: rowEnds, tail: tail) }
   }
 
-  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+  func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace? {
+    if let identity { GrowingFiles.ended(identity) }
     // A full disk may only be told now.
     let failed = fsync(descriptor) != 0 && errno != EINVAL
     let problem = systemError()
@@ -125,13 +169,13 @@ final class StreamWriter: FileWriting {
     do throws(OutputProblem) {
       try Descriptor.write(bytes, to: descriptor, named: path) { gaveUp.load(ordering: .relaxed) }
     } catch {
-      throw FileProblem(String(error.description.dropFirst(path.count + 2)))
+      throw FileProblem(error.reason)
     }
   }
 
   func giveUp() { gaveUp.store(true, ordering: .relaxed) }
 
-  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+  func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace? {
     let rest = tail.withLock { $0 }
     defer { _ = systemClose(descriptor) }
     if !rest.isEmpty { try put(rest) }
@@ -161,12 +205,12 @@ final class ConsoleWriter: FileWriting {
       // A moment for a reader who does read.
       let start = ContinuousClock.now
       try console.flushOut { gaveUp.load(ordering: .relaxed) && start.duration(to: .now) > .milliseconds(200) }
-    } catch { throw FileProblem(error.description) }
+    } catch { throw FileProblem(error.reason) }
   }
 
   func giveUp() { gaveUp.store(true, ordering: .relaxed) }
 
-  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+  func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace? {
     try put(tail.withLock { $0 })
     return nil
   }

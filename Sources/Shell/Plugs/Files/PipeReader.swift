@@ -1,4 +1,5 @@
 import Interpreter
+import Names
 import Threads
 
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
 import Interpreter
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -74,7 +75,8 @@ struct PartialFile {
       && held.st_dev == there.st_dev
   }
 
-  /// Where a path leads, through links: what is replaced is the file, never a link to it.
+  /// Where a path leads, through links: what is replaced is the file, never a link to it. Links that lead in a circle lead nowhere:
+  /// one of them comes back.
   static func resolved(_ path: String) -> String {
     var place = path
     for _ in 0..<40 {
@@ -103,6 +105,7 @@ final class ReplacingWriter: FileWriting {
   init(_ place: String, path: String) throws(FileProblem) {
     target = PartialFile.resolved(place)
     old = systemOpen(target, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    if old < 0, errno == ELOOP { throw FileProblem(systemError()) }
     if access(SystemText.bytes(target), F_OK) == 0, access(SystemText.bytes(target), W_OK) != 0 {
       let problem = systemError()
       if old >= 0 { _ = systemClose(old) }
@@ -128,7 +131,7 @@ final class ReplacingWriter: FileWriting {
     try file.withLock { (file: inout RowFile) throws(FileProblem) in try file.write(bytes, rowEnds: rowEnds, tail: tail) }
   }
 
-  func close(_ ending: FileEnding) throws(FileProblem) -> String? {
+  func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace? {
     defer {
       _ = systemClose(partial.descriptor)
       if old >= 0 { _ = systemClose(old) }
@@ -136,7 +139,7 @@ final class ReplacingWriter: FileWriting {
     let isEmpty = file.withLock { $0.end == 0 }
     if ending == .unfinished, isEmpty {
       unlink(SystemText.bytes(partial.path))
-      return nil
+      return .nowhere
     }
     if fsync(partial.descriptor) != 0 { throw kept(systemError()) }
     var status = stat()
@@ -147,11 +150,11 @@ final class ReplacingWriter: FileWriting {
         unlink(SystemText.bytes(partial.path))
         return nil
       }
-      if errno == EEXIST { return partial.path }
+      if errno == EEXIST { return .beside(partial.path, hasCome: true) }
       if rename(SystemText.bytes(partial.path), SystemText.bytes(target)) != 0 { throw kept(systemError()) }
       return nil
     }
-    if ending == .unfinished { return partial.path }
+    if ending == .unfinished { return .beside(partial.path, hasCome: false) }
     let keepsOwner =
       (status.st_uid == geteuid() && status.st_gid == getegid()) || fchown(partial.descriptor, status.st_uid, status.st_gid) == 0
     // Another owner's file, or one with several names: its content is replaced, the file stays.
@@ -161,24 +164,42 @@ final class ReplacingWriter: FileWriting {
     return nil
   }
 
-  private func copyOver() throws(FileProblem) -> String? {
-    let descriptor = systemOpen(target, O_WRONLY | O_CLOEXEC)
+  /// What is longer than the old content comes first: where there is no room for it, the old content is still whole.
+  private func copyOver() throws(FileProblem) -> FilePlace? {
+    // A pipe may have taken its place meanwhile: nobody waits for its other end, and it has no length.
+    let descriptor = systemOpen(target, O_WRONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw kept(systemError()) }
     defer { _ = systemClose(descriptor) }
+    let length = lseek(partial.descriptor, 0, SEEK_END)
+    guard length >= 0 else { throw kept("the length of \(partial.path) is not known: \(systemError())") }
+    let oldLength = lseek(descriptor, 0, SEEK_END)
+    guard oldLength >= 0 else { throw kept("the length of \(target) is not known: \(systemError())") }
+    do throws(FileProblem) {
+      if length > oldLength { try copy(oldLength..<length, to: descriptor) }
+    } catch {
+      if ftruncate(descriptor, oldLength) == 0 { throw error }
+      throw FileProblem(
+        "\(error.message); \(target) could not be cut back to its \(oldLength) bytes (\(systemError())), and holds some of the new "
+          + "rows behind them")
+    }
+    try copy(0..<min(length, oldLength), to: descriptor)
+    guard ftruncate(descriptor, length) == 0, fsync(descriptor) == 0 else { throw kept(systemError()) }
+    unlink(SystemText.bytes(partial.path))
+    return nil
+  }
+
+  private func copy(_ range: Range<off_t>, to descriptor: Int32) throws(FileProblem) {
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
-    var offset: off_t = 0
-    while true {
-      let count = pread(partial.descriptor, &buffer, buffer.count, offset)
-      if count == 0 { break }
-      guard count > 0 else { throw kept(systemError()) }
+    var offset = range.lowerBound
+    guard lseek(descriptor, offset, SEEK_SET) == offset else { throw kept(systemError()) }
+    while offset < range.upperBound {
+      let count = pread(partial.descriptor, &buffer, min(buffer.count, Int(range.upperBound - offset)), offset)
+      guard count > 0 else { throw kept(count == 0 ? "it ended early" : systemError()) }
       do throws(OutputProblem) { try Descriptor.write(buffer[..<count], to: descriptor, named: target) } catch {
         throw kept(error.description)
       }
       offset += off_t(count)
     }
-    guard ftruncate(descriptor, offset) == 0, fsync(descriptor) == 0 else { throw kept(systemError()) }
-    unlink(SystemText.bytes(partial.path))
-    return nil
   }
 
   private func kept(_ problem: String) -> FileProblem { FileProblem("\(problem); the rows are in \(partial.path)") }

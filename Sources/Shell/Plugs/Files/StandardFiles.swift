@@ -1,4 +1,5 @@
 import Interpreter
+import Names
 import Threads
 
 #if canImport(Glibc)
@@ -29,10 +30,18 @@ struct StandardFiles: Files {
     return FileReader(descriptor)
   }
 
-  /// Whether something stands under a name, be it such that cannot be read.
-  static func isThere(_ path: String) -> Bool {
+  enum Presence {
+    /// Something stands under the name, be it such that cannot be read.
+    case there
+    case nowhere
+    /// Nothing can ever stand there: what should be a folder above it is none.
+    case impossible
+  }
+
+  static func presence(_ path: String) -> Presence {
     var status = stat()
-    return lstat(SystemText.bytes(path), &status) == 0 || errno != ENOENT && errno != ENOTDIR
+    if lstat(SystemText.bytes(path), &status) == 0 { return .there }
+    return errno == ENOENT ? .nowhere : errno == ENOTDIR ? .impossible : .there
   }
 
   func resolved(_ path: String) -> String {
@@ -65,6 +74,16 @@ struct StandardFiles: Files {
     var status = stat()
     let exists = stat(SystemText.bytes(place), &status) == 0
     if exists, status.st_mode & S_IFMT == S_IFDIR { throw FileProblem("this is a directory") }
+    if let number = OpenDescriptor.number(place) {
+      // One that whoever started us opened: to be written on, neither replaced nor begun anew.
+      if number == 1 { return ConsoleWriter(console) }
+      if exists, status.st_mode & S_IFMT == S_IFREG {
+        let descriptor = fcntl(number, F_DUPFD_CLOEXEC, 3)
+        guard descriptor >= 0 else { throw FileProblem(systemError()) }
+        return StreamWriter(descriptor, path: path)
+      }
+    }
+    if exists, let problem = OpenDescriptor.problem(replacing: status) { throw FileProblem(problem) }
     // What is no plain file (a pipe, /dev/null) is written where it is.
     if exists, status.st_mode & S_IFMT != S_IFREG {
       let descriptor = systemOpen(place, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
@@ -73,18 +92,23 @@ struct StandardFiles: Files {
     }
     if appending { return try AppendingWriter(place, path: path) }
     let writer = try ReplacingWriter(place, path: path)
-    if let old = writer.movedAside { console.note("\(path).partial was left by a run that ended early; it is kept as \(old)") }
+    if let old = writer.movedAside { console.note("\(path).partial was left by a run that ended early; it is kept as \(old)".oneLine) }
     return writer
   }
 
-  func lastByte(_ path: String) -> UInt8? {
+  func ending(_ path: String, _ most: Int) -> [UInt8] {
     let descriptor = systemOpen(expanded(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return nil }
+    guard descriptor >= 0 else { return [] }
     defer { close(descriptor) }
     let end = lseek(descriptor, 0, SEEK_END)
-    guard end > 0 else { return nil }
-    var byte: UInt8 = 0
-    return pread(descriptor, &byte, 1, end - 1) == 1 ? byte : nil
+    let wanted = min(Int(end), most)
+    guard wanted > 0 else { return [] }
+    return [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+      while count < wanted, let base = buffer.baseAddress {
+        let got = pread(descriptor, base + count, wanted - count, end - off_t(wanted - count))
+        if got > 0 { count += got } else if got == 0 || errno != EINTR { break }
+      }
+    }
   }
 
   func problem(writing path: String) -> String? {
@@ -97,6 +121,8 @@ struct StandardFiles: Files {
     }
     if status.st_mode & S_IFMT == S_IFDIR { return "this is a directory" }
     guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+    if OpenDescriptor.number(place) != nil { return nil }
+    if let problem = OpenDescriptor.problem(replacing: status) { return problem }
     if access(SystemText.bytes(place), W_OK) != 0 { return systemError() }
     let target = PartialFile.resolved(place)
     return PartialFile.isWritten(target) || PartialFile.isWritten(target + ".partial") ? "it is being written by another `save`" : nil
@@ -125,8 +151,8 @@ struct StandardFiles: Files {
   }
 
   private func expanded(_ path: String) -> String {
-    guard path == "~" || path.hasPrefix("~/"), let home = getenv("HOME") else { return path }
-    return SystemText.text(home) + path.dropFirst()
+    guard path == "~" || path.hasPrefix("~/"), let home = UserFolders.home else { return path }
+    return path == "~" && home.isEmpty ? "/" : home + path.dropFirst()
   }
 }
 
@@ -146,12 +172,15 @@ private final class FileReader: FileReading {
   private let onHangUp: @Sendable () -> Void
 
   let isPlainFile: Bool
+  /// Of a plain file.
+  private let identity: FileIdentity?
 
   /// - Parameter onHangUp: told where it was a terminal, and is gone.
   init(_ descriptor: Int32, onHangUp: @escaping @Sendable () -> Void = {}) {
     (self.descriptor, self.onHangUp) = (descriptor, onHangUp)
     var status = stat()
     isPlainFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    identity = isPlainFile ? FileIdentity(status) : nil
   }
 
   deinit {
@@ -165,9 +194,12 @@ private final class FileReader: FileReading {
   func read() throws(FileProblem) -> [UInt8] {
     var failure: Int32 = 0
     let descriptor = descriptor
+    var most = 256 * 1024
+    if let identity, let end = GrowingFiles.end(of: identity) { most = min(most, max(0, Int(end - lseek(descriptor, 0, SEEK_CUR)))) }
+    if most == 0 { return [] }
     // A named pipe that nobody has opened to write seems to be at its end.
     if !isPlainFile { _ = waitForInput(descriptor, wake: -1) }
-    let bytes = [UInt8](unsafeUninitializedCapacity: 256 * 1024) { buffer, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: most) { buffer, count in
       var got = -1
       repeat {
         #if canImport(Glibc)

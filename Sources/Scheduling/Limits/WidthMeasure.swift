@@ -3,10 +3,10 @@
 /// Measured by exposure: answers for each second of a call, times the calls at once (Little's law). That speaks as soon as the first
 /// calls that began under this width have ended, counts those that go on with the time they have taken so far, and does not care
 /// whether answers come evenly or in bursts. It errs on the low side until a turn of calls has ended.
-struct LimitLook: Sendable {
+struct WidthMeasure: Sendable {
   /// Calls at once that it is about.
   let limit: Int
-  /// Its own among the looks of one limit: a call belongs to the look under which it began.
+  /// Its own among the measures of one limit: a call belongs to the one under which it began.
   let number: Int
   private let since: Duration
   /// Nothing was sent before it: its first calls open connections, and a server may have to wake up for them.
@@ -35,7 +35,7 @@ struct LimitLook: Sendable {
   }
 
   /// - Parameters:
-  ///   - number: of the look under which the call began.
+  ///   - number: of the measure under which the call began.
   ///   - answer: nil where it was none, or came while the limit was not in use.
   mutating func ended(began: Duration, under number: Int, answer: CallOutcome.Answer?, now: Duration) {
     guard number == self.number else { return }

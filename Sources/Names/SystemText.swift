@@ -2,10 +2,10 @@
 /// of the last 128 private characters (U+10FF80 for 0x80 … U+10FFFF for 0xFF), and becomes that byte again where the text goes back to
 /// the system: `save args[0]` writes the file that was named, whatever it is called. (Python's `surrogateescape` does the same with
 /// code points that Swift's texts cannot hold.)
-enum SystemText {
+public enum SystemText {
   private static let base: UInt32 = 0x10_FF00
 
-  static func text(_ pointer: UnsafePointer<CChar>) -> String {
+  public static func text(_ pointer: UnsafePointer<CChar>) -> String {
     if let plain = String(validatingCString: pointer), !plain.unicodeScalars.contains(where: isEscape) { return plain }
     var bytes: [UInt8] = []
     var index = 0
@@ -16,7 +16,7 @@ enum SystemText {
     return text(bytes)
   }
 
-  static func text(_ bytes: [UInt8]) -> String {
+  public static func text(_ bytes: [UInt8]) -> String {
     var out = String.UnicodeScalarView()
     var index = 0
     while index < bytes.count {
@@ -37,7 +37,7 @@ enum SystemText {
   }
 
   /// With a NUL at the end.
-  static func bytes(_ text: String) -> [CChar] {
+  public static func bytes(_ text: String) -> [CChar] {
     var out: [CChar] = []
     out.reserveCapacity(text.utf8.count + 1)
     for scalar in text.unicodeScalars {
@@ -49,6 +49,11 @@ enum SystemText {
     }
     out.append(0)
     return out
+  }
+
+  /// How a character that stands for a byte is shown to a person: `\xFF`. Nil for any other.
+  public static func shown(_ scalar: Unicode.Scalar) -> String? {
+    isEscape(scalar) ? "\\x" + String(scalar.value - base, radix: 16, uppercase: true) : nil
   }
 
   private static func isEscape(_ scalar: Unicode.Scalar) -> Bool { scalar.value >= base + 0x80 }
