@@ -15,7 +15,7 @@ final class EditorThread {
   private(set) var isVi = false
   var screen = Screen()
   var keys = KeyReader()
-  private let mode = TerminalMode()
+  private let mode = TerminalMode.ofInput
   private var continuation = ""
   private(set) var size = Screen.size
   var outcome: Edited?
@@ -69,7 +69,7 @@ final class EditorThread {
     var waiting = pollfd(fd: editor.wake.readEnd, events: Int16(POLLIN), revents: 0)
     poll(&waiting, 1, -1)
     // Nobody edits: a request to stop is obeyed as the system would, unless keys are read, and somebody else gives the terminal back.
-    if editor.wake.clear().contains(SIGTSTP), !TerminalRescue.isArmed, WakePipe.takeStopRequest() { stopProcess(SIGTSTP) }
+    if editor.wake.clear().contains(SIGTSTP), !mode.isRead, WakePipe.takeStopRequest() { mode.suspend() }
   }
 
   // MARK: one statement
@@ -89,7 +89,7 @@ final class EditorThread {
     _ = ce_read(libedit, &count)
     let result = outcome ?? .end
     PendingInput.leave(keys.takeRest())
-    mode.leave(pastes: true)
+    mode.rest(pastes: true)
     return result
   }
 

@@ -6,9 +6,9 @@ import Threads
   import Darwin
 #endif
 
-/// Reads single keys while work runs in the foreground. The terminal is in our mode only while somebody holds the keys; what runs
-/// afterwards (the prompt, another program) finds it as it was. And only while it is ours: a program that the shell sent to the
-/// background reads no keys until it is in front again.
+/// Reads single keys while work runs in the foreground. The terminal is in our mode only while somebody holds the keys (and where a
+/// prompt lives, until another program has it); what runs afterwards finds it as it was. And only while it is ours: a program that the
+/// shell sent to the background reads no keys until it is in front again.
 ///
 /// One thread reads and has the terminal's mode to itself, so that the two never disagree, whoever takes and gives back when.
 public final class ForegroundKeys: Sendable {
@@ -27,6 +27,14 @@ public final class ForegroundKeys: Sendable {
     var hasThread = false
     /// How many others have the terminal now, whoever holds the keys.
     var lent = 0
+    /// Whether the terminal stays in our mode while nobody holds the keys.
+    var keepsTerminal = false
+
+    /// False where the thread has begun already.
+    mutating func begin() -> Bool {
+      defer { hasThread = true }
+      return !hasThread
+    }
 
     var handler: (@Sendable (Key) -> Void)? {
       lent > 0 ? nil : Holder.allCases.last { counts[$0.rawValue] > 0 }.flatMap { handlers[$0.rawValue] }
@@ -35,7 +43,7 @@ public final class ForegroundKeys: Sendable {
 
   private let state = Mutex(State())
   private let wake: WakePipe
-  private let mode = TerminalMode()
+  private let mode = TerminalMode.ofInput
   /// Given by the thread when it has seen who holds the keys: only then is the terminal another's.
   private let seen = Acknowledgement()
 
@@ -50,23 +58,40 @@ public final class ForegroundKeys: Sendable {
   ///
   /// - Parameter handler: runs on a thread of the keys' own, one key after the other.
   public func take(_ holder: Holder, _ handler: @escaping @Sendable (Key) -> Void) {
-    let needsThread = state.withLock { state in
+    let hasThread = state.withLock { state in
       state.counts[holder.rawValue] += 1
       state.handlers[holder.rawValue] = handler
-      defer { state.hasThread = true }
-      return !state.hasThread
+      return state.hasThread
     }
-    if needsThread {
-      wake.receiveSignals()
-      // Without a thread there are no keys; signals still steer.
-      startThread { [self] in
-        run()
-      } orHere: {
-        seen.leave()
-      }
-    } else {
-      wake.wake()
+    if hasThread { wake.wake() } else { begin() }
+  }
+
+  private func begin() {
+    guard state.withLock({ $0.begin() }) else { return }
+    wake.receiveSignals()
+    // Without a thread there are no keys; signals still steer.
+    startThread { [self] in
+      run()
+    } orHere: {
+      end()
     }
+  }
+
+  private func end() {
+    mode.keep(false)
+    mode.leave(pastes: true)
+    seen.leave()
+  }
+
+  /// For a prompt: from now on the terminal stays in our mode between its lines and what they run. Blocks as `giveBack` does.
+  public func keepTerminal() { keepTerminal(true) }
+  /// The prompt ends: the terminal is as it was found. Blocks as `giveBack` does.
+  public func releaseTerminal() { keepTerminal(false) }
+
+  private func keepTerminal(_ isKept: Bool) {
+    state.withLock { $0.keepsTerminal = isKept }
+    begin()
+    notice()
   }
 
   /// Another program has the terminal until `takeBack`, whoever holds the keys. Blocks as `giveBack` does.
@@ -98,31 +123,30 @@ public final class ForegroundKeys: Sendable {
   }
 
   /// ^Z where there is no prompt to go back to: the shell above takes over until it says go on. For the handler: on the keys' thread.
-  public func suspend() {
-    let wasRaw = mode.leave(pastes: true)
-    stopProcess(SIGTSTP)
-    if wasRaw { mode.enter(pastes: true) }
-  }
+  public func suspend() { mode.suspend() }
 
   /// How often a program in the background looks whether it is in front: a shell need not tell one that runs.
   private static let look: Int32 = 250
 
   private func run() {
-    defer {
-      mode.leave(pastes: true)
-      seen.leave()
-    }
+    defer { end() }
     var keys = KeyReader()
-    var isReading = false
+    var (isReading, isKept) = (false, false)
     while true {
       let asked = seen.asked
-      let handler = state.withLock { $0.handler }
+      let (handler, isLent, keepsTerminal) = state.withLock { ($0.handler, $0.lent > 0, $0.keepsTerminal) }
+      if keepsTerminal != isKept {
+        isKept = keepsTerminal
+        mode.keep(isKept)
+        if isKept, mode.enter(pastes: true) { mode.rest(pastes: true) }
+        if !isKept, handler == nil { mode.leave(pastes: true) }
+      }
       var isFront = handler != nil && mode.enter(pastes: true)
       if handler != nil {
         if !isReading { keys.append(PendingInput.take()) }
-      } else {
-        if isReading { PendingInput.leave(keys.takeRest()) }
-        mode.leave(pastes: true)
+      } else if isReading {
+        PendingInput.leave(keys.takeRest())
+        if isLent { mode.leave(pastes: true) } else { mode.rest(pastes: true) }
       }
       isReading = handler != nil
       seen.acknowledge(asked)
@@ -136,7 +160,7 @@ public final class ForegroundKeys: Sendable {
       if ready.isWoken {
         let signals = wake.clear()
         // Who has the terminal in a mode of his own gives it back first; the editor sees to that itself.
-        if signals.contains(SIGTSTP), handler != nil || !TerminalRescue.isArmed, WakePipe.takeStopRequest() { suspend() }
+        if signals.contains(SIGTSTP), handler != nil || !mode.isRead, WakePipe.takeStopRequest() { suspend() }
         if handler != nil, signals.contains(SIGCONT) { mode.renew(pastes: true) }
         continue
       }

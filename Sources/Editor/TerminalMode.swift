@@ -17,35 +17,73 @@ public var ownsTerminal: Bool {
 
 /// The mode of the terminal on standard input: every key at once, none of them shown or obeyed by the system. What is written goes
 /// out as before. Nothing is changed while the terminal is another's.
+///
+/// The editor and the keys of the foreground read the terminal in turn. Between them it stays in our mode where a prompt lives: what is
+/// typed just then is neither echoed nor taken by the system (^C would drop what was typed before it, ^D be lost).
 final class TerminalMode: Sendable {
-  private let saved = Mutex<termios?>(nil)
+  /// Of the one terminal that a program has.
+  static let ofInput = TerminalMode()
 
-  /// True where the terminal is in our mode, now or already.
+  private struct State {
+    /// As it was found; nil while it is in no mode of ours.
+    var found: termios?
+    /// Whether one of ours reads keys.
+    var isRead = false
+    /// Whether it stays ours between two readers.
+    var isKept = false
+  }
+
+  private let state = Mutex(State())
+
+  private init() {}
+
+  /// Whether one of ours reads keys now.
+  var isRead: Bool { state.withLock { $0.isRead } }
+
+  /// From now on, or no longer, the mode stays between two readers.
+  func keep(_ isKept: Bool) { state.withLock { $0.isKept = isKept } }
+
+  /// For one who reads keys.
   ///
   /// - Parameter pastes: whether pasted text comes marked as such.
+  /// - Returns: whether the terminal is in our mode, now or already.
   @discardableResult
   func enter(pastes: Bool) -> Bool {
-    saved.withLock { saved in
+    state.withLock { state in
       guard ownsTerminal else { return false }
-      if saved != nil { return true }
+      if state.found != nil, state.isRead { return true }
       var mode = termios()
       guard tcgetattr(0, &mode) == 0 else { return false }
-      saved = mode
-      TerminalRescue.arm(mode)
-      TerminalMode.setRaw(mode)
+      state.isRead = true
+      // Between two readers somebody may have changed it.
+      if let found = state.found, TerminalMode.isSame(mode, TerminalMode.raw(found)) { return true }
+      if state.found == nil {
+        state.found = mode
+        TerminalRescue.arm(mode)
+      }
+      TerminalMode.setRaw(state.found ?? mode)
       if pastes { Screen.tell(.markPastes(true)) }
       return true
     }
   }
 
+  /// Nobody of ours reads for the moment.
+  func rest(pastes: Bool) {
+    let isKept = state.withLock { state in
+      state.isRead = false
+      return state.isKept
+    }
+    if !isKept { leave(pastes: pastes) }
+  }
+
   /// After the program was stopped and continued: whoever had the terminal meanwhile may have left it otherwise. A program that goes
   /// on in the background has no mode, until it is in front and enters it anew.
   func renew(pastes: Bool) {
-    saved.withLock { saved in
-      guard let mode = saved else { return }
+    state.withLock { state in
+      guard let mode = state.found else { return }
       guard ownsTerminal else {
         TerminalRescue.disarm()
-        saved = nil
+        (state.found, state.isRead) = (nil, false)
         return
       }
       TerminalMode.setRaw(mode)
@@ -53,28 +91,48 @@ final class TerminalMode: Sendable {
     }
   }
 
+  /// The terminal is another's now, or the program stops or ends.
+  ///
   /// - Returns: whether it was in our mode.
   @discardableResult
   func leave(pastes: Bool) -> Bool {
-    saved.withLock { saved in
-      guard var mode = saved else { return false }
+    state.withLock { state in
+      guard var mode = state.found else { return false }
       if ownsTerminal {
         if pastes { Screen.tell(.markPastes(false)) }
         tcsetattr(0, TCSANOW, &mode)
       }
       TerminalRescue.disarm()
-      saved = nil
+      (state.found, state.isRead) = (nil, false)
       return true
     }
+  }
+
+  /// Stops the program, and takes the mode up again when it goes on.
+  func suspend() {
+    let (wasOurs, wasRead) = (state.withLock { $0.found != nil }, isRead)
+    leave(pastes: true)
+    stopProcess(SIGTSTP)
+    guard wasOurs, enter(pastes: true) else { return }
+    if !wasRead { rest(pastes: true) }
   }
 
   /// At once (TCSANOW): what is on its way out is not changed by it, and of a terminal whose reader has stopped nothing may be waited
   /// for here.
   private static func setRaw(_ mode: termios) {
+    var raw = raw(mode)
+    tcsetattr(0, TCSANOW, &raw)
+  }
+
+  private static func raw(_ mode: termios) -> termios {
     var raw = mode
     raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
     raw.c_iflag &= ~tcflag_t(ICRNL | IXON)
-    tcsetattr(0, TCSANOW, &raw)
+    return raw
+  }
+
+  private static func isSame(_ one: termios, _ other: termios) -> Bool {
+    one.c_lflag == other.c_lflag && one.c_iflag == other.c_iflag && one.c_oflag == other.c_oflag
   }
 }
 

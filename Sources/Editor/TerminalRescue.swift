@@ -14,9 +14,6 @@ enum TerminalRescue {
   nonisolated(unsafe) private static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
   private static let armed = Atomic(false)
 
-  /// Whether somebody of ours has the terminal in another mode than it was found in.
-  static var isArmed: Bool { armed.load(ordering: .acquiring) }
-
   static func arm(_ mode: termios) {
     saved.initialize(to: mode)
     armed.store(true, ordering: .releasing)

@@ -57,6 +57,7 @@ final class Prompt: Sendable {
       hooks.typed = { ahead.rows(prompt: Prompt.text(session), columns: $0, rows: $1) { console.dim($0) } }
     }
     let entries = await Entries.open(history, delegate(), console)
+    if case .editor = entries { console.keepTerminal() }
     let request = await runInitFile()
     switch entries {
     case .editor(let editor):
@@ -149,6 +150,8 @@ final class Prompt: Sendable {
   /// What still runs is cancelled, and brings the files that it writes to their ends.
   private func finish(_ status: Int32?) async -> Int32 {
     shell.signals.onInterrupt { [shell] in shell.leaveNow() }
+    // From here on ^C is the system's again.
+    shell.console.releaseTerminal()
     shell.session.cancelAll()
     await shell.jobsSettled()
     return shell.finished(status ?? ShellSession.ExitStatus.fine)

@@ -101,6 +101,8 @@ extension Prompt {
     }
     isOver.store(true, ordering: .relaxed)
     over.ring()
+    // What goes on behind us holds up no later line.
+    ended.continuation.finish()
     shell.signals.onInterrupt(nil)
     await shell.console.endLine()
     return request

@@ -1,4 +1,11 @@
+import TestSupport
 import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
 
 /// The terminal is as it was found, however the program ends or stops; and a poor terminal gets plain behaviour.
 @Suite(.serialized) struct LifeTests {
@@ -42,6 +49,33 @@ import Testing
     await pane.press("C-d")
     try await expectRestored(pane, "the end of input")
     await pane.close()
+  }
+
+  /// Between a line that is edited and what it runs nothing is the system's: lines that come all at once are neither echoed by it nor
+  /// lost. Another program has the terminal as it was found, and so has whoever comes afterwards.
+  @Test func theTerminalStaysOurs() async throws {
+    let terminal = try PseudoTerminal(Pane.program)
+    try await terminal.wait(for: "[?2004h")
+    let ours = tcflag_t(ICANON | ECHO | ISIG)
+    #expect(terminal.localModes & ours == 0)
+    for number in 1...30 { terminal.type("print 'a' + '\(number).'\r") }
+    try await terminal.wait(for: "a30.")
+    // Each is there once, as our own drawing shows it; and no program has had the terminal so far.
+    let lines = terminal.output.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("print 'a'") }
+    #expect(lines.isEmpty)
+    for number in 1...30 { #expect(terminal.output.contains("a\(number).")) }
+    #expect(!terminal.output.contains("[?2004l"))
+    terminal.type("!stty -a | tr ' ' '_'\r")
+    try await terminal.wait(for: "_icanon")
+    let during = terminal.output
+    #expect(during.contains("[?2004l") && !during.contains("_-icanon") && !during.contains("_-echo_"))
+    terminal.type("print 'b' + 'c'\r")
+    try await terminal.wait(for: "bc")
+    #expect(terminal.localModes & ours == 0)
+    terminal.type("exit\r")
+    #expect(try await terminal.end() == 0)
+    let rest = try await terminal.rest()
+    #expect(rest.ranges(of: "[?2004l").count == rest.ranges(of: "[?2004h").count)
   }
 
   @Test(arguments: [

@@ -272,14 +272,11 @@ import Threads
         "OPENAI_API_KEY": "k", "OPENAI_BASE_URL": server.url, "OPENAI_MODEL": Self.mark, "EDITOR": "false '\(Self.mark)'", "PAGER": "cat",
         "XDG_RUNTIME_DIR": folder.path,
       ], folder: folder.path, columns: 300)
+    // What is sent before the prompt has the terminal is echoed by the system; from here on it stays ours.
+    try await terminal.wait("the prompt") { $0.contains("\u{1B}[?2004h") }
     var length = try await terminal.wait(for: "MARK")
-    /// Until the editor has the terminal: what is sent before is echoed by the system.
-    func editorReads() async throws {
-      try await terminal.wait("the editor") { $0.components(before: "\u{1B}[?2004").last?.hasPrefix("h\r") == true }
-    }
     var number = 0
     func enter(_ line: String) async throws {
-      try await editorReads()
       terminal.send(bytes: Array("\u{1B}[200~".utf8) + Array(line.utf8) + Array("\u{1B}[201~".utf8) + [0x0D])
       // A word that nothing else says: jobs are told to be done too.
       number += 1
@@ -287,7 +284,6 @@ import Threads
       length = try await terminal.wait(for: "line-\(number).", after: length)
     }
     for line in Self.lines { try await enter(line) }
-    try await editorReads()
     // Typed ahead, while a job waits for a server; a job's name, and who attaches and says why.
     let pasted = Array("\u{1B}[200~log '\(Self.mark)'\u{1B}[201~\r".utf8)
     terminal.type("set max-wait 1000s; set retries 4; let big = map ['shut', 'x'] \"{it}\"\r")
@@ -311,9 +307,4 @@ import Threads
     #expect(try await terminal.end() == 128 + SIGTERM)
     GuardTests.check(Array(try await terminal.rest().utf8), "the prompt")
   }
-}
-
-extension String {
-  /// What stands behind each of the places where a text does.
-  fileprivate func components(before text: String) -> [Substring] { ranges(of: text).map { self[$0.upperBound...] } }
 }

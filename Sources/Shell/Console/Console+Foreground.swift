@@ -14,6 +14,10 @@ extension Console {
 
   // MARK: a line of the prompt
 
+  /// From here on the terminal stays in our mode, whether a line is edited or runs, until `releaseTerminal`.
+  func keepTerminal() { terminalKeys?.keepTerminal() }
+  func releaseTerminal() { keys.withLock { $0 }?.releaseTerminal() }
+
   /// A line of the prompt begins to run: keys go to `onKey` until `endLine`, whatever of it is in the foreground.
   func beginLine(_ number: Int) {
     state.withLock { $0.line = number }
