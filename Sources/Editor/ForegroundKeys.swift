@@ -144,9 +144,13 @@ public final class ForegroundKeys: Sendable {
       var isFront = handler != nil && mode.enter(pastes: true)
       if handler != nil {
         if !isReading { keys.append(PendingInput.take()) }
-      } else if isReading {
-        PendingInput.leave(keys.takeRest())
-        if isLent { mode.leave(pastes: true) } else { mode.rest(pastes: true) }
+      } else {
+        if isReading {
+          PendingInput.leave(keys.takeRest())
+          mode.rest(pastes: true)
+        }
+        // Perhaps taken and lent before we looked.
+        if isLent { mode.lend(pastes: true) }
       }
       isReading = handler != nil
       seen.acknowledge(asked)

@@ -12,6 +12,9 @@ public final class PlainLines: Sendable {
     /// What has been read and not been used.
     var bytes: [UInt8] = []
     var isInterrupted = false
+
+    /// Keys that were pressed while something ran, whether we have read them or still the system has: Enter is no line end yet.
+    mutating func add(_ more: some Sequence<UInt8>) { bytes += more.map { $0 == 0x0D ? 0x0A : $0 } }
   }
 
   private let state = Mutex(State())
@@ -77,8 +80,7 @@ public final class PlainLines: Sendable {
   private func takeLine() -> String? {
     let pending = PendingInput.take()
     return state.withLock { state in
-      // Keys that were pressed while something ran: Enter is no line end yet.
-      state.bytes += pending.map { $0 == 0x0D ? 0x0A : $0 }
+      state.add(pending)
       guard let end = state.bytes.firstIndex(of: 0x0A) else { return nil }
       defer { state.bytes.removeSubrange(...end) }
       return String(decoding: state.bytes[..<end], as: UTF8.self)
@@ -109,7 +111,7 @@ public final class PlainLines: Sendable {
       var bytes = [UInt8](repeating: 0, count: 65_536)
       let count = readBytes(0, &bytes, bytes.count)
       if count > 0 {
-        state.withLock { $0.bytes += bytes[..<count] }
+        state.withLock { $0.add(bytes[..<count]) }
         return nil
       }
       if count == 0 { return hasHungUp(0) ? .gone : .end }

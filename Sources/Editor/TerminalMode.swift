@@ -76,6 +76,11 @@ final class TerminalMode: Sendable {
     if !isKept { leave(pastes: pastes) }
   }
 
+  /// Another program has the terminal, but not while one of ours reads.
+  func lend(pastes: Bool) {
+    if !isRead { leave(pastes: pastes) }
+  }
+
   /// After the program was stopped and continued: whoever had the terminal meanwhile may have left it otherwise. A program that goes
   /// on in the background has no mode, until it is in front and enters it anew.
   func renew(pastes: Bool) {

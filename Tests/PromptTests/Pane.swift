@@ -57,13 +57,14 @@ final class Pane: Sendable {
   func press(_ keys: String...) async { await tmux.run("send-keys \(keys.map(Self.quoted).joined(separator: " "))") }
 
   /// Presses a key again and again until the screen is as wanted: where nobody can see when it will be taken. Between two presses the
-  /// screen has stood still for a while.
+  /// screen has stood still for a while; one that never does is looked at for a second.
   func press(_ key: String, until what: String, _ isThere: ([String]) -> Bool) async throws {
     let end = ContinuousClock.now + .seconds(Patience.seconds)
     repeat {
       await press(key)
       var events = -1
-      while events != tmux.events {
+      let next = ContinuousClock.now + .seconds(1)
+      while events != tmux.events, ContinuousClock.now < next {
         events = tmux.events
         if isThere(await screen()) { return }
         await tmux.event(after: events)
