@@ -10,7 +10,8 @@ import Threads
 /// prompt lives, until another program has it); what runs afterwards finds it as it was. And only while it is ours: a program that the
 /// shell sent to the background reads no keys until it is in front again.
 ///
-/// One thread reads and has the terminal's mode to itself, so that the two never disagree, whoever takes and gives back when.
+/// One thread reads, and enters and leaves the mode for all who hold keys, so that the two never disagree, whoever takes and gives back
+/// when. The editor has the mode in between (`TerminalMode`), never at the same time.
 public final class ForegroundKeys: Sendable {
   /// Who may hold the keys; the higher one gets them.
   public enum Holder: Int, Sendable, CaseIterable {
@@ -171,14 +172,15 @@ public final class ForegroundKeys: Sendable {
       if ready.hasInput {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = readBytes(0, &bytes, bytes.count)
+        let failure = count < 0 ? errno : 0
         if count > 0 { keys.append(bytes.prefix(count)) }
-        // It was given to somebody else just then.
-        if count < 0, errno == EIO, !ownsTerminal {
-          mode.leave(pastes: true)
+        // It was given to somebody else just then, and may be ours again by now.
+        if failure == EIO, !hasHungUp(0) {
+          if !ownsTerminal { mode.leave(pastes: true) }
           continue
         }
         // The terminal went away: the signal for that ends the program.
-        if count == 0 || count < 0 && errno != EINTR && errno != EAGAIN { return }
+        if count == 0 || ![0, EINTR, EAGAIN].contains(failure) { return }
       }
     }
   }

@@ -55,13 +55,11 @@ final class TerminalMode: Sendable {
       var mode = termios()
       guard tcgetattr(0, &mode) == 0 else { return false }
       state.isRead = true
-      // Between two readers somebody may have changed it.
+      // Between two readers somebody may have changed it: a program behind us, or ourselves when a signal began our end.
       if let found = state.found, TerminalMode.isSame(mode, TerminalMode.raw(found)) { return true }
-      if state.found == nil {
-        state.found = mode
-        TerminalRescue.arm(mode)
-      }
-      TerminalMode.setRaw(state.found ?? mode)
+      let found = state.found ?? mode
+      state.found = found
+      TerminalMode.setRaw(found)
       if pastes { Screen.tell(.markPastes(true)) }
       return true
     }
@@ -125,6 +123,8 @@ final class TerminalMode: Sendable {
   /// At once (TCSANOW): what is on its way out is not changed by it, and of a terminal whose reader has stopped nothing may be waited
   /// for here.
   private static func setRaw(_ mode: termios) {
+    // Also where it was armed before: a signal that ends the program may have given the terminal back already.
+    TerminalRescue.arm(mode)
     var raw = raw(mode)
     tcsetattr(0, TCSANOW, &raw)
   }

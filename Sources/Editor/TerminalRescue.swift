@@ -6,7 +6,7 @@ import Threads
   import Darwin
 #endif
 
-/// Gives the terminal back as it was found when the program dies while a line is being edited.
+/// Gives the terminal back as it was found when the program dies while it is in our mode.
 ///
 /// What is saved is written before the handlers can run; a handler may do nothing else.
 enum TerminalRescue {

@@ -38,12 +38,15 @@ extension ShellSession {
 
   /// After a first ^C: once no answer is under way, no call that goes on waits for leave, and no row is being written, for a moment.
   func whenQuiet(while isWanted: @escaping @Sendable () -> Bool = { true }, _ end: @escaping @Sendable () -> Void) {
-    startThread { [console] in
+    startThread { [console, session] in
       var quiet = 0
       while isWanted(), quiet < Self.quiet {
         pauseThread(milliseconds: 50)
         // What has just ended may be on its way into a file.
-        let goesOn = console.limiter.inUse > 0 || console.foregroundJobs.contains { console.limiter.waiting($0) > 0 }
+        // At the prompt what runs in the background is no part of the line.
+        let jobs = console.foregroundJobs
+        let isSending = session.isAttended ? jobs.contains { $0.progress.inFlight > 0 } : console.limiter.inUse > 0
+        let goesOn = isSending || jobs.contains { console.limiter.waiting($0) > 0 }
         quiet = goesOn || OpenRows.areWritten ? 0 : quiet + 50
       }
       if isWanted() { end() }

@@ -79,7 +79,10 @@ final class InHand: Sendable {
       put(&state)
       return wasEmpty && !state.isEmpty
     }
-    if isFirst { session.hold(self) }
+    guard isFirst else { return }
+    session.hold(self)
+    // It may have been released between the two.
+    if state.withLock({ $0.isOver }) { session.letGo(of: self) }
   }
 
   /// The statement is over: what it brought is where it was to go. A row that failed keeps the context that it was made in, and this

@@ -125,7 +125,7 @@ struct JobScope: Sendable {
     // A row that lacks a column is answered; to the brake its prompt failed all the same.
     let lacking = failure == nil ? values.lazy.compactMap(\.lacking).first { !$0.cameSo }?.calls?.last?.failure : nil
     let cause = failure ?? lacking
-    let stopAfter = cause == nil || !hasRows ? nil : session.settings.stopAfter
+    let stopAfter = cause == nil || !hasRows ? nil : session.settings.retry.stopAfter
     if job.ended(failure: failure, lacking: lacking, hasSent: hasSent, stopAfter: stopAfter), let cause, let stopAfter {
       session.brake(job, "\(stopAfter) × \(cause.kind.rawValue) in a row: \(cause.message)")
     }
@@ -144,7 +144,7 @@ struct JobScope: Sendable {
   /// A try ended without a word of an answer, and another follows: a server that says nothing is one the brake knows before the first
   /// row has used up its tries.
   func unanswered(_ failure: Failure, _ span: Range<Duration>) {
-    guard hasRows, let stopAfter = session.settings.stopAfter else { return }
+    guard hasRows, let stopAfter = session.settings.retry.stopAfter else { return }
     guard job.triedInVain(failure.kind, span, stopAfter: stopAfter) else { return }
     session.brake(job, "\(stopAfter) × \(failure.kind.rawValue) in a row: \(failure.message)")
     // Nobody is there to let it go on: what has begun waits no longer either.

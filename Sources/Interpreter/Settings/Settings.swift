@@ -18,8 +18,6 @@ public struct Settings: Sendable {
   public var retry = RetryPolicy()
   /// The percentile of a job's first tokens after which a second call is sent beside a late one; nil for never.
   public var hedge: Int?
-  /// Errors of one kind in a row at which a job stops; nil for never.
-  public var stopAfter: Int? = 20
   /// Whether a command of the system's shell that fails ends the script.
   public var isStrict = false
   public var colour = true
@@ -150,7 +148,7 @@ public struct SettingDefinition: Sendable {
       name: "stop-after",
       summary: "errors of one kind in a row after which a job pauses (in a script: sends no more); tries that got no word count too",
       kind: .whole(1...1_000_000), isRequest: false, isLive: true,
-      get: { $0.stopAfter.map(Value.int) ?? .nothing }, put: { $0.stopAfter = $1.asWhole }),
+      get: { $0.retry.stopAfter.map(Value.int) ?? .nothing }, put: { $0.retry.stopAfter = $1.asWhole }),
     SettingDefinition(
       name: "temperature", summary: "how freely the model samples", kind: .number(0...2), isRequest: true,
       get: { $0.sampling.temperature.map(Value.number) ?? .nothing }, put: { $0.sampling.temperature = $1.asNumber }),

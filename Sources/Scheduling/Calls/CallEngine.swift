@@ -289,8 +289,12 @@ public struct CallEngine: Sendable {
       attempt = await client.send(call.request, feed: nil, activity: permit.activity)
     }
     job.calls(-1)
-    limiter.release(
-      permit, CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy), failed: attempt.failure == nil ? nil : row)
+    let outcome = CallOutcome(attempt, prompt: call.amount.input, sent: sent, policy: policy)
+    if attempt.failure == nil {
+      limiter.release(permit, outcome)
+    } else {
+      limiter.release(permit, outcome, failed: row, failuresLeft: job.failuresLeft(stopAfter: policy.stopAfter))
+    }
     return attempt
   }
 }

@@ -1,11 +1,13 @@
 import Chat
 
-/// Whether a failed call is sent again.
+/// What is done about calls that fail: whether they are sent again, and when their job stops.
 public struct RetryPolicy: Sendable, Equatable {
   /// Further tries at most, after the first, of calls that a fault ended; with 0 nothing is tried again.
   public var retries = 4
   /// Of a server that asks for more than this a call gives up, and of one that has refused it for so long in all.
   public var maximumWait: Duration = .seconds(120)
+  /// Errors of one kind in a row at which a job stops; nil for never.
+  public var stopAfter: Int? = 20
 
   public init() {}
 
@@ -25,7 +27,7 @@ public struct RetryStanding: Sendable {
 
   public init() {}
 
-  /// - Parameter random: in 0..<1; spreads the wake-ups where no server has said when.
+  /// - Parameter random: in 0..<1; spreads the wake-ups: of waits that we choose, and of those that a server asks for after a fault.
   public mutating func decide(_ policy: RetryPolicy, _ failure: Failure, random: Double) -> RetryPolicy.Decision {
     guard failure.shouldRetry ?? failure.kind.isTransient, policy.retries > 0 else { return .fail(failure) }
     return failure.isRefusal ? refused(policy, failure, random) : faulted(policy, failure, random)

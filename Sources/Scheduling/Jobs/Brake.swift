@@ -5,6 +5,9 @@ struct Brake: Sendable {
   private var kind: FailureKind?
   private var count = 0
 
+  /// How many more errors it takes at least until it acts; nil for never.
+  func left(_ limit: Int?) -> Int? { limit.map { max(1, $0 - count) } }
+
   mutating func answered() { (kind, count) = (nil, 0) }
 
   /// - Parameter limit: errors in a row at which it acts; nil for never.

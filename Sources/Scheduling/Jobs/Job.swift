@@ -269,6 +269,9 @@ public final class Job: Sendable {
     }
   }
 
+  /// How many more rows have to fail at least until it stops; nil for never.
+  func failuresLeft(stopAfter: Int?) -> Int? { guarded.withLock { $0.brake.left(stopAfter) } }
+
   public func finished(failed: Bool = false) {
     let end = guarded.withLock { guarded in
       guarded.ended = time.now

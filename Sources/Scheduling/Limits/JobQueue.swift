@@ -96,6 +96,8 @@ struct JobQueue: Sendable {
   var largestOutput = JobQueue.firstOutput
   /// Rows that have begun and have had no permit yet, of which it is not known what lane they will ask for.
   var unsent = 0
+  /// How many more rows had to fail at least until the job stops, when last one did; nil for never.
+  var failuresLeft: Int?
   /// Those within a row first.
   var beginning = Deque<Beginner>()
 
@@ -118,6 +120,13 @@ struct JobQueue: Sendable {
     var sum = 0
     for index in lines.indices where lines[index].isShut { sum += max(0, lines[index].count - lines[index].unsent) }
     return sum
+  }
+
+  /// Whether the rows whose call failed, and of which it is not known what becomes of them, may stop the job: they are as many as that
+  /// takes.
+  var mayStop: Bool {
+    guard let failuresLeft else { return false }
+    return lines.reduce(0) { $0 + $1.failed } >= failuresLeft
   }
 
   /// Rows that have begun for a lane that is known, and have had no permit yet.

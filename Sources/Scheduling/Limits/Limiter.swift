@@ -108,10 +108,12 @@ public final class Limiter: Sendable {
     let turn: LimiterState.Turn = row?.isFresh ?? false ? .fresh : isBehind ? .behind : .continuing
     let (request, resumptions) = guarded.withLock { guarded -> (LimiterState.Request, [Resumption]) in
       if guarded.isClosed { return (.stopped, []) }
+      let leavesPlace = row?.outermost.failedIn.load(ordering: .relaxed) ?? 0 != 0
       let request = guarded.state.acquire(
         job.id, lane: lane, turn, amount, row: row, refused: refused, patience: patience, isRetry: isRetry, now: now)
-      // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more.
-      if case .granted = request, row?.group.parent == nil { return (request, []) }
+      // It may wait for a moment, not for a call's end; or rows around the one that sends now count no more; or the place of a row whose
+      // call failed is anybody's now.
+      if case .granted = request, row?.group.parent == nil, !leavesPlace { return (request, []) }
       return (request, settle(&guarded, now))
     }
     for resumption in resumptions { resumption.perform() }
@@ -120,10 +122,13 @@ public final class Limiter: Sendable {
 
   /// Gives a permit back, with what came of its call.
   ///
-  /// - Parameter failed: the row whose call failed: before it goes on or ends, no new row of its job takes its place.
-  public func release(_ permit: Permit, _ outcome: CallOutcome = .unused, failed: BegunRow? = nil) {
+  /// - Parameters:
+  ///   - failed: the row whose call failed: where it may be the one that stops its job, no new row takes its place before it goes on or
+  ///     ends.
+  ///   - failuresLeft: how many more rows have to fail at least until the job stops; nil for never.
+  public func release(_ permit: Permit, _ outcome: CallOutcome = .unused, failed: BegunRow? = nil, failuresLeft: Int? = nil) {
     let row = failed.flatMap { $0.hasOneCall ? $0.outermost : nil }
-    change { $0.ended(permit, outcome, failed: row, now: $1) }
+    change { $0.ended(permit, outcome, failed: row, failuresLeft: failuresLeft, now: $1) }
   }
 
   /// Waits until a row more of a pipeline may begin; nil where the task is cancelled or the job begins nothing new.

@@ -71,7 +71,7 @@ extension LimiterState {
   /// what became of these, for they may be what stops it.
   func waitsForEnds(_ waiter: Waiter, _ queue: Int, _ line: Int) -> Bool {
     let failed = queues[queue].lines[line].failed
-    guard failed > 0, waiter.row?.isFresh ?? false else { return false }
+    guard failed > 0, queues[queue].mayStop, waiter.row?.isFresh ?? false else { return false }
     let lane = queues[queue].lines[line].lane
     let provider = providers[lanes[lane].provider].floor
     let ofProvider = (provider.own.concurrency ?? .max) - provider.inUse

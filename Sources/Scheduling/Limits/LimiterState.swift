@@ -188,7 +188,8 @@ struct LimiterState: Sendable {
   // MARK: what a call tells
 
   /// - Parameter failed: the row whose only call it was, and that has no answer by it.
-  mutating func ended(_ permit: Permit, _ outcome: CallOutcome, failed: BegunRow? = nil, now: Duration) {
+  /// - Parameter failuresLeft: how many more rows of the job have to fail at least until it stops; nil for never.
+  mutating func ended(_ permit: Permit, _ outcome: CallOutcome, failed: BegunRow? = nil, failuresLeft: Int? = nil, now: Duration) {
     var outcome = outcome
     // A server that comes back answers 502 or 503 until its model is there.
     if permit.looksForServer, outcome.isAway { outcome.verdict = .unreachable }
@@ -201,6 +202,7 @@ struct LimiterState: Sendable {
         if let failed, failed.failedIn.load(ordering: .relaxed) == 0 {
           failed.failedIn.store(permit.lane + 1, ordering: .relaxed)
           queues[queue].lines[line].failed += 1
+          queues[queue].failuresLeft = failuresLeft
         }
       }
       if let used = outcome.tokens {

@@ -92,19 +92,36 @@ struct FileIdentity: Hashable {
 /// Files that this program adds to, and where what it adds begins: whoever loads one meanwhile (`load "x" | … | save "x" --append`) gets
 /// what stood there, and not its own rows again and again.
 enum GrowingFiles {
-  private static let ends = Mutex<[FileIdentity: off_t]>([:])
+  /// Which writer began, for the next one may have begun when he is let go of.
+  typealias Ticket = Int
+  private struct State {
+    var ends: [FileIdentity: (end: off_t, ticket: Ticket)] = [:]
+    var last: Ticket = 0
+  }
 
-  static func began(_ file: FileIdentity, at end: off_t) { ends.withLock { $0[file] = end } }
-  static func ended(_ file: FileIdentity) { ends.withLock { _ = $0.removeValue(forKey: file) } }
+  private static let state = Mutex(State())
+
+  static func began(_ file: FileIdentity, at end: off_t) -> Ticket {
+    state.withLock { state in
+      state.last += 1
+      state.ends[file] = (end, state.last)
+      return state.last
+    }
+  }
+
+  static func ended(_ file: FileIdentity, _ ticket: Ticket) {
+    state.withLock { if $0.ends[file]?.ticket == ticket { $0.ends[file] = nil } }
+  }
+
   /// Where a reader of this file has to stop; nil where that is its end.
-  static func end(of file: FileIdentity) -> off_t? { ends.withLock { $0[file] } }
+  static func end(of file: FileIdentity) -> off_t? { state.withLock { $0.ends[file]?.end } }
 }
 
 /// Adds to the end of a file, which is locked meanwhile.
 final class AppendingWriter: FileWriting {
   private let file: Mutex<RowFile>
   private let descriptor: Int32
-  private let identity: FileIdentity?
+  private let growing: (file: FileIdentity, ticket: GrowingFiles.Ticket)?
 
   init(_ place: String, path: String) throws(FileProblem) {
     let isReplaced = { PartialFile.isWritten(PartialFile.resolved(place) + ".partial") }
@@ -123,13 +140,12 @@ final class AppendingWriter: FileWriting {
       throw FileProblem("its length is not known: \(problem)")
     }
     file = Mutex(RowFile(descriptor, end: end))
-    identity = FileIdentity(descriptor)
-    if let identity { GrowingFiles.began(identity, at: end) }
+    growing = FileIdentity(descriptor).map { ($0, GrowingFiles.began($0, at: end)) }
     OpenRows.began()
   }
 
   deinit {
-    if let identity { GrowingFiles.ended(identity) }
+    if let growing { GrowingFiles.ended(growing.file, growing.ticket) }
     OpenRows.ended()
   }
 
@@ -138,7 +154,7 @@ final class AppendingWriter: FileWriting {
   }
 
   func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace? {
-    if let identity { GrowingFiles.ended(identity) }
+    if let growing { GrowingFiles.ended(growing.file, growing.ticket) }
     // A full disk may only be told now.
     let failed = fsync(descriptor) != 0 && errno != EINVAL
     let problem = systemError()
