@@ -51,4 +51,30 @@ import Threads
     let result = try await Program.run(["-e", script], environment: server.environment)
     #expect(result.output == "20 0\n" && server.calls == 80, "\(server.calls) \(result)")
   }
+
+  /// The place of a row whose call failed is anybody's where that row cannot stop its job, and once it has gone on: four rows that each
+  /// fail at a lane that takes one at a time all go on to another, whose answers come only when all of them wait there.
+  @Test(arguments: ["off", "20"]) func placesOfFailedRowsAreTaken(_ limit: String) async throws {
+    let waiting = Monitor(0)
+    let server = try ChatServer.refusing(1000, butNot: "good") { call in
+      guard call.prompt.hasPrefix("good") else { return }
+      waiting.change { $0 += 1 }
+      waiting.wait { $0 == 4 }
+    }
+    let script = """
+      set model openai/m
+      set concurrency 30
+      set concurrency 1 for openai/m
+      set stop-after \(limit)
+      set retries 0
+      def f(x) {
+        let a = ask "row {x}"
+        return ask "good {x}" --model openai/n
+      }
+      let r = each 1..4 f
+      print len(r)
+      """
+    let result = try await Program.run(["-e", script], environment: server.environment)
+    #expect(result.output == "4\n" && server.calls == 8, "\(server.calls) \(result)")
+  }
 }

@@ -90,6 +90,18 @@ import Testing
     await pane.close()
   }
 
+  /// A program that is told to go on just as it ends does not take the terminal once more.
+  @Test(arguments: ["half a line", "let m = map 1..200 \"Tell me about {it}\" --max-tokens 100\r"])
+  func continuedWhileItEnds(_ typed: String) async throws {
+    let pane = try await underShell()
+    await pane.type(typed)
+    try await pane.wait(for: typed.hasSuffix("\r") ? "in flight of 8" : typed)
+    let program = await pane.programID
+    _ = await Pane.run("kill -TERM \(program); kill -CONT \(program)")
+    try await expectRestored(pane, "TERM and CONT")
+    await pane.close()
+  }
+
   @Test(arguments: ["TERM", "HUP"])
   func aSignalWhileAJobRuns(_ signal: String) async throws {
     let pane = try await underShell()

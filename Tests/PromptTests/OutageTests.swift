@@ -27,6 +27,27 @@ import Threads
     await pane.close()
   }
 
+  /// What is under way in the background is no answer that the line waits for: the first ^C ends a line that only computes.
+  @Test func theBackgroundKeepsNoLine() async throws {
+    let server = try RawServer { connection, _ in
+      guard let request = connection.request() else { return }
+      if request.contains("slow") { return connection.waitForClose() }
+      let body = #"{"choices":[{"finish_reason":"stop","index":0,"message":{"role":"assistant","content":"here"}}]}"#
+      connection.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+    }
+    let pane = try await Pane(columns: 120, environment: ["OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "k"])
+    try await pane.prompt()
+    await pane.enter("set model openai/m")
+    await pane.enter("let b = map 1..4 \"slow {it}\" &")
+    await pane.enter("def f(x) { let a = ask \"quick {x}\" ; log \"computes {x}.\" ; for i in 1..1000000000 { let y = i } }")
+    await pane.enter("each 1..2 f")
+    try await pane.wait(for: "computes 2.")
+    await pane.press("C-c")
+    try await pane.wait(for: "`retry _`")
+    try await pane.prompt()
+    await pane.close()
+  }
+
   /// Nobody waits for another try, or for a server that says nothing, after the first ^C: what waits for neither is under way.
   @Test(arguments: [
     ("says nothing", "set first-token-timeout 300ms", "openai/m does not answer"),

@@ -54,17 +54,20 @@ extension LimiterState {
   mutating func ended(_ row: BegunRow) {
     row.group.underWay.wrappingSubtract(1, ordering: .relaxed)
     uncount(row)
-    goesOn(row)
+    goesOn(row, isOver: true)
     forgetIdle()
   }
 
   /// A row whose call failed asks for another, waits to try again, or is over.
-  mutating func goesOn(_ row: BegunRow) {
+  mutating func goesOn(_ row: BegunRow, isOver: Bool = false) {
     let lane = row.failedIn.load(ordering: .relaxed) - 1
     if lane < 0 { return }
     row.failedIn.store(0, ordering: .relaxed)
     guard let queue = queueIndex(of: row.group.job.id), let line = queues[queue].lineIndex(of: lane) else { return }
     queues[queue].lines[line].failed -= 1
+    // Its job has counted it already, or it became an answer after all: then fewer are thought to be left than there are, until the
+    // next one fails.
+    if isOver { queues[queue].failuresLeft? -= 1 }
   }
 
   /// Whether the places that are free are those of rows whose call failed: a new row of the job has none of them before the job knows
