@@ -79,6 +79,8 @@ final class EditorThread {
     mode.enter(pastes: true)
     // An interruption is of the line that stands there, none of the next.
     _ = editor.takeInterrupt()
+    // Asked to stop while the keys were given from one to the other: each may have left it to us.
+    if WakePipe.takeStopRequest() { suspend() }
     keys.append(PendingInput.take())
     (outcome, pasted, menu, search, walk) = (nil, "", nil, nil, nil)
     styled = ("", -1, nil, "")

@@ -144,7 +144,11 @@ public final class ForegroundKeys: Sendable {
       }
       var isFront = handler != nil && mode.enter(pastes: true)
       if handler != nil {
-        if !isReading { keys.append(PendingInput.take()) }
+        if !isReading {
+          // Asked to stop while the keys were given from one to the other: each may have left it to us.
+          if WakePipe.takeStopRequest() { suspend() }
+          keys.append(PendingInput.take())
+        }
       } else {
         if isReading {
           PendingInput.leave(keys.takeRest())

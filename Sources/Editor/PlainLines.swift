@@ -12,6 +12,8 @@ public final class PlainLines: Sendable {
     /// What has been read and not been used.
     var bytes: [UInt8] = []
     var isInterrupted = false
+    /// What the system holds was there before a process sent SIGINT.
+    var dropsInput = false
 
     /// Keys that were pressed while something ran, whether we have read them or still the system has: Enter is no line end yet.
     mutating func add(_ more: some Sequence<UInt8>) { bytes += more.map { $0 == 0x0D ? 0x0A : $0 } }
@@ -39,7 +41,7 @@ public final class PlainLines: Sendable {
   ///
   /// - Parameter initial: stands there to begin with.
   public func read(continuation: String, initial: String) async -> Edited {
-    state.withLock { $0.isInterrupted = false }
+    state.withLock { ($0.isInterrupted, $0.dropsInput) = (false, false) }
     guard await show(delegate.prompt() + initial) else { return .gone }
     var text = initial
     while true {
@@ -61,9 +63,14 @@ public final class PlainLines: Sendable {
     }
   }
 
-  /// ^C: the line that was begun is dropped (by the system too), and so is the statement.
-  public func interrupt() {
-    state.withLock { $0.isInterrupted = true }
+  /// ^C: the line that was begun is dropped, and so is the statement.
+  ///
+  /// - Parameter isKey: whether the key was pressed: then the system has dropped what it held, and what it holds now came later.
+  public func interrupt(isKey: Bool) {
+    state.withLock { state in
+      state.isInterrupted = true
+      if !isKey { state.dropsInput = true }
+    }
     wake.wake()
   }
 
@@ -97,12 +104,10 @@ public final class PlainLines: Sendable {
       if ready.isWoken {
         _ = wake.clear()
         let isInterrupted = state.withLock { state in
-          defer { state.isInterrupted = false }
-          if state.isInterrupted {
-            state.bytes = []
-            // What stands on the line that is not entered yet; ^C as a key has dropped it already.
-            tcflush(0, TCIFLUSH)
-          }
+          defer { (state.isInterrupted, state.dropsInput) = (false, false) }
+          if state.isInterrupted { state.bytes = [] }
+          // What stands on the line that is not entered yet.
+          if state.dropsInput { tcflush(0, TCIFLUSH) }
           return state.isInterrupted
         }
         if isInterrupted { return .abandoned }

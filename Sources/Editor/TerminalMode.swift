@@ -55,7 +55,7 @@ final class TerminalMode: Sendable {
       var mode = termios()
       guard tcgetattr(0, &mode) == 0 else { return false }
       state.isRead = true
-      // Between two readers somebody may have changed it: a program behind us, or ourselves when a signal began our end.
+      // Between two readers somebody may have changed it.
       if let found = state.found, TerminalMode.isSame(mode, TerminalMode.raw(found)) { return true }
       let found = state.found ?? mode
       state.found = found
@@ -123,16 +123,18 @@ final class TerminalMode: Sendable {
   /// At once (TCSANOW): what is on its way out is not changed by it, and of a terminal whose reader has stopped nothing may be waited
   /// for here.
   private static func setRaw(_ mode: termios) {
-    // Also where it was armed before: a signal that ends the program may have given the terminal back already.
+    if TerminalRescue.isOver { return }
     TerminalRescue.arm(mode)
-    var raw = raw(mode)
+    var (raw, mode) = (raw(mode), mode)
     tcsetattr(0, TCSANOW, &raw)
+    // The end may have begun between the two, and given the terminal back before it was taken.
+    if TerminalRescue.isOver { tcsetattr(0, TCSANOW, &mode) }
   }
 
   private static func raw(_ mode: termios) -> termios {
     var raw = mode
     raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
-    raw.c_iflag &= ~tcflag_t(ICRNL | IXON)
+    raw.c_iflag &= ~tcflag_t(ICRNL | INLCR | IGNCR | IXON)
     return raw
   }
 

@@ -13,6 +13,9 @@ enum TerminalRescue {
   /// On the heap: Swift 6.3 gives a global `termios` 57 bytes, and writes 60 to it (found by the address sanitizer).
   nonisolated(unsafe) private static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
   private static let armed = Atomic(false)
+  /// The program ends: nobody takes the terminal any more.
+  private static let over = Atomic(false)
+  static var isOver: Bool { over.load(ordering: .acquiring) }
 
   static func arm(_ mode: termios) {
     saved.initialize(to: mode)
@@ -49,6 +52,7 @@ enum TerminalRescue {
 
   /// Also for the orderly end on SIGTERM and SIGHUP.
   static func rescue() {
+    over.store(true, ordering: .releasing)
     guard armed.exchange(false, ordering: .acquiringAndReleasing) else { return }
     guard ownsTerminal else { return }
     tcsetattr(0, TCSANOW, saved)

@@ -46,6 +46,7 @@ public enum Redactor {
       hasChanged = replace(secret, in: &bytes, asWord: secret.count < wordKey) || hasChanged
     }
     hasChanged = hideInAddresses(&bytes, isServer) || hasChanged
+    if isServer { hasChanged = hideWithoutScheme(&bytes) || hasChanged }
     return hasChanged ? String(decoding: bytes, as: UTF8.self) : text
   }
 
@@ -128,6 +129,23 @@ public enum Redactor {
         hasChanged = true
       }
       index = start
+    }
+    return hasChanged
+  }
+
+  /// The same in words that were meant as addresses of servers: `name:password@host`, `http:/name:password@host`.
+  private static func hideWithoutScheme(_ bytes: inout [UInt8]) -> Bool {
+    var (index, hasChanged) = (0, false)
+    while index < bytes.count {
+      let word = index..<end(of: bytes[index...])
+      index = word.upperBound + 1
+      let start = Userinfo.start(in: bytes[word])
+      guard let at = Userinfo.end(in: bytes[start..<word.upperBound]), at > start, bytes[start..<at].contains(UInt8(ascii: ":")) else {
+        continue
+      }
+      bytes.replaceSubrange(start..<at, with: mark.utf8)
+      index += mark.utf8.count - (at - start)
+      hasChanged = true
     }
     return hasChanged
   }

@@ -8,13 +8,25 @@ public struct Userinfo: Sendable, Equatable {
   /// - Returns: the address without it, and it; nil where there is none.
   public static func taken(from url: String) -> (url: String, userinfo: Userinfo)? {
     let bytes = Array(url.utf8)
-    guard let separator = bytes.firstRange(of: Array("://".utf8)), let at = end(in: bytes[separator.upperBound...]) else { return nil }
-    let text = String(decoding: bytes[separator.upperBound..<at], as: UTF8.self)[...]
+    let start = start(in: bytes[...])
+    guard let at = end(in: bytes[start...]), at > start else { return nil }
+    let text = String(decoding: bytes[start..<at], as: UTF8.self)[...]
     let colon = text.firstIndex(of: ":")
     let userinfo = Userinfo(
       name: decoded(text[..<(colon ?? text.endIndex)]), password: colon.map { decoded(text[text.index(after: $0)...]) })
     userinfo.learn()
-    return (String(decoding: bytes[..<separator.upperBound] + bytes[(at + 1)...], as: UTF8.self), userinfo)
+    return (String(decoding: bytes[..<start] + bytes[(at + 1)...], as: UTF8.self), userinfo)
+  }
+
+  /// Where a name and password stand in an address: behind its scheme. One that is written wrongly (`http:/`, `//`, none at all) holds a
+  /// secret all the same.
+  static func start(in address: ArraySlice<UInt8>) -> Int {
+    if let separator = address.firstRange(of: Array("://".utf8)) { return separator.upperBound }
+    var start = address.startIndex
+    for scheme in ["http:", "https:"] where address.prefix(scheme.utf8.count).map({ $0 | 0x20 }) == scheme.utf8.map({ $0 | 0x20 }) {
+      start += scheme.utf8.count
+    }
+    return address[start...].firstIndex { $0 != UInt8(ascii: "/") } ?? address.endIndex
   }
 
   /// Where the `@` stands behind a name and password, in an address without its scheme; nil for none. They may hold a `/` or an `@` that

@@ -93,11 +93,13 @@ extension ShellSession {
     guard terminating.exchange(number, ordering: .relaxed) == 0 else { return }
     session.noteTermination()
     rescueTerminal()
-    Child.signalAll(number)
+    let children = Child.signalAll(number)
     let over = Bell()
     // A thread, not a task: those that tasks run on may all be busy with what does not end.
     startThread { [self] in
       _ = endsSoon(over)
+      Child.awaitEnds(of: children, milliseconds: Self.patience.usual)
+      LentTerminal.restore()
       leave(128 + number)
     } orHere: {
       keepReplies()

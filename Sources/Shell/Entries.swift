@@ -31,10 +31,11 @@ enum Entries: Sendable {
     }
   }
 
-  func interrupt() {
+  /// - Parameter isKey: whether a key was pressed, and no process sent SIGINT.
+  func interrupt(isKey: Bool) {
     switch self {
     case .editor(let editor): editor.interrupt()
-    case .plain(let lines): lines.interrupt()
+    case .plain(let lines): lines.interrupt(isKey: isKey)
     case .none: break
     }
   }

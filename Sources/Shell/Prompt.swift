@@ -114,11 +114,12 @@ final class Prompt: Sendable {
       return .text(entry)
     }
     await shell.console.settle()
+    if ahead.takeEnd() { return .end }
     let typed = ahead.takeLine()
     let draft = shell.session.takeDraft() ?? ""
     // As a key, ^C is the editor's; as a signal (`kill -INT`) it means the same, and is passed on to a program that edits the line.
-    shell.signals.onInterrupt { [console = shell.console] in
-      if console.isLent { Child.signalAll(SIGINT) } else { entries.interrupt() }
+    shell.signals.onInterrupt { [console = shell.console, signals = shell.signals] in
+      if console.isLent { Child.signalAll(SIGINT) } else { entries.interrupt(isKey: !signals.wasSent.load(ordering: .relaxed)) }
     }
     return await entries.read(continuation: "...> ", initial: typed.text + draft, cursor: draft.isEmpty ? typed.cursor : nil)
   }

@@ -54,8 +54,13 @@ extension Prompt {
         isStuck.store(true, ordering: .relaxed)
       }
     }
-    let steering = Steering(shell, ahead: ahead, finished: { [self] in typed($0) }, onInterrupt: interrupt) {
-      events.continuation.yield(.toBackground)
+    let steering = Steering(shell, ahead: ahead, finished: { [self] in typed($0) }, onInterrupt: interrupt) { [self] in
+      // What is no job cannot go on behind the prompt: ^Z is the shell's above us, as it is at the prompt.
+      if shell.console.foregroundJob == nil {
+        shell.console.keys.withLock { $0 }?.suspend()
+      } else {
+        events.continuation.yield(.toBackground)
+      }
     }
     // What steers takes effect in the order in which it was typed: this line after those that ran beside the one before, and what is typed
     // from now on after this one, if it steers itself.

@@ -68,7 +68,6 @@ public final class ShellSession: Sendable {
     console.hook { [session] hooks in
       hooks.hasColour = { [weak session] in HostSystem.hasColour && session?.settings.colour ?? false }
     }
-    signals.terminalIsOthers { [console] in console.interruptsAreOthers }
     if options.model == nil, initial.model == Backend.unnamed, HostSystem.variable("PROMPTSH_MODEL") == nil {
       backend.onUnasked { [session, console] in
         // The prompt's greeting says it already.

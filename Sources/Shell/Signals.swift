@@ -12,12 +12,12 @@ final class Signals: Sendable {
   private struct State {
     var onInterrupt: (@Sendable () -> Void)?
     var onTerminate: (@Sendable (Int32) -> Void)?
-    /// Whether the terminal's ^C is somebody else's now.
-    var isOthers: (@Sendable () -> Bool)?
   }
 
   /// Beside the number of a signal, where a process sent it.
   private static let sent: UInt8 = 0x80
+  /// Where another program has the terminal, and gets its ^C too.
+  private static let others: UInt8 = 0x40
 
   private let state = Mutex(State())
 
@@ -40,12 +40,15 @@ final class Signals: Sendable {
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
     let readEnd = ends[0]
-    guard startThread({ [weak self] in Signals.receive(readEnd) { self?.received($0, isSent: $1) } }) else { return false }
+    guard startThread({ [weak self] in Signals.receive(readEnd) { self?.received($0, $1) } }) else { return false }
     Signals.pipeEnd = ends[1]
+    // Made here, not within a handler.
+    _ = Child.takesInterrupts.load(ordering: .relaxed)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       handleSignal(number) { number, information, _ in
         let saved = errno
         var byte = UInt8(truncatingIfNeeded: number) | (isSent(information) ? Signals.sent : 0)
+        if Child.takesInterrupts.load(ordering: .relaxed) { byte |= Signals.others }
         _ = write(Signals.pipeEnd, &byte, 1)
         errno = saved
       }
@@ -54,24 +57,26 @@ final class Signals: Sendable {
   }
 
   /// The thread: one signal after the other, as long as the program lasts.
-  private static func receive(_ readEnd: Int32, _ handle: (Int32, Bool) -> Void) {
+  private static func receive(_ readEnd: Int32, _ handle: (_ number: Int32, _ marks: UInt8) -> Void) {
     var byte: UInt8 = 0
     while true {
       let count = read(readEnd, &byte, 1)
-      if count == 1 { handle(Int32(byte & ~sent), byte & sent != 0) } else if errno != EINTR { return }
+      if count == 1 { handle(Int32(byte & ~(sent | others)), byte & (sent | others)) } else if errno != EINTR { return }
     }
   }
 
   func onInterrupt(_ body: (@Sendable () -> Void)?) { state.withLock { $0.onInterrupt = body } }
   func onTerminate(_ body: (@Sendable (Int32) -> Void)?) { state.withLock { $0.onTerminate = body } }
 
-  /// While this holds, ^C of the terminal is not ours: whoever runs in the foreground gets it as well, and may do something else
-  /// than end (a pager, an editor). A SIGINT that a process sends is.
-  func terminalIsOthers(_ when: (@Sendable () -> Bool)?) { state.withLock { $0.isOthers = when } }
+  /// Whether a process sent the SIGINT that is dealt with, and no key of the terminal did.
+  let wasSent = Atomic(false)
 
-  private func received(_ number: Int32, isSent: Bool) {
+  /// ^C of the terminal is not ours while another program has it: it gets it as well, and may do something else than end (a pager, an
+  /// editor). A SIGINT that a process sends is.
+  private func received(_ number: Int32, _ marks: UInt8) {
     if number == SIGINT {
-      if !isSent, state.withLock({ $0.isOthers })?() ?? false { return }
+      if marks == Signals.others { return }
+      wasSent.store(marks & Signals.sent != 0, ordering: .relaxed)
       state.withLock { $0.onInterrupt }?()
     } else {
       state.withLock { $0.onTerminate }?(number)

@@ -34,6 +34,8 @@ final class Steering: Sendable {
       // Without a line that is seen, nobody remembers the digits that he typed before.
       if finished == nil { ahead.clearLine() }
       onBackground()
+    // The end of input is the next prompt's, as it is any program's that reads when it is done.
+    case .character("\u{4}") where finished != nil && ahead.isEmpty: ahead.ends()
     case .widen: shell.session.adjustConcurrency(by: 1)
     case .narrow: shell.session.adjustConcurrency(by: -1)
     case .character(let scalar) where steers(scalar): break

@@ -12,6 +12,8 @@ final class TypeAhead: Sendable {
     var choices: [Completion] = []
     /// The prompt stands there before anything is typed.
     var isShown = false
+    /// ^D was the last that was typed.
+    var isEnded = false
   }
 
   private let state = Mutex(State())
@@ -37,13 +39,26 @@ final class TypeAhead: Sendable {
   /// What the line holds so far, if that is nothing but digits.
   var number: String? { state.withLock { $0.line.isNumber ? $0.line.text : nil } }
 
+  var isEmpty: Bool { state.withLock { $0.line.isEmpty } }
+
+  /// ^D on an empty line; what is typed behind it takes it back.
+  func ends() { state.withLock { $0.isEnded = true } }
+
+  /// Whether ^D was the last that was typed.
+  func takeEnd() -> Bool {
+    state.withLock { state in
+      defer { state.isEnded = false }
+      return state.isEnded && state.line.isEmpty
+    }
+  }
+
   func replaceLine(_ text: String) { state.withLock { $0.line = TypedLine(text) } }
   func clearLine() { state.withLock { $0.line = TypedLine() } }
 
   /// - Returns: the line, where the key has finished it.
   func take(_ key: Key) -> String? {
     let (text, cursor) = state.withLock { state in
-      state.choices = []
+      (state.choices, state.isEnded) = ([], false)
       return (state.line.text, state.line.cursor)
     }
     if key == .character("\t") {

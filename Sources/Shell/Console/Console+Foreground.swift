@@ -151,7 +151,7 @@ extension Console {
     }
     let drawn = rows
     state.withLock { state in
-      guard state.foreground.last?.job === job else { return }
+      guard !isLent, state.foreground.last?.job === job else { return }
       state.progress = drawn
     }
     refresh()
@@ -163,7 +163,7 @@ extension Console {
     let size = Descriptor.size(2) ?? (80, 24)
     let typed = hooked.typed?(size.columns, max(1, size.rows / 3))
     state.withLock { state in
-      guard state.line != nil || !state.foreground.isEmpty else { return }
+      guard !isLent, state.line != nil || !state.foreground.isEmpty else { return }
       var rows = state.progress.suffix(max(0, size.rows - 2 - (typed?.rows.count ?? 0)))
       var cursor: LiveBlock.Cursor?
       if let typed {
@@ -263,7 +263,7 @@ extension Console {
     }
     rows.append(dim("any key ends this"))
     let drawn = rows
-    state.withLock { $0.show(drawn, size.columns) }
+    state.withLock { state in if !isLent { state.show(drawn, size.columns) } }
     ring()
   }
 

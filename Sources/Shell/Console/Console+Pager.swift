@@ -38,8 +38,6 @@ extension Console {
     to handle: Child.Handle, _ body: (Child.Handle) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let columns = columns
-    state.withLock { $0.clearStage(columns) }
-    flushFirst { handle.isInterrupted }
     let keys = keys.withLock { $0 }
     return try handle.whileRegistered { () throws(Failure) in
       keys?.lend()
@@ -48,14 +46,16 @@ extension Console {
         lent.subtract(1, ordering: .relaxed)
         keys?.takeBack()
       }
+      // Only now, when no key and no progress draws any more: what is drawn later would be taken away again over the other's output.
+      state.withLock { $0.clearStage(columns) }
+      flushFirst { handle.isInterrupted }
+      let found = LentTerminal.lend()
+      defer { LentTerminal.takeBack(found) }
       return try body(handle)
     }
   }
 
   var isLent: Bool { lent.load(ordering: .relaxed) > 0 }
-
-  /// Whether ^C of the terminal is another program's: it gets it too, and does with it what it likes. One that does not run yet gets none.
-  var interruptsAreOthers: Bool { isLent && !Child.isAboutToBegin }
 
   /// Standard input is read by somebody else from now on, until the line is done: its keys are not ours.
   func leaveStandardInput() {

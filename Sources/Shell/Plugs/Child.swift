@@ -27,10 +27,44 @@ enum Child {
   private static let running = Mutex<[Handle]>([])
 
   /// Sends a signal to every program that runs or is about to.
-  static func signalAll(_ number: Int32) { for handle in running.withLock({ $0 }) { handle.signal(number) } }
+  ///
+  /// - Returns: the processes that it was sent to.
+  @discardableResult
+  static func signalAll(_ number: Int32) -> [pid_t] { running.withLock({ $0 }).flatMap { $0.signal(number) } }
 
-  /// Whether one that has been given the terminal does not run yet: the terminal's ^C does not reach it.
-  static var isAboutToBegin: Bool { running.withLock { $0 }.contains { !$0.hasBegun } }
+  /// Waits for their ends, for so long at most: a program that was told to end gives the terminal back first. Blocks.
+  static func awaitEnds(of processes: [pid_t], milliseconds: Int) {
+    var left = milliseconds
+    while left > 0, processes.contains(where: isAlive) {
+      pauseThread(milliseconds: 5)
+      left -= 5
+    }
+  }
+
+  /// One that has ended and that nobody has asked about yet is not.
+  private static func isAlive(_ process: pid_t) -> Bool {
+    if kill(process, 0) != 0 { return false }
+    #if canImport(Glibc)
+      guard let file = fopen("/proc/\(process)/stat", "r") else { return false }
+      defer { fclose(file) }
+      var text = [UInt8](repeating: 0, count: 512)
+      let count = fread(&text, 1, text.count, file)
+      // Its name stands in brackets, and may hold any bytes; behind them stands the state.
+      guard let end = text[..<count].lastIndex(of: UInt8(ascii: ")")), end + 2 < count else { return false }
+      return ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(text[end + 2])
+    #else
+      return true
+    #endif
+  }
+
+  /// Whether ^C of the terminal is another program's: it gets it too, and does with it what it likes. One that does not run yet gets none.
+  /// For the handler of the signal: what was so when the key was pressed counts.
+  static let takesInterrupts = Atomic(false)
+
+  /// Under the lock of those that run.
+  private static func noteChange(_ running: [Handle]) {
+    takesInterrupts.store(!running.isEmpty && running.allSatisfy(\.hasBegun), ordering: .relaxed)
+  }
 
   /// A program that runs, for whoever may have to end it.
   final class Handle: Sendable {
@@ -54,20 +88,31 @@ enum Child {
       signal(SIGINT)
     }
 
-    func signal(_ number: Int32) {
+    @discardableResult
+    func signal(_ number: Int32) -> [pid_t] {
       state.withLock { state in
         if state.child > 0 {
-          for process in Child.family(of: state.child) { kill(process, number) }
-        } else if !state.hasBegun {
-          state.early = number
+          let family = Child.family(of: state.child)
+          for process in family { kill(process, number) }
+          return family
         }
+        if !state.hasBegun { state.early = number }
+        return []
       }
     }
 
     /// Whoever gives it the terminal does so within this: a signal that comes before it runs is meant for it too.
     func whileRegistered<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-      Child.running.withLock { $0.append(self) }
-      defer { Child.running.withLock { $0.removeAll { $0 === self } } }
+      Child.running.withLock { running in
+        running.append(self)
+        Child.noteChange(running)
+      }
+      defer {
+        Child.running.withLock { running in
+          running.removeAll { $0 === self }
+          Child.noteChange(running)
+        }
+      }
       return try body()
     }
 
@@ -76,6 +121,7 @@ enum Child {
         (state.child, state.hasBegun) = (child, true)
         return state.early
       }
+      Child.running.withLock { Child.noteChange($0) }
       if let early { signal(early) }
     }
 

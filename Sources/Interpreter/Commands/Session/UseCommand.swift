@@ -1,6 +1,7 @@
 import Chat
 import Language
 import Names
+import Secrets
 
 extension CommandDefinition {
   static let use = CommandDefinition(
@@ -25,9 +26,11 @@ extension CommandDefinition {
     }
     let target = try await call.context.value(word).text
     guard let address = UseTarget.address(target) else {
+      // What is no address may be meant as one, and hold a password.
+      let shown = Userinfo.taken(from: target)?.url ?? target
       // `use provider/name` is what a hand types that means `set model`.
-      guard let model = ModelName(target) else {
-        throw call.error("an address (http://…) or provider/name was expected, not `\(target)`", at: word.span)
+      guard shown == target, !UseTarget.isMeantAsAddress(target), let model = ModelName(target) else {
+        throw call.error("an address (http://…) or provider/name was expected, not `\(shown)`", at: word.span)
       }
       guard let setting = SettingDefinition.named("model") else { return .value(.nothing) }
       try call.refuseInLaunched(setting)
@@ -81,6 +84,12 @@ extension CommandDefinition {
 }
 
 private enum UseTarget {
+  /// Whether it is an address whose beginning is written wrongly.
+  static func isMeantAsAddress(_ text: String) -> Bool {
+    let lower = text.lowercased()
+    return lower.hasPrefix("http:") || lower.hasPrefix("https:") || lower.hasPrefix("/") || lower.contains("://")
+  }
+
   /// The address in what was given, if it is one.
   static func address(_ text: String) -> String? {
     let text = text.drop { $0.isWhitespace || $0 == "\"" || $0 == "'" }
