@@ -38,8 +38,10 @@ public final class ForegroundKeys: Sendable {
     }
 
     var handler: (@Sendable (Key) -> Void)? {
-      lent > 0 ? nil : Holder.allCases.last { counts[$0.rawValue] > 0 }.flatMap { handlers[$0.rawValue] }
+      lent > 0 ? nil : holder
     }
+    /// Who has them, or would have.
+    var holder: (@Sendable (Key) -> Void)? { Holder.allCases.last { counts[$0.rawValue] > 0 }.flatMap { handlers[$0.rawValue] } }
   }
 
   private let state = Mutex(State())
@@ -132,10 +134,10 @@ public final class ForegroundKeys: Sendable {
   private func run() {
     defer { end() }
     var keys = KeyReader()
-    var (isReading, isKept) = (false, false)
+    var (isReading, isKept, wasLent) = (false, false, false)
     while true {
       let asked = seen.asked
-      let (handler, isLent, keepsTerminal) = state.withLock { ($0.handler, $0.lent > 0, $0.keepsTerminal) }
+      let (handler, holder, isLent, keepsTerminal) = state.withLock { ($0.handler, $0.holder, $0.lent > 0, $0.keepsTerminal) }
       if keepsTerminal != isKept {
         isKept = keepsTerminal
         mode.keep(isKept)
@@ -150,6 +152,13 @@ public final class ForegroundKeys: Sendable {
           keys.append(PendingInput.take())
         }
       } else {
+        // What was typed so far is no other program's, and a ^C in it would be a letter to that.
+        if isLent, !wasLent, let holder, !mode.isRead || isReading {
+          if !isReading { keys.append(PendingInput.take()) }
+          if mode.obeyInterrupts(), waitForInput(0, wake: -1, milliseconds: 0).hasInput { _ = read(&keys) }
+          hand(&keys, to: holder)
+          if !isReading { PendingInput.leave(keys.takeRest()) }
+        }
         if isReading {
           PendingInput.leave(keys.takeRest())
           mode.rest(pastes: true)
@@ -157,7 +166,7 @@ public final class ForegroundKeys: Sendable {
         // Perhaps taken and lent before we looked.
         if isLent { mode.lend(pastes: true) }
       }
-      isReading = handler != nil
+      (isReading, wasLent) = (handler != nil, isLent)
       seen.acknowledge(asked)
       if let handler { hand(&keys, to: handler) }
       // One of the keys may have stopped us, and the shell may have sent us on behind somebody else: his keys are not ours to read.
@@ -174,10 +183,7 @@ public final class ForegroundKeys: Sendable {
         continue
       }
       if ready.hasInput {
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = readBytes(0, &bytes, bytes.count)
-        let failure = count < 0 ? errno : 0
-        if count > 0 { keys.append(bytes.prefix(count)) }
+        let (count, failure) = read(&keys)
         // It was given to somebody else just then, and may be ours again by now.
         if failure == EIO, !hasHungUp(0) {
           if !ownsTerminal { mode.leave(pastes: true) }
@@ -187,6 +193,14 @@ public final class ForegroundKeys: Sendable {
         if count == 0 || ![0, EINTR, EAGAIN].contains(failure) { return }
       }
     }
+  }
+
+  private func read(_ keys: inout KeyReader) -> (count: Int, failure: Int32) {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = readBytes(0, &bytes, bytes.count)
+    let failure = count < 0 ? errno : 0
+    if count > 0 { keys.append(bytes.prefix(count)) }
+    return (count, failure)
   }
 
   private func hand(_ keys: inout KeyReader, to handler: (Key) -> Void) {

@@ -26,7 +26,7 @@ final class TerminalMode: Sendable {
 
   private struct State {
     /// As it was found; nil while it is in no mode of ours.
-    var found: termios?
+    var found: FoundMode?
     /// Whether one of ours reads keys.
     var isRead = false
     /// Whether it stays ours between two readers.
@@ -52,11 +52,10 @@ final class TerminalMode: Sendable {
     state.withLock { state in
       guard ownsTerminal else { return false }
       if state.found != nil, state.isRead { return true }
-      var mode = termios()
-      guard tcgetattr(0, &mode) == 0 else { return false }
+      guard let mode = FoundMode() else { return false }
       state.isRead = true
       // Between two readers somebody may have changed it.
-      if let found = state.found, TerminalMode.isSame(mode, TerminalMode.raw(found)) { return true }
+      if let found = state.found, TerminalMode.isRaw(mode, of: found) { return true }
       let found = state.found ?? mode
       state.found = found
       TerminalMode.setRaw(found)
@@ -72,6 +71,18 @@ final class TerminalMode: Sendable {
       return state.isKept
     }
     if !isKept { leave(pastes: pastes) }
+  }
+
+  /// ^C is a signal again; all else is as it was. What was typed before can be read, and none typed from now on is missed.
+  ///
+  /// - Returns: whether the mode is ours, so that what can be read are keys.
+  func obeyInterrupts() -> Bool {
+    state.withLock { state in
+      guard let found = state.found, ownsTerminal, !TerminalRescue.isOver else { return false }
+      let raw = TerminalMode.raw(found)
+      found.set(input: raw.input, local: raw.local | found.flags.local & tcflag_t(ISIG))
+      return true
+    }
   }
 
   /// Another program has the terminal, but not while one of ours reads.
@@ -100,10 +111,10 @@ final class TerminalMode: Sendable {
   @discardableResult
   func leave(pastes: Bool) -> Bool {
     state.withLock { state in
-      guard var mode = state.found else { return false }
+      guard let mode = state.found else { return false }
       if ownsTerminal {
         if pastes { Screen.tell(.markPastes(false)) }
-        tcsetattr(0, TCSANOW, &mode)
+        mode.restore()
       }
       TerminalRescue.disarm()
       (state.found, state.isRead) = (nil, false)
@@ -120,26 +131,25 @@ final class TerminalMode: Sendable {
     if !wasRead { rest(pastes: true) }
   }
 
-  /// At once (TCSANOW): what is on its way out is not changed by it, and of a terminal whose reader has stopped nothing may be waited
-  /// for here.
-  private static func setRaw(_ mode: termios) {
+  private static func setRaw(_ mode: FoundMode) {
     if TerminalRescue.isOver { return }
     TerminalRescue.arm(mode)
-    var (raw, mode) = (raw(mode), mode)
-    tcsetattr(0, TCSANOW, &raw)
+    let raw = raw(mode)
+    mode.set(input: raw.input, local: raw.local)
     // The end may have begun between the two, and given the terminal back before it was taken.
-    if TerminalRescue.isOver { tcsetattr(0, TCSANOW, &mode) }
+    if TerminalRescue.isOver { mode.restore() }
   }
 
-  private static func raw(_ mode: termios) -> termios {
-    var raw = mode
-    raw.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
-    raw.c_iflag &= ~tcflag_t(ICRNL | INLCR | IGNCR | IXON)
-    return raw
+  private static func raw(_ mode: FoundMode) -> (input: tcflag_t, local: tcflag_t) {
+    let found = mode.flags
+    return (
+      found.input & ~tcflag_t(ICRNL | INLCR | IGNCR | IXON), found.local & ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
+    )
   }
 
-  private static func isSame(_ one: termios, _ other: termios) -> Bool {
-    one.c_lflag == other.c_lflag && one.c_iflag == other.c_iflag && one.c_oflag == other.c_oflag
+  private static func isRaw(_ now: FoundMode, of found: FoundMode) -> Bool {
+    let (now, raw, output) = (now.flags, raw(found), found.flags.output)
+    return now.input == raw.input && now.local == raw.local && now.output == output
   }
 }
 

@@ -10,15 +10,15 @@ import Threads
 ///
 /// What is saved is written before the handlers can run; a handler may do nothing else.
 enum TerminalRescue {
-  /// On the heap: Swift 6.3 gives a global `termios` 57 bytes, and writes 60 to it (found by the address sanitizer).
+  /// On the heap (`FoundMode` says why), and no object: a handler may look at nothing that is counted.
   nonisolated(unsafe) private static let saved = UnsafeMutablePointer<termios>.allocate(capacity: 1)
   private static let armed = Atomic(false)
   /// The program ends: nobody takes the terminal any more.
   private static let over = Atomic(false)
   static var isOver: Bool { over.load(ordering: .acquiring) }
 
-  static func arm(_ mode: termios) {
-    saved.initialize(to: mode)
+  static func arm(_ mode: FoundMode) {
+    mode.copy(to: saved)
     armed.store(true, ordering: .releasing)
     handlers
   }

@@ -93,6 +93,7 @@ extension ShellSession {
     guard terminating.exchange(number, ordering: .relaxed) == 0 else { return }
     session.noteTermination()
     rescueTerminal()
+    LentTerminal.noteEnd()
     let children = Child.signalAll(number)
     let over = Bell()
     // A thread, not a task: those that tasks run on may all be busy with what does not end.

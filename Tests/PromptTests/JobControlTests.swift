@@ -132,7 +132,7 @@ import Testing
     await pane.enter("more")
     try await pane.wait(for: "got more")
     try await pane.prompt()
-    await pane.enter("!echo beg''un; sleep 600")
+    await pane.enter("!echo beg''un; exec sleep 600")
     try await pane.wait("a child") { $0.contains("begun") }
     await pane.press("C-c")
     try await pane.wait(for: "interrupted")
@@ -142,7 +142,7 @@ import Testing
     await pane.press("C-d")
     try await shellIsBack(pane)
     // Another word than before: that one is on the screen until the shell has cleared it.
-    await pane.enter("clear; $PSH -e '!echo run\"\"ning; sleep 600' -e 'print \"next\"'; echo status $?")
+    await pane.enter("clear; $PSH -e '!echo run\"\"ning; exec sleep 600' -e 'print \"next\"'; echo status $?")
     try await pane.wait("a child") { $0.contains("running") }
     await pane.press("C-c")
     try await pane.wait(for: "status 130")
@@ -151,7 +151,7 @@ import Testing
   }
 
   /// ^Z while another program has the terminal stops both, once; `fg` lets both go on.
-  @Test(arguments: ["!echo beg''un; sleep 600", "edit", "draft", "1..100 | where it > 0 | table --all"])
+  @Test(arguments: ["!echo beg''un; exec sleep 600", "edit", "draft", "1..100 | where it > 0 | table --all"])
   func stoppingWhileAnotherProgramRuns(_ line: String) async throws {
     let program = "#!/bin/sh\ncase \"$1\" in *.psh) ;; *) cat > /dev/null;; esac\necho begun\nread line < /dev/tty\necho \"got $line\"\n"
     let pane = try await shell(["program": program])
