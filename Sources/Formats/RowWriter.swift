@@ -69,8 +69,11 @@ public struct RowWriter: Sendable {
     let members: [(key: String, value: JSONValue)]
     if case .object(let object) = row { members = object } else { members = [("value", row)] }
     if columns == nil {
-      setColumns(members.map(\.key))
-      header(members.map(\.key))
+      // Of members with one name the last counts, as everywhere.
+      var seen: Set<String> = []
+      let names = members.map(\.key).filter { seen.insert($0).inserted }
+      setColumns(names)
+      header(names)
     }
     var cells = [JSONValue](repeating: .null, count: columns?.count ?? 0)
     for member in members {
@@ -152,8 +155,8 @@ public struct RowWriter: Sendable {
       }
       // Behind text a table begins with a line that is empty.
       if isBehindText { head = "\n" + head }
-      let rules = members.map { member in
-        if case .int = member.value { return "--:" }
+      let rules = names.map { name in
+        if case .int? = row[name] { return "--:" }
         return "---"
       }
       head += "| " + names.map(MarkdownTable.cell).joined(separator: " | ") + " |\n| " + rules.joined(separator: " | ") + " |\n"

@@ -189,13 +189,20 @@ public final class Scope: Sendable {
     return row.it.field(name) == nil && parent?.isRow == true ? parent?.noAnswer(reading: name) : nil
   }
 
+  /// Why the row around has no answer.
+  var failureOfRow: Failure? {
+    if let probe { probe.touch() }
+    guard let row else { return isEdge ? nil : parent?.failureOfRow }
+    return row.it.failure ?? (parent?.isRow == true ? parent?.failureOfRow : nil)
+  }
+
   /// Whether the row around answers otherwise than asked: it is data, and what it lacks makes a rule false rather than broken.
   var isWrongAnswer: Bool {
     if let probe {
       probe.touch()
       return parent?.isWrongAnswer ?? false
     }
-    guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isWrongAnswer ?? false }
+    guard case .reply(let reply)? = row?.it else { return !isPrompt && parent?.isWrongAnswer ?? false }
     return reply.reply.attempt.wrong != nil
   }
 

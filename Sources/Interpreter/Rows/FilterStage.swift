@@ -75,6 +75,9 @@ struct AddStage: RowStage {
     case .unanswered: break
     }
     made.lacksColumn = made.lost != nil
+    if case .reply(let reply) = row.value, reply.item.dataNames.contains(column.text) {
+      context.session.noteOnce("the items have a field `\(column.text)`, which is a column now; theirs is `input.\(column.text)`")
+    }
     made.value = adding(value, to: row.value)
     return [made]
   }
@@ -133,6 +136,7 @@ struct EachStage: RowStage {
   let span: Span
   var word: String { "each" }
   var callsModels: Bool { true }
+  var answersAnew: Bool { true }
 
   func check(_ visible: [Value], _ context: Context) throws {
     for item in visible { try context.located(span) { () throws(OperationError) in try item.boundedAsItem() } }

@@ -34,17 +34,22 @@ extension CommandDefinition {
     let again = failed.filter { rows[$0].canBeMadeAgain }
     if again.count < failed.count {
       let first = failed.first { !rows[$0].canBeMadeAgain } ?? 0
+      let stages = rows[first].stagesBehind
       let missing =
-        rows[first].isReply
-        ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
-        : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
-          ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
+        stages > 0
+        ? "row \(first) of `\(name)` failed with \(stages) more of its prompts or functions behind it, which the file does not hold"
+        : rows[first].isReply
+          ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
+          : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
+            ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
       if again.isEmpty {
         throw call.error(
           missing, at: argument.span,
-          help: rows[first].isReply
-            ? "`save` to .jsonl or .json keeps them"
-            : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
+          help: stages > 0
+            ? "`retry` in the session that made it goes through all of them; else the script that made the file is run again"
+            : rows[first].isReply
+              ? "`save` to .jsonl or .json keeps them"
+              : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
       }
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
     }
