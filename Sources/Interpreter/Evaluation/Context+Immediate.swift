@@ -130,8 +130,17 @@ extension Context {
     if a.failure != nil { settle(a) }
     if b.failure != nil { settle(b) }
     let result = try located(span, on: [a, b]) { () throws(OperationError) in try a.apply(op, b) }
+    if op == .add, case .reply(let row) = a, case .record(let columns) = b { noteHidden(by: columns.fields.map(\.name), in: row) }
     if a.losesDigits(op, b, result) { session.noteLostDigits() }
     return result
+  }
+
+  /// Says once which fields of a reply's item have another name from now on, for a column has theirs.
+  func noteHidden(by columns: [String], in row: ReplyRow) {
+    let names = row.item.dataNames
+    for column in columns where names.contains(column) {
+      session.noteOnce("the items have a field `\(column)`, which is a column now; theirs is `input.\(column)`")
+    }
   }
 
   func range(_ low: Value, _ high: Value, at span: Span) throws -> Value {

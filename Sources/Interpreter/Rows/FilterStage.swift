@@ -75,9 +75,7 @@ struct AddStage: RowStage {
     case .unanswered: break
     }
     made.lacksColumn = made.lost != nil
-    if case .reply(let reply) = row.value, reply.item.dataNames.contains(column.text) {
-      context.session.noteOnce("the items have a field `\(column.text)`, which is a column now; theirs is `input.\(column.text)`")
-    }
+    if case .reply(let reply) = row.value { context.noteHidden(by: [column.text], in: reply) }
     made.value = adding(value, to: row.value)
     return [made]
   }

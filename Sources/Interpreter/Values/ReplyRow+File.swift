@@ -1,4 +1,5 @@
 import Chat
+import Formats
 import JSON
 
 /// A reply as a row of a file, and back: what `save` wrote, `load` knows again.
@@ -75,7 +76,12 @@ extension ReplyRow {
     members.append(("model", .string(reply.model.description)))
     members.append(("tokens", reply.attempt.usage.map { .int($0.output) } ?? .null))
     members.append(("time", latency.map { .string($0.short) } ?? .null))
-    members.append(("settings", field("settings")?.json ?? .null))
+    let names = Set(columns.map(\.name))
+    // Each row has its model and what a sweep tries as columns.
+    if case .object(let settings)? = field("settings")?.json {
+      let shared = settings.filter { $0.key != "model" && !names.contains($0.key) }
+      members.append((reply.succeeded ? MarkdownTable.settings : MarkdownTable.settingsOfFailed, .object(shared)))
+    }
     return .object(members)
   }
 
