@@ -66,6 +66,31 @@ import Threads
     #expect(again.status == 0 && again.output == "[\"<ok <Draft a>>\", \"<FAIL <Draft b>>\"] [1, 1]\n", "\(again)")
   }
 
+  /// What `add` had made of the answer before stands beside the new one: that is said, for nothing else would show it.
+  @Test(arguments: ["jsonl", "csv"])
+  func aColumnIsOlderThanItsAnswer(_ format: String) async throws {
+    let folder = try Scratch()
+    let wrong = Atomic(true)
+    let server = try ChatServer { call in
+      call.answer(wrong.load(ordering: .relaxed) ? "seven" : "7")
+      return true
+    }
+    let file = "\(folder.path)/r.\(format)"
+    func run(_ script: String) async throws -> Program.Result {
+      try await Program.run(["-m", "openai/m", "-e", script.replacing("FILE", with: file)], environment: server.environment)
+    }
+    let first = try await run("map [1] \"{it}\" --as number --temperature [0, 1] | add right (value == 7) | save \"FILE\"")
+    #expect(first.status == 0, "\(first)")
+    wrong.store(false, ordering: .relaxed)
+    let again = try await run("let s = load \"FILE\"\nretry s --wrong\nlet s = s | add right (value == 7)\nprint s.right")
+    #expect(
+      again.errors.contains("2 rows of `s`: `right` as the file has it, from before the new answer\n  = `s | add right …`"), "\(again)")
+    #expect(again.output == "[true, true]\n", "\(again)")
+    // Where the row knows how it is made, so does its column.
+    let live = try await run("let s = map [1] \"{it}\" --as json | add right (value == 8)\nretry s --wrong")
+    #expect(!live.errors.contains("as the file has"), "\(live)")
+  }
+
   /// A failed row of a file that is skipped has no answer at the end, unless a retry gave it one.
   @Test(arguments: [
     ("load \"FILE\" | map \"More {text}\" | save -", 3),

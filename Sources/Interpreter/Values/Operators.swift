@@ -150,7 +150,7 @@ extension Value {
         return .record(b.fields.reduce(into: a) { $0[$1.name] = $1.value })
       }
       if case .reply(let row) = self, case .record(let b) = other {
-        if let taken = b.fields.first(where: { ReplyField.named($0.name) != nil }) {
+        if let taken = b.fields.first(where: { ReplyRow.isTaken($0.name) }) {
           throw OperationError(
             "`\(taken.name)` is a reply's own field; a column needs another name", help: "`help fields` lists the names that are taken")
         }

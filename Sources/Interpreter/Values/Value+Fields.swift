@@ -161,7 +161,18 @@ extension ReplyRow {
   }
 
   /// Whether an item's field of this name cannot be reached by it: the reply has one of its own, or a column.
-  private func isHidden(_ name: String) -> Bool {
-    ReplyField.named(name) != nil || name.hasPrefix("input.") || Self.flattened.contains(name) || columns.contains { $0.name == name }
+  private func isHidden(_ name: String) -> Bool { Self.isTaken(name) || columns.contains { $0.name == name } }
+
+  /// Whether a reply has a field of its own under this name, or a file says something of it there.
+  static func isTaken(_ name: String) -> Bool {
+    ReplyField.named(name) != nil || name.hasPrefix("input.") || flattened.contains(name)
+  }
+
+  /// Columns of a row from a file that are no sweep's: what they were worked out of, and how, the file does not say.
+  var columnsOfUnknownMaking: [String] {
+    guard reply.isFromFile, origin == nil else { return [] }
+    let settings = field("settings")
+    let known = [Sweep.promptName, Sweep.sampleName, "file"]
+    return columns.map(\.name).filter { !known.contains($0) && settings?.field($0) == nil }
   }
 }
