@@ -60,8 +60,8 @@ public enum FailureKind: String, Sendable, CaseIterable {
     case .truncated: "the stream ended before its finish reason; a later try may go well"
     case .malformed: "the server did not answer as a model server does; is the base URL right?"
     case .parse: "the reply is not of the form that --as asked for; its text is kept"
-    case .cancelled, .notSent: "nothing was sent, or nobody waited for what came"
-    case .script: "the script's own mistake: nothing was sent for this row"
+    case .cancelled, .notSent: "its prompt was not sent, or nobody waited for what came"
+    case .script: "the script's own mistake: no server has a part in it"
     case .empty: "the model stopped without a word; a higher `max-tokens` or another prompt may bring one"
     }
   }

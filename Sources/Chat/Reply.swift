@@ -14,6 +14,8 @@ public struct Reply: Sendable {
   public var hedged = false
   /// Whether the answer was there already, and nothing was sent.
   public var isFromMemory = false
+  /// Whether a file tells of it: no call of this session has told that it failed.
+  public var isFromFile = false
 
   public init(call: PreparedCall, attempt: Attempt, attempts: Int, queued: Duration) {
     self.call = call

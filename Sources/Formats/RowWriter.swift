@@ -6,6 +6,8 @@ public struct RowWriter: Sendable {
   private var columns: [String]?
   private var places: [String: Int] = [:]
   private var count = 0
+  /// What stands above the table that is being written.
+  private var settings = ""
   /// The rows go to the end of a file that has some.
   private let continues: Bool
   /// Something else stands before the rows.
@@ -69,8 +71,11 @@ public struct RowWriter: Sendable {
     let members: [(key: String, value: JSONValue)]
     if case .object(let object) = row { members = object } else { members = [("value", row)] }
     if columns == nil {
-      setColumns(members.map(\.key))
-      header(members.map(\.key))
+      // Of members with one name the last counts, as everywhere.
+      var seen: Set<String> = []
+      let names = members.map(\.key).filter { seen.insert($0).inserted }
+      setColumns(names)
+      header(names)
     }
     var cells = [JSONValue](repeating: .null, count: columns?.count ?? 0)
     for member in members {
@@ -133,32 +138,42 @@ public struct RowWriter: Sendable {
 
   // MARK: markdown
 
-  /// Records and replies are a table, with what holds for all of a run's replies above it; a text stands as it is.
+  /// Records and replies are a table, with the settings of its replies above it; a text stands as it is. Rows come one by one: those
+  /// that were sent with other settings begin a table of their own.
   private mutating func markdown(_ row: JSONValue, _ out: inout [UInt8]) throws(Problem) {
     guard case .object(let all) = row else {
       out.append(contentsOf: (Self.text(row) + "\n").utf8)
       return
     }
-    let members = all.filter { $0.key != "settings" }
+    let members = all.filter { $0.key != MarkdownTable.settings && $0.key != MarkdownTable.settingsOfFailed }
+    let isFirst = columns == nil
+    let given = row[MarkdownTable.settings] ?? (isFirst ? row[MarkdownTable.settingsOfFailed] : nil)
+    let line = given.map(Self.line)
+    let begins = isFirst || line.map { $0 != settings } ?? false
+    let cells = try cells(.object(members)) { _ in }
     var head = ""
-    let isBehindText = isBehindText
-    let cells = try cells(.object(members)) { names in
-      if let model = row["model"]?.string {
-        var settings = "model: \(model)"
-        if case .object(let given)? = row["settings"] {
-          settings += given.filter { $0.key != "model" }.map { " · \($0.key): \(Self.cell($0.value))" }.joined()
-        }
-        head += settings + "\n\n"
+    if begins {
+      settings = line ?? ""
+      // Behind text or another table a table begins with a line that is empty.
+      let isBehind = isBehindText || !isFirst
+      if isBehind { head += "\n" }
+      // What stands above another table may hold other settings.
+      if !settings.isEmpty || isBehind && line != nil {
+        head += MarkdownTable.settingsWord + (settings.isEmpty ? "the usual" : settings) + "\n\n"
       }
-      // Behind text a table begins with a line that is empty.
-      if isBehindText { head = "\n" + head }
-      let rules = members.map { member in
-        if case .int = member.value { return "--:" }
+      let names = columns ?? []
+      let rules = cells.map { cell in
+        if case .int = cell { return "--:" }
         return "---"
       }
       head += "| " + names.map(MarkdownTable.cell).joined(separator: " | ") + " |\n| " + rules.joined(separator: " | ") + " |\n"
     }
     out.append(contentsOf: (head + "| " + cells.map(Self.cell).joined(separator: " | ") + " |\n").utf8)
+  }
+
+  private static func line(_ settings: JSONValue) -> String {
+    guard case .object(let given) = settings else { return "" }
+    return given.map { "\($0.key): \(cell($0.value))" }.joined(separator: " · ")
   }
 
   private static func cell(_ value: JSONValue) -> String { MarkdownTable.cell(text(value)) }

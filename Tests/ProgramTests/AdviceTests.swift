@@ -52,6 +52,17 @@ import Testing
     #expect(!typed.errors.contains("error: "), "\(typed)")
   }
 
+  /// A mistake of the script's behind an answered prompt: nobody says that nothing was sent.
+  @Test(arguments: [
+    "def f(x) { let a = ask \"good\" ; return number(\"x\") }\nlet r = each [1, 2] f",
+    "let r = map [\"good\"] \"{it}\" | map \"{number(text)}\"",
+  ])
+  func nothingIsSaidOfWhatWasSent(_ script: String) async throws {
+    let result = try await run("set model openai/m\n" + script)
+    #expect(result.status == 3 && result.errors.contains("× script: "), "\(result)")
+    #expect(result.errors.contains("no server has a part in it") && !result.errors.contains("nothing was sent"), "\(result)")
+  }
+
   private func run(_ script: String) async throws -> Program.Result {
     let (held, go) = (Opening(), Opening())
     let server = try ChatServer { call in

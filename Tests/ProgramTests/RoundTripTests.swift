@@ -13,7 +13,7 @@ import Threads
     // Wrong answers.
     #"{"index":2,"input":"x","prompt":"x","text":"seven","messages":[{"role":"user","text":"x"}],"model":"a/b","settings":{"model":"a/b","as":"number"},"finish":"stop","tokens":1,"usage":{"input":0,"output":1},"queued":0,"waited":0,"ttft":0.1,"latency":0.5,"attempts":1,"calls":1,"hedged":false,"failed":false,"error":{"kind":"parse","message":"no number","status":null}}"#,
     // Never sent.
-    #"{"index":3,"input":"x","prompt":"x","text":null,"messages":[{"role":"user","text":"x"}],"model":"a/b","settings":{"model":"a/b"},"finish":null,"tokens":null,"usage":null,"queued":0,"waited":0,"ttft":null,"latency":0,"attempts":0,"calls":0,"hedged":false,"failed":true,"error":{"kind":"not-sent","message":"not sent","status":null}}"#,
+    #"{"index":3,"input":"x","prompt":"x","text":null,"messages":[{"role":"user","text":"x"}],"model":"a/b","settings":{"model":"a/b"},"finish":null,"tokens":null,"usage":null,"queued":null,"waited":null,"ttft":null,"latency":null,"attempts":0,"calls":0,"hedged":false,"failed":true,"error":{"kind":"not-sent","message":"not sent","status":null}}"#,
   ]
 
   @Test(arguments: ["jsonl", "json"])

@@ -82,7 +82,8 @@ struct RowShape: Sendable {
     if names.isEmpty { return self }
     var shape = self
     shape.layers.append(.names(names))
-    shape.given.formUnion(names)
+    // A reply's column hides the field of its item, which still comes late: as `input.NAME`.
+    if kind != .replies { shape.given.formUnion(names) }
     return shape
   }
 

@@ -46,7 +46,7 @@ extension Context {
       if missing > 0 { tell("\(name): \(missing) of \(elements.count) left out: \(missing == 1 ? "it is" : "they are") nothing") }
     }
     // A built-in function is given the session, for `env` and the like.
-    return try located(span) { () throws(OperationError) in try function.run(values, session) }
+    return try located(span, on: values) { () throws(OperationError) in try function.run(values, session) }
   }
 
   /// A function has looked at what became of a reply.

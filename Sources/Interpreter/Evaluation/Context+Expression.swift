@@ -68,9 +68,12 @@ extension Context {
       let value = try await value(low)
       return try range(value, try await self.value(high), at: expression.span)
     case .pipeline(let pipeline):
-      let value = try await oncePerRun(expression) { try await $0.value(pipeline) }
-      inHand?.hold(value, in: scope)
-      return value
+      // What is worked out once is held once: going through a long list for each row takes longer than reading its file.
+      return try await oncePerRun(expression) { [scope] inner in
+        let value = try await inner.value(pipeline)
+        inner.inHand?.hold(value, in: scope)
+        return value
+      }
     case .block(let block): throw error("a block is no value here", at: block.span)
     }
   }
@@ -207,7 +210,7 @@ extension Context {
     case .nothing where Value.fieldsOfNothing.contains(name) || scope.isWrongAnswer: return .nothing
     case .record, .reply:
       throw error("\(value.kind) with no field `\(name)`", at: span, help: Suggestion.help(for: name, among: value.fieldNames))
-    default: throw error("\(value.kind) has no fields: \(value.preview)", at: span)
+    default: throw lacking([value], error("\(value.kind) has no fields: \(value.preview)", at: span))
     }
   }
 
@@ -237,7 +240,8 @@ extension Context {
       return .list(start <= end ? Array(elements[start...end]) : [])
     default: break
     }
-    throw error("\(value.kind) cannot be indexed with \(index.kind): \(value.preview)[\(index.preview)]", at: span)
+    throw lacking(
+      [value, index], error("\(value.kind) cannot be indexed with \(index.kind): \(value.preview)[\(index.preview)]", at: span))
   }
 }
 

@@ -114,7 +114,7 @@ extension Context {
   }
 
   func unary(_ op: UnaryOperator, _ value: Value, at span: Span) throws -> Value {
-    try located(span) { () throws(OperationError) in
+    try located(span, on: [value]) { () throws(OperationError) in
       switch op {
       case .not: return .bool(try !value.truth())
       case .minus:
@@ -129,14 +129,23 @@ extension Context {
     if a.isNothing || b.isNothing, op.isFalseOfNothing, scope.isWrongAnswer { return .bool(false) }
     if a.failure != nil { settle(a) }
     if b.failure != nil { settle(b) }
-    let result = try located(span) { () throws(OperationError) in try a.apply(op, b) }
+    let result = try located(span, on: [a, b]) { () throws(OperationError) in try a.apply(op, b) }
+    if op == .add, case .reply(let row) = a, case .record(let columns) = b { noteHidden(by: columns.fields.map(\.name), in: row) }
     if a.losesDigits(op, b, result) { session.noteLostDigits() }
     return result
   }
 
+  /// Says once which fields of a reply's item have another name from now on, for a column has theirs.
+  func noteHidden(by columns: [String], in row: ReplyRow) {
+    let names = row.item.dataNames
+    for column in columns where names.contains(column) {
+      session.noteOnce("the items have a field `\(column)`, which is a column now; theirs is `input.\(column)`")
+    }
+  }
+
   func range(_ low: Value, _ high: Value, at span: Span) throws -> Value {
     guard case .int(let a) = low, case .int(let b) = high else {
-      throw error("a range goes from one whole number to another", at: span)
+      throw lacking([low, high], error("a range goes from one whole number to another", at: span))
     }
     // Its length must be a number that can be counted with.
     if a <= b, b.subtractingReportingOverflow(a).overflow || b - a >= Int.max / 4 {

@@ -79,6 +79,20 @@ struct Context: Sendable {
       throw diagnostic
     }
   }
+
+  /// The same for an operation on values some of which a row may lack.
+  func located<T>(_ span: Span, on values: @autoclosure () -> [Value], _ body: () throws(OperationError) -> T) throws -> T {
+    do { return try located(span, body) } catch let problem as Diagnostic { throw lacking(values(), problem) }
+  }
+
+  /// What an operation broke with. A row without an answer has no data: where one of the values is nothing, that is why, and no mistake
+  /// in the rule.
+  func lacking(_ values: [Value], _ problem: Diagnostic) -> Diagnostic {
+    guard problem.cause == nil, values.contains(where: \.isNothing), let failure = scope.failureOfRow, let span = problem.span else {
+      return problem
+    }
+    return noAnswer(failure, at: span)
+  }
 }
 
 /// A job that was made before the rows whose progress it shows; the first rows to run claim it.

@@ -184,9 +184,18 @@ public final class Scope: Sendable {
   /// Why a name that reads a row's field is nothing: its reply failed, and the field is what it would have said.
   func noAnswer(reading name: String) -> Failure? {
     if probe != nil { return parent?.noAnswer(reading: name) }
-    guard let row, name != "it", name != "index" else { return nil }
+    // A block within the row's expression reads the same row, but for what it has set itself.
+    guard let row else { return isEdge || fixed[name] != nil || own(name) != nil ? nil : parent?.noAnswer(reading: name) }
+    if name == "it" || name == "index" { return nil }
     if case .reply(let reply) = row.it, let failure = reply.noAnswer(reading: name) { return failure }
     return row.it.field(name) == nil && parent?.isRow == true ? parent?.noAnswer(reading: name) : nil
+  }
+
+  /// Why the row around has no answer.
+  var failureOfRow: Failure? {
+    if let probe { probe.touch() }
+    guard let row else { return isEdge ? nil : parent?.failureOfRow }
+    return row.it.failure ?? (parent?.isRow == true ? parent?.failureOfRow : nil)
   }
 
   /// Whether the row around answers otherwise than asked: it is data, and what it lacks makes a rule false rather than broken.
@@ -195,7 +204,7 @@ public final class Scope: Sendable {
       probe.touch()
       return parent?.isWrongAnswer ?? false
     }
-    guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isWrongAnswer ?? false }
+    guard case .reply(let reply)? = row?.it else { return !isPrompt && parent?.isWrongAnswer ?? false }
     return reply.reply.attempt.wrong != nil
   }
 
@@ -205,7 +214,7 @@ public final class Scope: Sendable {
       probe.touch()
       return parent?.isFailedResult ?? false
     }
-    guard case .reply(let reply)? = row?.it else { return row != nil && parent?.isFailedResult ?? false }
+    guard case .reply(let reply)? = row?.it else { return !isPrompt && parent?.isFailedResult ?? false }
     return !reply.reply.succeeded && reply.reply.messages.isEmpty
   }
 

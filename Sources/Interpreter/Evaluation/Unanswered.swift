@@ -27,7 +27,7 @@ final class Unanswered: Sendable {
 
   /// - Parameter isFinal: false within a function, which may yet deal with it.
   func add(_ reply: Reply, isFinal: Bool) {
-    guard let failure = reply.failure, failure.kind != .cancelled else { return }
+    guard let failure = reply.failure, failure.kind != .cancelled || reply.isFromFile else { return }
     state.withLock { state in
       let key = ObjectIdentifier(reply.call)
       if state.entries[key] != nil {

@@ -19,18 +19,33 @@ extension Functions {
   }
 
   private static func aggregate(_ name: String, _ summary: String, _ body: @escaping @Sendable ([Double]) -> Double) -> Function {
-    make("\(name)(list)", summary, 1...1) { (values) throws(OperationError) in
+    Function(name: name, usage: "\(name)(list)", summary: summary, accepts: 1...1) { (values, session) throws(OperationError) in
       let (numbers, isTime) = try sample(values[0], name)
       // A sum of what nobody knows is not known; of no rows it is 0.
       if numbers.isEmpty { return name == "sum" && values[0].elements?.isEmpty ?? true ? .int(0) : .nothing }
       if !isTime, let exact = exactly(name, values[0]) { return exact }
       let result = body(numbers)
-      if isTime { return .duration(.microseconds(Int64((result * 1e6).rounded()))) }
+      guard result.isFinite else { throw OperationError("`\(name)` of these numbers is out of range") }
+      if isTime { return try Value.duration(seconds: result) }
+      if losesDigits(name, values[0]) { session.noteLostDigits() }
       return result == result.rounded() && result.magnitude < 1e15 ? .int(Int(result)) : .number(result)
     }
   }
 
-  /// Sums of whole numbers that fit, and the least and greatest of any, without a detour over doubles.
+  /// Whether whole numbers went into it that a double has not all digits of.
+  private static func losesDigits(_ name: String, _ list: Value) -> Bool {
+    let elements = list.elements ?? []
+    if elements.contains(where: { if case .exact(let number) = $0 { number.isLarge } else { false } }) { return true }
+    return name == "sum"
+      && elements.allSatisfy { element in
+        switch element {
+        case .int, .bool, .nothing: true
+        default: false
+        }
+      }
+  }
+
+  /// Sums and means of whole numbers that fit, ranks, and the least and greatest of any, without a detour over doubles.
   private static func exactly(_ name: String, _ list: Value) -> Value? {
     let numbers = (list.elements ?? []).compactMap { element -> Value? in
       switch element {
@@ -40,6 +55,12 @@ extension Functions {
       }
     }
     switch name {
+    case "mean":
+      guard case .int(let sum)? = exactly("sum", list) else { return nil }
+      return try? Value.int(sum).apply(.divide, .int(numbers.count))
+    case "median", "p50": return ranked(numbers, 0.5)
+    case "p95": return ranked(numbers, 0.95)
+    case "p99": return ranked(numbers, 0.99)
     case "sum":
       var sum = 0
       for number in numbers {
@@ -56,6 +77,25 @@ extension Functions {
       }
     default: return nil
     }
+  }
+
+  /// The same as `percentile` of whole numbers, where it is whole.
+  private static func ranked(_ numbers: [Value], _ share: Double) -> Value? {
+    guard numbers.allSatisfy({ if case .number = $0 { false } else { $0.isNumber } }) else { return nil }
+    let sorted = numbers.sorted { $0.comparedAsNumber(to: $1) == -1 }
+    let position = share * Double(sorted.count - 1)
+    let low = Int(position.rounded(.down))
+    let part = position - Double(low)
+    let (first, second) = (sorted[low], sorted[min(low + 1, sorted.count - 1)])
+    if part == 0 || first.comparedAsNumber(to: second) == 0 {
+      if case .exact(let number) = first, number.isLarge { return first }
+      return first.withoutSpelling
+    }
+    guard case .int(let a) = first, case .int(let b) = second else { return nil }
+    let (step, overflow) = b.subtractingReportingOverflow(a)
+    let up = Double(step) * part
+    guard !overflow, let whole = Int(exactly: up), whole < 1 << 53 else { return nil }
+    return .int(a + whole)
   }
 
   /// Linear between the two nearest ranks.

@@ -148,11 +148,17 @@ final class FilesSource: ItemSource {
     }
   }
 
+  /// What a field `file` of the rows is called besides the column.
+  static let ownName = "input.file"
+
   private static func named(_ value: Value, _ name: String) -> Value {
     switch value {
-    case .record(var record):
-      record["file"] = .text(name)
-      return .record(record)
+    case .record(let record):
+      // One that the data have keeps its value, under another name.
+      let fields = record.fields.map { ($0.name == "file" ? ownName : $0.name, $0.value) }
+      var named = Record(fields + [("file", .text(name))])
+      named.failure = record.failure
+      return .record(named)
     case .reply(let row): return .reply(row.adding(("file", .text(name))))
     default: return .record(Record([("line", value), ("file", .text(name))]))
     }

@@ -75,6 +75,7 @@ struct AddStage: RowStage {
     case .unanswered: break
     }
     made.lacksColumn = made.lost != nil
+    if case .reply(let reply) = row.value { context.noteHidden(by: [column.text], in: reply) }
     made.value = adding(value, to: row.value)
     return [made]
   }
@@ -133,6 +134,7 @@ struct EachStage: RowStage {
   let span: Span
   var word: String { "each" }
   var callsModels: Bool { true }
+  var answersAnew: Bool { true }
 
   func check(_ visible: [Value], _ context: Context) throws {
     for item in visible { try context.located(span) { () throws(OperationError) in try item.boundedAsItem() } }

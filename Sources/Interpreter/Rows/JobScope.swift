@@ -111,6 +111,7 @@ struct JobScope: Sendable {
     guard counts else { return }
     if isSkipped {
       if !hasSent { job.launched() }
+      for value in values { noteSkipped(value) }
       return job.skipped()
     }
     let failure = isCancelled ? Failure(.cancelled, "cancelled") : values.lazy.compactMap(\.rowFailure).first
@@ -128,6 +129,17 @@ struct JobScope: Sendable {
     let stopAfter = cause == nil || !hasRows ? nil : session.settings.retry.stopAfter
     if job.ended(failure: failure, lacking: lacking, hasSent: hasSent, stopAfter: stopAfter), let cause, let stopAfter {
       session.brake(job, "\(stopAfter) × \(cause.kind.rawValue) in a row: \(cause.message)")
+    }
+  }
+
+  /// A row that had failed in the file that it was loaded from has no answer here either. What failed in this session is counted already.
+  private func noteSkipped(_ value: Value) {
+    var first = value
+    while let origin = first.origin, origin.cameSo { first = origin.row.value }
+    for reply in first.failedReplies where reply.isFromFile { session.unanswered.add(reply, isFinal: isTop) }
+    // What `select` left of one is a plain row, which no call can take off.
+    if isTop, case .record(let record) = first, record.failure != nil, first.origin == nil, first.failedReplies.isEmpty {
+      session.unanswered.add(unsent: 1)
     }
   }
 

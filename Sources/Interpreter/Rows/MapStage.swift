@@ -13,11 +13,14 @@ struct MapStage: RowStage {
   private let sending: [ResolvedSettings?]
   /// Filling holes with names and fields is glue; anything that may compute or call runs on the global pool.
   let isLight: Bool
+  /// Of the sweep.
+  private let columnNames: Set<String>
 
   init(sweep: Sweep, form: ReplyForm?, span: Span, context: Context) {
     self.sweep = sweep
     self.form = form
     self.span = span
+    columnNames = sweep.columnNames
     let context = context.launched
     let contexts = sweep.variants.map { context.adding($0.overrides, isLaunched: !context.isInRow) }
     resolved = contexts.map { ResolvedSettings($0, form: form) }
@@ -33,6 +36,7 @@ struct MapStage: RowStage {
 
   var word: String { "map" }
   var callsModels: Bool { true }
+  var answersAnew: Bool { true }
 
   var hasSeveralLanes: Bool { sweep.axes.contains("model") }
 
@@ -77,14 +81,14 @@ struct MapStage: RowStage {
       let attempt = Attempt(failure: Failure(.cancelled, "cancelled"))
       reply = Reply(call: sending(row, context).prepared([]), attempt: attempt, attempts: 0, queued: .zero)
     }
-    return [made(of: row, reply, parsed)]
+    return [made(of: row, reply, parsed, context)]
   }
 
   /// Sends what was prepared for the row just as it was, with what the retry itself says over it.
   func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row] {
     guard let old, !old.reply.messages.isEmpty else { return try await apply(row, context) }
     let (reply, parsed) = await self.context(for: row, context).call(again: old.reply.call)
-    return [made(of: row, reply, parsed)]
+    return [made(of: row, reply, parsed, context)]
   }
 
   private func messages(for row: Row, _ context: Context) async throws -> [Message] {
@@ -113,7 +117,8 @@ struct MapStage: RowStage {
     return context
   }
 
-  private func made(of row: Row, _ reply: Reply, _ parsed: Value?) -> Row {
+  private func made(of row: Row, _ reply: Reply, _ parsed: Value?, _ context: Context) -> Row {
+    if !columnNames.isEmpty { noteHiddenByColumns(row.value, context) }
     var columns = sweep.variants[row.variant].columns
     if let sent = reply.call.settings as? AnswerSettings { columns = sent.labels(columns) }
     return Row(
@@ -129,6 +134,7 @@ extension MapStage {
         "a reply has " + sweep.hidden.map { "`\($0)`" }.joined(separator: ", ") + " itself; the parameter's value is "
           + sweep.hidden.map { "`settings.\($0)`" }.joined(separator: ", "))
     }
+    if !columnNames.isEmpty { for item in visible.prefix(100) { noteHiddenByColumns(item, context) } }
     var names: [String] = []
     for case .record(let record) in visible.prefix(100) {
       for field in record.fields where ReplyField.named(field.name) != nil && !names.contains(field.name) { names.append(field.name) }
@@ -139,6 +145,13 @@ extension MapStage {
         + names.map { "`input.\($0)`" }.joined(separator: ", "))
   }
 
+  /// The same for a name that the sweep gives to a column.
+  private func noteHiddenByColumns(_ item: Value, _ context: Context) {
+    for name in item.dataNames where columnNames.contains(name) {
+      context.session.noteOnce("the items have a field `\(name)`, which is a column of the sweep; theirs is `input.\(name)`")
+    }
+  }
+
   /// A reply that is all question: its messages are made, and were not sent.
   func unsent(_ row: Row, _ context: Context) async -> Row? {
     let context = self.context(for: row, context)
@@ -146,7 +159,7 @@ extension MapStage {
     let messages = (try? await messages(for: row, context)) ?? []
     let attempt = Attempt(failure: Failure(.notSent, "not sent"))
     let call = sending(row, context).prepared(messages)
-    return made(of: row, Reply(call: call, attempt: attempt, attempts: 0, queued: .zero), form.map { _ in .nothing })
+    return made(of: row, Reply(call: call, attempt: attempt, attempts: 0, queued: .zero), form.map { _ in .nothing }, context)
   }
 }
 

@@ -125,6 +125,11 @@ final class RowOrigin: Sendable {
     depth = cameSo ? 1 + max(row.value.origin?.depth ?? 0, row.value.lacking?.depth ?? 0) : 0
   }
 
+  /// The prompts and functions that it has not gone through, for it failed before them.
+  fileprivate var stagesBehind: Int {
+    program.stages[(cameSo ? stage : stage + 1)...].count { $0.answersAnew } + (cameSo ? row.value.stagesBehind : 0)
+  }
+
   /// Rows that became several when they had failed already are made again as one.
   static func groups(_ failed: [Int], of rows: [Value]) -> [[Int]] {
     var groups: [[Int]] = []
@@ -158,6 +163,17 @@ extension Value {
 
   /// Where it is made again from: a row that is answered lacks a column, and is made again from there on.
   fileprivate var originToRetry: RowOrigin? { isWrong ? origin ?? lacking : lacking ?? origin }
+}
+
+extension Value {
+  /// The prompts and functions that stand behind the one that failed it. Sent again with what a file keeps of it, it would be the answer to
+  /// another question than the rows beside it.
+  var stagesBehind: Int {
+    guard failure != nil else { return 0 }
+    if let origin { return origin.stagesBehind }
+    guard case .reply(let row) = self else { return 0 }
+    return (row.reply.call.settings as? AnswerSettings)?.stagesBehind ?? 0
+  }
 }
 
 extension Row {

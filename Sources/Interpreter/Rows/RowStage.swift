@@ -21,6 +21,8 @@ protocol RowStage: Sendable {
   var callsModels: Bool { get }
   /// Whether it is glue only, a matter of microseconds, and may run on the thread that reads the network.
   var isLight: Bool { get }
+  /// Whether a row comes out of it as another answer: one that failed before it lacks that.
+  var answersAnew: Bool { get }
   /// Whether rows that failed before are what it is for; others hand such rows on.
   var mends: Bool { get }
   /// How many rows it makes of one, where that is known.
@@ -54,6 +56,7 @@ protocol RowStage: Sendable {
 extension RowStage {
   var callsModels: Bool { false }
   var isLight: Bool { false }
+  var answersAnew: Bool { false }
   var mends: Bool { false }
   var width: Int { 1 }
   var mayDrop: Bool { false }

@@ -36,11 +36,16 @@ struct Sweep: Sendable {
 
   /// The column that tells the prompts of a sweep apart; `prompt` is the text that was sent.
   static let promptName = "prompt_name"
+  /// That which tells the samples apart.
+  static let sampleName = "sample"
 
   /// The settings that it tries several values of.
   let axes: [String]
-  /// Parameters with a list whose name is a reply's own: their values are in `settings` alone.
+  /// Parameters with a list whose name is a reply's own, or another column's: their values are in `settings` alone.
   let hidden: [String]
+
+  /// The names of all its columns.
+  var columnNames: Set<String> { Set(variants.lazy.flatMap(\.columns).map(\.name)) }
 
   /// Refuses what nobody means to pay for.
   static let maximumVariants = 100_000
@@ -50,14 +55,19 @@ struct Sweep: Sendable {
     variants = []
     var sizes: [Int] = []
     var hidden: [String] = []
+    // Names that another axis gives to a column of its own.
+    var taken: Set<String> = []
+    if prompts.count > 1 { taken.insert(Self.promptName) }
+    if samples > 1 { taken.insert(Self.sampleName) }
+    for case .setting(let setting, _, isList: true) in axes { taken.insert(setting.columnName) }
     for (index, prompt) in prompts.enumerated() {
       var some = [Variant(prompt: index, columns: prompts.count > 1 ? [(Self.promptName, .text(prompt.label))] : [])]
-      for axis in axes { some = some.flatMap { variant in Self.expanded(variant, by: axis, prompt) } }
+      for axis in axes { some = some.flatMap { variant in Self.expanded(variant, by: axis, prompt, taken) } }
       if samples > 1 {
         some = some.flatMap { variant in
           (0..<samples).map { sample in
             var variant = variant
-            variant.columns.append(("sample", .int(sample)))
+            variant.columns.append((Self.sampleName, .int(sample)))
             return variant
           }
         }
@@ -65,9 +75,8 @@ struct Sweep: Sendable {
       sizes.append(some.count)
       variants += some
     }
-    for case .parameter(let name, let values, _) in axes where values.count > 1 && ReplyField.named(name.text) != nil {
-      hidden.append(name.text)
-    }
+    for case .parameter(let name, let values, _) in axes
+    where values.count > 1 && (ReplyField.named(name.text) != nil || taken.contains(name.text)) { hidden.append(name.text) }
     self.hidden = hidden
     self.axes = axes.flatMap { axis -> [String] in
       switch axis {
@@ -111,7 +120,7 @@ struct Sweep: Sendable {
     }
   }
 
-  private static func expanded(_ variant: Variant, by axis: Axis, _ prompt: PromptPlan) -> [Variant] {
+  private static func expanded(_ variant: Variant, by axis: Axis, _ prompt: PromptPlan, _ taken: Set<String>) -> [Variant] {
     switch axis {
     case .setting(let setting, let values, let isList):
       return values.map { value in
@@ -126,7 +135,7 @@ struct Sweep: Sendable {
       return values.map { value in
         var variant = variant
         variant.parameters.append((name, value))
-        if isList, ReplyField.named(name.text) == nil { variant.columns.append((name.text, value)) }
+        if isList, ReplyField.named(name.text) == nil, !taken.contains(name.text) { variant.columns.append((name.text, value)) }
         return variant
       }
     case .cells(let cells):
@@ -137,7 +146,7 @@ struct Sweep: Sendable {
           variant.parameters.removeAll { $0.name.text == parameter.name.text }
           variant.parameters.append(parameter)
         }
-        if cells.count > 1 { variant.columns += columns(of: cell, among: cells) }
+        if cells.count > 1 { variant.columns += columns(of: cell, among: cells).filter { !taken.contains($0.name) } }
         return variant
       }
     }

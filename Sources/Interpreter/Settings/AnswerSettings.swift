@@ -18,13 +18,16 @@ final class AnswerSettings: CallSettings {
 
   /// How many turns were sent, where a table has kept the last of them only.
   let turnsSent: Int?
+  /// How many prompts and functions stood behind the one that failed, of a row from a file, which does not hold them.
+  let stagesBehind: Int?
 
   init(
     _ settings: Settings, changes: [(name: String, value: Value)] = [], retried: [(name: String, value: Value)] = [],
-    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil
+    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil,
+    stagesBehind: Int? = nil
   ) {
     (self.settings, self.changes, self.retried) = (settings, changes, retried)
-    (self.form, self.parameters, self.turnsSent) = (form, parameters, turnsSent)
+    (self.form, self.parameters, self.turnsSent, self.stagesBehind) = (form, parameters, turnsSent, stagesBehind)
   }
 
   func reading(as form: ReplyForm?) -> AnswerSettings {
@@ -49,12 +52,16 @@ final class AnswerSettings: CallSettings {
     }
     if let form { record["as"] = .text(form.rawValue) }
     if let turnsSent { record[Self.turns] = .int(turnsSent) }
+    if let stagesBehind { record[Self.stages] = .int(stagesBehind) }
     for (name, value) in parameters where SettingDefinition.named(column: name) == nil { record[name] = value }
     return record
   }
 
   /// What a table's settings have besides, where more was sent than its prompt.
   static let turns = "turns sent"
+  /// What a file's settings have besides of a row that failed before the last prompt or function of its pipeline. No setting and no
+  /// parameter has a name with a blank.
+  static let stages = "stages behind"
 
   /// Back from a record, as a file has it.
   convenience init(_ record: Record, model: ModelName) {
@@ -62,16 +69,16 @@ final class AnswerSettings: CallSettings {
     var parameters: [(name: String, value: Value)] = []
     for field in record.fields {
       guard let setting = SettingDefinition.named(column: field.name) else {
-        if field.name != "as", field.name != Self.turns { parameters.append((field.name, field.value)) }
+        if !["as", Self.turns, Self.stages].contains(field.name) { parameters.append((field.name, field.value)) }
         continue
       }
       guard setting.shapesAnswers, !setting.isSecret, let value = try? setting.read(field.value) else { continue }
       setting.put(&settings, value)
     }
-    var turnsSent: Int?
-    if case .int(let turns)? = record[Self.turns] { turnsSent = turns }
+    func whole(_ name: String) -> Int? { if case .int(let whole)? = record[name] { whole } else { nil } }
     self.init(
-      settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters, turnsSent: turnsSent)
+      settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters, turnsSent: whole(Self.turns),
+      stagesBehind: whole(Self.stages))
   }
 }
 

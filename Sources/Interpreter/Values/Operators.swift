@@ -150,7 +150,7 @@ extension Value {
         return .record(b.fields.reduce(into: a) { $0[$1.name] = $1.value })
       }
       if case .reply(let row) = self, case .record(let b) = other {
-        if let taken = b.fields.first(where: { ReplyField.named($0.name) != nil }) {
+        if let taken = b.fields.first(where: { ReplyRow.isTaken($0.name) }) {
           throw OperationError(
             "`\(taken.name)` is a reply's own field; a column needs another name", help: "`help fields` lists the names that are taken")
         }
@@ -214,17 +214,21 @@ extension Value {
       if asText != nil || other.asText != nil { help = "`number(text)` reads a text as a number; a text is joined with \"{…}\"" }
       throw OperationError("`\(op.rawValue)` cannot take \(kind) and \(other.kind): \(preview) \(op.rawValue) \(other.preview)", help: help)
     }
+    let result: Double
     switch op {
-    case .add: return .number(a + b)
-    case .subtract: return .number(a - b)
-    case .multiply: return .number(a * b)
+    case .add: result = a + b
+    case .subtract: result = a - b
+    case .multiply: result = a * b
     case .divide:
       if b == 0 { throw OperationError("division by zero") }
-      return .number(a / b)
+      result = a / b
     default:
       if b == 0 { throw OperationError("division by zero") }
-      return .number(a.truncatingRemainder(dividingBy: b))
+      result = a.truncatingRemainder(dividingBy: b)
     }
+    // Infinity is no number of a file: it would be saved as nothing.
+    guard result.isFinite else { throw OperationError("`\(text) \(op.rawValue) \(other.text)` is out of range") }
+    return .number(result)
   }
 
   private var isDuration: Bool { if case .duration = self { true } else { false } }
@@ -246,18 +250,28 @@ extension Value {
     return result.overflow ? nil : result.partialValue
   }
 
+  private static func bounded(_ duration: Duration) throws(OperationError) -> Duration {
+    guard duration.seconds.magnitude < 1e12 else { throw OperationError("the duration is out of range") }
+    return duration
+  }
+
+  /// A duration of so many seconds, to the microsecond.
+  static func duration(seconds: Double) throws(OperationError) -> Value {
+    guard seconds.magnitude < 1e12 else { throw OperationError("the duration is out of range") }
+    return .duration(.microseconds(Int64((seconds * 1e6).rounded())))
+  }
+
   private static func time(_ op: BinaryOperator, _ a: Duration, _ other: Value) throws(OperationError) -> Value {
     switch (op, other) {
-    case (.add, .duration(let b)): return .duration(a + b)
-    case (.subtract, .duration(let b)): return .duration(a - b)
+    case (.add, .duration(let b)): return try .duration(bounded(a + b))
+    case (.subtract, .duration(let b)): return try .duration(bounded(a - b))
     case (.divide, .duration(let b)):
       if b == .zero { throw OperationError("division by zero") }
       return .number(a.seconds / b.seconds)
     case (.multiply, .int), (.multiply, .number), (.divide, .int), (.divide, .number):
       guard let factor = other.asNumber, op == .multiply || factor != 0 else { throw OperationError("division by zero") }
       let seconds = op == .multiply ? a.seconds * factor : a.seconds / factor
-      guard seconds.magnitude < 1e12 else { throw OperationError("the duration is out of range") }
-      return .duration(.microseconds(Int64((seconds * 1e6).rounded())))
+      return try .duration(seconds: seconds)
     default: throw OperationError("`\(op.rawValue)` cannot take a duration and \(other.kind)", help: "write a unit: 2s, 500ms")
     }
   }

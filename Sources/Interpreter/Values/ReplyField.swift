@@ -63,11 +63,11 @@ public struct ReplyField: Sendable {
     },
     // Prices are not known yet, and a wrong sum of money is worse than none.
     ReplyField("cost", "nothing until prices are known", saved: .never) { _ in .nothing },
-    ReplyField("queued", "the wait for leave to send, and between tries") { .duration($0.reply.queued) },
-    ReplyField("waited", "the wait between tries") { .duration($0.reply.waited) },
+    ReplyField("queued", "the wait for leave to send, and between tries") { $0.time($0.reply.queued) },
+    ReplyField("waited", "the wait between tries") { $0.time($0.reply.waited) },
     ReplyField("ttft", "from the request to the first content") { $0.reply.attempt.ttft.map(Value.duration) ?? .nothing },
-    ReplyField("latency", "from the request to its end; of a chain, of all its requests") {
-      .duration($0.chain?.latency ?? $0.reply.attempt.latency)
+    ReplyField("latency", "from the request to its end; of a chain, of all its requests") { row in
+      row.latency.map(Value.duration) ?? .nothing
     },
     ReplyField("attempts", "how often it was sent") { .int($0.reply.attempts) },
     ReplyField("calls", "the calls that this row took; a chain takes several") {
@@ -82,6 +82,15 @@ public struct ReplyField: Sendable {
 }
 
 extension ReplyRow {
+  /// Whether anything was sent for it. A row that was not has no times: a 0 would go into means as if it were the quickest of all.
+  private var wasSent: Bool { reply.attempts > 0 || reply.isFromMemory || chain != nil }
+
+  /// How long its requests took; nil where nothing was sent.
+  public var latency: Duration? { wasSent ? chain?.latency ?? reply.attempt.latency : nil }
+
+  /// A wait of its; nothing where it was not sent and did not wait to be.
+  fileprivate func time(_ wait: Duration) -> Value { wasSent || wait > .zero ? .duration(wait) : .nothing }
+
   fileprivate var usage: Usage? { chain.map(\.usage) ?? reply.attempt.usage }
 }
 

@@ -1,4 +1,5 @@
 import Chat
+import Formats
 import JSON
 
 /// A reply as a row of a file, and back: what `save` wrote, `load` knows again.
@@ -10,10 +11,11 @@ extension ReplyRow {
   var json: JSONValue {
     .object(
       members { field, value in
-        switch field.saved {
-        case .never: return []
-        case .always, .onlyJSON: return [(field.name, value.json)]
-        case .ifAny: return value.isEmpty ? [] : [(field.name, value.json)]
+        switch (field.saved, field.name) {
+        case (.never, _): return []
+        case (_, "settings"): return savedSettings(value).isEmpty ? [] : [(field.name, .object(savedSettings(value)))]
+        case (.always, _), (.onlyJSON, _): return [(field.name, value.json)]
+        case (.ifAny, _): return value.isEmpty ? [] : [(field.name, value.json)]
         }
       })
   }
@@ -33,44 +35,64 @@ extension ReplyRow {
       })
   }
 
+  /// With `stages behind`, how many prompts and functions a row has not gone through, where it failed before them.
+  private func savedSettings(_ value: Value) -> [(key: String, value: JSONValue)] {
+    guard case .object(var members) = value.json else { return [] }
+    let stages = Value.reply(self).stagesBehind
+    guard stages > 0 else { return members }
+    members.removeAll { $0.key == AnswerSettings.stages }
+    return members + [(AnswerSettings.stages, .int(stages))]
+  }
+
   /// With `turns sent`, how many were sent, where prompt and settings do not tell them all: such a row cannot be sent again from a table.
   private func flatSettings(_ value: Value) -> JSONValue {
     let system = value.field("system")?.asText.map { [Message(.system, $0)] } ?? []
-    guard case .object(let members) = value.json else { return .null }
+    let members = savedSettings(value)
     let isTold = reply.messages.isEmpty || reply.messages == system + [Message(.user, reply.prompt)]
-    if isTold || value.field(AnswerSettings.turns) != nil { return members.isEmpty ? .null : value.json }
+    if isTold || value.field(AnswerSettings.turns) != nil { return members.isEmpty ? .null : .object(members) }
     return .object(members + [(AnswerSettings.turns, .int(reply.messages.count))])
   }
 
   /// Whether all is known that was sent for it.
-  var knowsMessages: Bool { !reply.messages.isEmpty && (reply.call.settings as? AnswerSettings)?.turnsSent == nil }
+  var knowsMessages: Bool {
+    guard let kept = reply.call.settings as? AnswerSettings else { return !reply.messages.isEmpty }
+    return !reply.messages.isEmpty && kept.turnsSent == nil && kept.stagesBehind == nil
+  }
 
   /// As a table for people has it.
   var brief: JSONValue {
     var members: [(key: String, value: JSONValue)] = [("#", .int(index))]
-    let names = Set(columns.map(\.name))
-    for field in itemData where !names.contains(field.name) { members.append((field.name, field.value.json)) }
+    for field in itemData { members.append((Self.isOfTable(field.name) ? "input.\(field.name)" : field.name, field.value.json)) }
     switch item {
     case .record: break
     case .nothing: members.append(("prompt", .string(reply.prompt)))
     case .reply(let row): members.append(("input", .string(row.reply.text)))
     default: members.append(("input", item.json))
     }
-    for column in columns { members.append((column.name, .string(column.value.cell))) }
+    for column in columns {
+      members.append((Self.isOfTable(column.name) ? "\(column.name).2" : column.name, .string(column.value.cell)))
+    }
     members.append(("reply", .string(reply.failure.map { "✗ \($0.description)" } ?? reply.text)))
     members.append(("model", .string(reply.model.description)))
     members.append(("tokens", reply.attempt.usage.map { .int($0.output) } ?? .null))
-    members.append(("time", .string(reply.attempt.latency.short)))
-    members.append(("settings", field("settings")?.json ?? .null))
+    members.append(("time", latency.map { .string($0.short) } ?? .null))
+    let names = Set(columns.map(\.name))
+    // Each row has its model and what a sweep tries as columns.
+    if case .object(let settings)? = field("settings")?.json {
+      let shared = settings.filter { $0.key != "model" && !names.contains($0.key) }
+      members.append((reply.succeeded ? MarkdownTable.settings : MarkdownTable.settingsOfFailed, .object(shared)))
+    }
     return .object(members)
   }
+
+  /// Whether the table for people has a column of its own under this name, which no field of a reply is called.
+  private static func isOfTable(_ name: String) -> Bool { ["#", "reply", "time"].contains(name) }
 
   private func members(
     _ own: (ReplyField, Value) -> [(key: String, value: JSONValue)]
   ) -> [(key: String, value: JSONValue)] {
     var members: [(key: String, value: JSONValue)] = [("index", .int(index))]
-    let names = Set(columns.map(\.name))
-    for field in itemData where !names.contains(field.name) { members.append((field.name, field.value.json)) }
+    for field in itemData { members.append((field.name, field.value.json)) }
     switch item {
     case .nothing, .record: break
     case .reply(let row): members.append(("input", .string(row.reply.text)))
@@ -116,6 +138,8 @@ extension Value {
 extension ReplyRow {
   /// A row is known to be a reply by these members, all of them.
   static let marks = ["prompt", "model", "text", "finish", "attempts"]
+  /// What a table writes for a member that JSON holds as an object.
+  static let flattened: Set<String> = ["usage.input", "usage.output"]
 
   /// Nil where the members are not those of a reply that `save` wrote.
   convenience init?(saved members: [(key: String, value: JSONValue)]) {
@@ -135,14 +159,11 @@ private struct SavedReply {
   private var itemFields: [(name: String, value: Value)] = []
   private(set) var columns: [(name: String, value: Value)] = []
 
-  /// What a table writes for a member that JSON holds as an object.
-  private static let flattened: Set<String> = ["usage.input", "usage.output"]
-
   init(_ members: [(key: String, value: JSONValue)]) {
     var isBehindPrompt = false
     for (key, value) in members {
       if key == "prompt" { isBehindPrompt = true }
-      if ReplyField.named(key) != nil || Self.flattened.contains(key) {
+      if ReplyField.named(key) != nil || ReplyRow.flattened.contains(key) {
         own[key] = value
       } else if key.hasPrefix("input.") {
         itemFields.append((String(key.dropFirst("input.".count)), Value.loaded(value)))
@@ -210,6 +231,7 @@ private struct SavedReply {
     var reply = Reply(call: call, attempt: attempt, attempts: whole("attempts") ?? 1, queued: duration("queued") ?? .zero)
     reply.waited = duration("waited") ?? .zero
     reply.hedged = flag("hedged")
+    reply.isFromFile = true
     return reply
   }
 
@@ -282,8 +304,19 @@ private struct SavedReply {
     attempt.finish = .stop
     let reply = Reply(model: model, messages: [], attempt: attempt, attempts: 1, queued: .zero)
     // What that reply hid in its turn is called `input.NAME` in it.
-    let fields = itemFields.map { ($0.name.hasPrefix("input.") ? String($0.name.dropFirst("input.".count)) : $0.name, $0.value) }
-    return .reply(ReplyRow(reply, index: whole("index") ?? 0, item: .record(Record(fields))))
+    var (fields, columns): ([(name: String, value: Value)], [(name: String, value: Value)]) = ([], [])
+    let hidden = Set(itemFields.lazy.filter { $0.name.hasPrefix("input.") }.map { String($0.name.dropFirst("input.".count)) })
+    for (name, value) in itemFields {
+      if name.hasPrefix("input.") {
+        fields.append((String(name.dropFirst("input.".count)), value))
+      } else if hidden.contains(name) {
+        // What hid it, and is no name of a reply's own, was a column of that reply.
+        columns.append((name, value))
+      } else {
+        fields.append((name, value))
+      }
+    }
+    return .reply(ReplyRow(reply, index: whole("index") ?? 0, item: .record(Record(fields)), columns: columns))
   }
 }
 

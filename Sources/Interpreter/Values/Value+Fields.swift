@@ -12,6 +12,15 @@ extension Value {
     }
   }
 
+  /// The names of the fields that it came with: all of a record's, of a reply those that are not its own.
+  var dataNames: [String] {
+    switch self {
+    case .record(let record): record.fields.map(\.name)
+    case .reply(let row): row.data.map(\.name)
+    default: []
+    }
+  }
+
   /// The field of a record or reply; nil if it has none of this name.
   func field(_ name: String) -> Value? {
     switch self {
@@ -107,7 +116,7 @@ extension Value {
   var retried: Int { elements?.count { $0.isMadeAgain(wrong: false) && $0.canBeMadeAgain } ?? 0 }
 
   /// What the fields of a reply that may be nothing hold: their fields are nothing then (`r.error.kind` of a good row).
-  static let fieldsOfNothing: Set<String> = ["kind", "message", "status", "input", "output"]
+  static let fieldsOfNothing = Set(ReplyField.namesWithin.values.joined())
 }
 
 extension Record {
@@ -137,11 +146,8 @@ extension ReplyRow {
 
   /// What is not the reply's own: the fields of its item, then the columns of its sweep and of `add`.
   ///
-  /// A field of the item that an own name hides is called `input.NAME` here.
-  var data: [(name: String, value: Value)] {
-    let names = Set(columns.map(\.name))
-    return itemData.filter { !names.contains($0.name) } + columns
-  }
+  /// A field of the item that an own name or a column hides is called `input.NAME` here.
+  var data: [(name: String, value: Value)] { itemData + columns }
 
   /// The fields of the item; of an item that is a reply, what that one had come with.
   var itemData: [(name: String, value: Value)] {
@@ -151,9 +157,22 @@ extension ReplyRow {
       case .reply(let row): row.data
       default: []
       }
-    return fields.map { (Self.isHidden($0.name) ? "input.\($0.name)" : $0.name, $0.value) }
+    return fields.map { (isHidden($0.name) ? "input.\($0.name)" : $0.name, $0.value) }
   }
 
-  /// Whether an item's field of this name cannot be reached by it: the reply has one of its own.
-  static func isHidden(_ name: String) -> Bool { ReplyField.named(name) != nil || name.hasPrefix("input.") }
+  /// Whether an item's field of this name cannot be reached by it: the reply has one of its own, or a column.
+  private func isHidden(_ name: String) -> Bool { Self.isTaken(name) || columns.contains { $0.name == name } }
+
+  /// Whether a reply has a field of its own under this name, or a file says something of it there.
+  static func isTaken(_ name: String) -> Bool {
+    ReplyField.named(name) != nil || name.hasPrefix("input.") || flattened.contains(name)
+  }
+
+  /// Columns of a row from a file that are no sweep's: what they were worked out of, and how, the file does not say.
+  var columnsOfUnknownMaking: [String] {
+    guard reply.isFromFile, origin == nil else { return [] }
+    let settings = field("settings")
+    let known = [Sweep.promptName, Sweep.sampleName, "file"]
+    return columns.map(\.name).filter { !known.contains($0) && settings?.field($0) == nil }
+  }
 }

@@ -48,10 +48,10 @@ struct RowCard {
     let reply = row.reply
     var parts = [reply.attempts == 1 ? "1 try" : "\(reply.attempts) tries"]
     if reply.hedged { parts.append("hedged") }
-    parts.append("queued \(reply.queued.short)")
+    if row.latency != nil || reply.queued > .zero { parts.append("queued \(reply.queued.short)") }
     if reply.waited > .zero { parts.append("waited \(reply.waited.short)") }
     if let first = reply.attempt.ttft { parts.append("first token \(first.short)") }
-    parts.append("\(reply.attempt.latency.short) in all")
+    if row.latency != nil { parts.append("\(reply.attempt.latency.short) in all") }
     if let usage = reply.attempt.usage { parts.append("\(usage.input) + \(usage.output) tokens") }
     if let finish = reply.attempt.finish { parts.append("finish \(ControlGuard.line(finish.text))") }
     return parts.joined(separator: " · ")

@@ -83,7 +83,7 @@ struct ValueRenderer: Sendable {
       cells += names.map { name in row.columns.last { $0.name == name }?.value.cell ?? "" }
       cells.append(String(reply(row.reply).prefix(2000)))
       cells.append(row.reply.attempt.usage.map { String($0.output) } ?? "")
-      cells.append(row.reply.attempt.latency.short)
+      cells.append(row.latency?.short ?? "")
       return cells
     }
     return Table(columns: columns, rows: rows)

@@ -34,17 +34,22 @@ extension CommandDefinition {
     let again = failed.filter { rows[$0].canBeMadeAgain }
     if again.count < failed.count {
       let first = failed.first { !rows[$0].canBeMadeAgain } ?? 0
+      let stages = rows[first].stagesBehind
       let missing =
-        rows[first].isReply
-        ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
-        : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
-          ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
+        stages > 0
+        ? "row \(first) of `\(name)` failed with \(stages) more of its prompts or functions behind it, which the file does not hold"
+        : rows[first].isReply
+          ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
+          : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
+            ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
       if again.isEmpty {
         throw call.error(
           missing, at: argument.span,
-          help: rows[first].isReply
-            ? "`save` to .jsonl or .json keeps them"
-            : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
+          help: stages > 0
+            ? "`retry` in the session that made it goes through all of them; else the script that made the file is run again"
+            : rows[first].isReply
+              ? "`save` to .jsonl or .json keeps them"
+              : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
       }
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
     }
@@ -65,6 +70,7 @@ extension CommandDefinition {
         rows[index].forgetFailure(call.session.unanswered)
       }
     }
+    call.tellOfColumns(again.map { rows[$0] }, in: name)
     let mended = places.flatMap { $0 }
     let whole = isSingle && mended.count == 1 ? mended[0] : .list(mended)
     call.session.assign(name, whole, in: call.context.scope)
@@ -74,6 +80,22 @@ extension CommandDefinition {
 }
 
 extension Invocation {
+  /// A new answer stands beside what `add` had made of the old one, or of none, before the row was saved.
+  fileprivate func tellOfColumns(_ old: [Value], in name: String) {
+    var names: [String] = []
+    var count = 0
+    for case .reply(let row) in old {
+      let columns = row.columnsOfUnknownMaking
+      if !columns.isEmpty { count += 1 }
+      for column in columns where !names.contains(column) { names.append(column) }
+    }
+    guard let first = names.first else { return }
+    let words = names.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (names.count > 5 ? " …" : "")
+    world.output.note(
+      "\(RuleTally.rows(count)) of `\(name)`: \(words) as the file has \(names.count == 1 ? "it" : "them"), from before the new answer"
+        + "\n  = `\(name) | add \(first) …` works it out anew")
+  }
+
   /// The variable that holds the rows, and gets them back. Those of a job by number (`%1`) go to its variable, or to `_` where that has
   /// another value by now.
   fileprivate func nameToRetry(_ argument: Expression) throws -> String {

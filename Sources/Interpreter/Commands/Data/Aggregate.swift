@@ -5,7 +5,7 @@ extension Value {
   var recordFields: [(name: String, value: Value)] {
     switch self {
     case .record(let record): record.fields
-    case .reply(let row): row.fieldNames.compactMap { name in row.field(name).map { (name, $0) } }
+    case .reply(let row): ReplyField.all.map { ($0.name, $0.read(row)) } + row.data
     default: [("value", self)]
     }
   }

@@ -3,7 +3,8 @@ import Language
 extension CommandDefinition {
   static let join = CommandDefinition(
     name: "join", group: .data,
-    summary: "adds the fields of the row of another list that has the same keys; one that both have is kept as `NAME.2`",
+    summary:
+      "adds the fields of the row of another list that has the same keys, of several the last; one that both have is kept as `NAME.2`",
     usage: ["rows | join others key", "rows | join others key key"], arguments: 3...99, takesInput: true,
     takesRowExpressions: true, onlyReads: true, examples: ["[{id: 1, a: \"x\"}] | join [{id: 1, b: \"y\"}] id"]
   ) { call in
@@ -30,6 +31,7 @@ extension CommandDefinition {
     }
     let keyNames = Set(keys.map { call.context.source.text($0.span) })
     var places: [[ValueKey]: Record] = [:]
+    var doubles = 0
     // Every row gets the same columns, whether or not there is a row for it.
     var added: [String] = []
     var seen = keyNames
@@ -37,7 +39,9 @@ extension CommandDefinition {
     for (index, element) in elements.enumerated() {
       let record = Record(element.recordFields)
       for field in record.fields where seen.insert(field.name).inserted { added.append(field.name) }
-      if let key = try await key(element, index, otherContext) { places[key] = record }
+      if let key = try await key(element, index, otherContext) {
+        if places.updateValue(record, forKey: key) != nil { doubles += 1 }
+      }
     }
     let context = call.context(for: values)
     var joined: [Value] = []
@@ -56,6 +60,10 @@ extension CommandDefinition {
       joined.append(.record(record))
     }
     try tally.finish("join", "joined with nothing", call.context)
+    if doubles > 0 {
+      call.context.tell(
+        "join: \(RuleTally.rows(doubles)) of the other list left out: a later one has the same key, and each row is joined with one")
+    }
     if !doubled.isEmpty {
       call.session.noteOnce(
         "both lists have " + doubled.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (doubled.count > 5 ? " …" : "")

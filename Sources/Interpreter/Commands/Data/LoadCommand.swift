@@ -26,6 +26,9 @@ extension CommandDefinition {
       var sources: [(name: String, source: FileSource)] = []
       for name in names { sources.append((name, try await call.source(name, options))) }
       let joined = FilesSource(sources)
+      if joined.visible?.contains(where: { $0.dataNames.contains(FilesSource.ownName) }) == true {
+        call.session.noteOnce("the rows have a field `file`, as the column of their files; theirs is `\(FilesSource.ownName)`")
+      }
       return .rows(RowStream(source: joined, context: call.context(for: joined.visible ?? [])))
     }
     let source = try await call.source(path, options)
