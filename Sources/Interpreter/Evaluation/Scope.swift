@@ -181,11 +181,15 @@ public final class Scope: Sendable {
 
   private var isRow: Bool { row != nil || probe != nil && parent?.isRow == true }
 
-  /// Why a name that reads a row's field is nothing: its reply failed, and the field is what it would have said.
+  /// Why a name that reads a row's field is nothing: its reply failed and the field is what it would have said, or the call for a column.
   func noAnswer(reading name: String) -> Failure? {
     if probe != nil { return parent?.noAnswer(reading: name) }
-    guard let row, name != "it", name != "index" else { return nil }
-    if case .reply(let reply) = row.it, let failure = reply.noAnswer(reading: name) { return failure }
+    guard let row else {
+      // A block for a row sees it from within.
+      return fixed[name] == nil && own(name) == nil ? parent?.noAnswer(reading: name) : nil
+    }
+    if name == "it" || name == "index" { return nil }
+    if let failure = row.it.noAnswer(reading: name) { return failure }
     return row.it.field(name) == nil && parent?.isRow == true ? parent?.noAnswer(reading: name) : nil
   }
 

@@ -33,7 +33,7 @@ final class RuleTally: Sendable {
   /// What became of it on one row.
   enum Outcome: Sendable {
     case value(Value)
-    /// The row has no answer to judge.
+    /// The row has no answer to judge, or a column that is read is not known.
     case unanswered
     /// The rule broke on it.
     case broken
@@ -56,7 +56,7 @@ final class RuleTally: Sendable {
       return .value(value)
     } catch let problem as Diagnostic {
       return state.withLock { counts in
-        if row.failure != nil, problem.cause != nil {
+        if row.failure != nil || row.lacking != nil, problem.cause != nil {
           counts.unanswered += 1
           return .unanswered
         }
