@@ -263,6 +263,12 @@ public final class Scope: Sendable {
   /// What `set` would replace.
   func held(_ name: String) -> Value? { home.variables.withLock { $0[name] } }
 
+  /// The same as it is now: of a frozen copy, in the scope that it is a copy of.
+  func heldNow(_ name: String) -> Value? {
+    let home = home
+    return home.original.map { $0.heldNow(name) } ?? home.held(name)
+  }
+
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {
     if row != nil || !fixed.isEmpty, let parent { return parent.set(name, value) }

@@ -14,6 +14,7 @@ public final class Session: Sendable {
   let conversations = Conversations()
   let listings = Listings()
   let unanswered = Unanswered()
+  let retries = RetriesUnderWay()
   let kept = KeptReplies()
   let underWay = UnderWay()
 

@@ -183,6 +183,15 @@ extension Value {
   fileprivate var originToRetry: RowOrigin? { isWrong ? origin ?? lacking : lacking ?? origin }
 }
 
+extension Value {
+  /// What it is known by while it is made again; the rows that one row became share it.
+  var retryKey: ObjectIdentifier? {
+    if let origin = originToRetry { return origin.identity }
+    if case .reply(let row) = self { return ObjectIdentifier(row.reply.call) }
+    return nil
+  }
+}
+
 extension Row {
   /// A row that is a reply tells what all calls took that it came of.
   func with(chain: CallTally) -> Row {

@@ -53,6 +53,14 @@ extension CommandDefinition {
     context.retried = try await call.overrides()
     for change in context.retried where change.setting.name == "model" { try call.checkModelName(change.value.text, at: call.span) }
     let groups = RowOrigin.groups(again, of: rows)
+    let keys = groups.compactMap { rows[$0[0]].retryKey }
+    let job = call.context.tracker?.handle.job.typedName
+    if let other = call.session.retries.take(keys, by: job ?? "another `retry`") {
+      throw call.error(
+        "rows of `\(name)` are being made again already, by \(other)", at: argument.span,
+        help: other.hasPrefix("%") ? "`gather \(other)` waits for them, `cancel \(other)` ends it" : "they are sent once")
+    }
+    defer { call.session.retries.leave(keys) }
     var made: [Int: [Value]] = [:]
     let stream = RowStream(source: ListSource(groups.map { rows[$0[0]] }), stages: [RetryStage()], context: context)
     for row in try await stream.collectRows(named: name) { made[row.index, default: []].append(row.value) }
@@ -67,6 +75,17 @@ extension CommandDefinition {
     }
     let mended = places.flatMap { $0 }
     let whole = isSingle && mended.count == 1 ? mended[0] : .list(mended)
+    // What was set anew meanwhile stays: that too was paid for.
+    if let now = call.context.scope.heldNow(name)?.given, !now.isSame(as: value) {
+      if let job {
+        call.world.output.note("`\(name)` was set anew meanwhile and stays so; the rows that were made again are in \(job)")
+        return .value(whole)
+      }
+      call.session.assign("_", whole, in: call.session.globals)
+      call.world.output.note("`\(name)` was set anew meanwhile and stays so; the rows that were made again are in `_`")
+      if call.context.depth == 0, !call.context.isInRow { call.context.tellRetry("_", whole) }
+      return .value(.nothing)
+    }
     call.session.assign(name, whole, in: call.context.scope)
     if call.context.depth == 0, !call.context.isInRow { call.context.tellRetry(name, whole) }
     return .value(.nothing)
@@ -89,6 +108,13 @@ extension Invocation {
 }
 
 extension Value {
+  /// What a job gave, where it is one that is over.
+  fileprivate var given: Value? {
+    guard case .job(let handle) = self else { return self }
+    if case .success(let value)? = handle.finished { return value }
+    return nil
+  }
+
   /// A reply without an answer, or with `--wrong` one that is not as asked.
   ///
   /// Or a row with a column whose own call failed.
