@@ -78,6 +78,7 @@ struct AddStage: RowStage {
     case .broken:
       made.lost = attempted?.ifAny
       if let failure = made.lost?.last?.failure { made.lacks[column.text] = failure }
+    case .unsent: return [lacking(row, Failure(.notSent, "not sent"), inner)]
     case .unanswered:
       if row.value.failure == nil { made.lacks[column.text] = row.value.lacking?.lack }
     }
@@ -134,8 +135,13 @@ struct SelectStage: RowStage {
       record[name] = .nothing
       if case .value(let value) = outcome { record[name] = value }
       if case .unanswered = outcome, row.value.failure == nil { lacks[name] = row.value.lacking?.lack }
+      if case .unsent = outcome { lacks[name] = Failure(.notSent, "not sent") }
     }
-    return [Row(index: row.index, value: Value.record(record).failing(with: row.value), variant: row.variant, lacks: lacks)]
+    return [
+      Row(
+        index: row.index, value: Value.record(record).failing(with: row.value), variant: row.variant, lacksColumn: !lacks.isEmpty,
+        lacks: lacks)
+    ]
   }
 }
 

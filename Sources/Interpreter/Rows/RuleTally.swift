@@ -37,6 +37,8 @@ final class RuleTally: Sendable {
     case unanswered
     /// The rule broke on it.
     case broken
+    /// What it was to ask was not sent: after ^C.
+    case unsent
   }
 
   /// Nothing where the row has no answer to judge, or the rule breaks on it.
@@ -59,6 +61,10 @@ final class RuleTally: Sendable {
         if row.failure != nil || row.lacking != nil, problem.cause != nil {
           counts.unanswered += 1
           return .unanswered
+        }
+        if problem.cause == FailureKind.notSent.rawValue {
+          counts.failedCalls += 1
+          return .unsent
         }
         counts.broken += 1
         if counts.judged == 0, counts.held.count < Self.mostHeld { counts.held.append((index, row)) }
