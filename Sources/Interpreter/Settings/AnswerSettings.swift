@@ -16,15 +16,18 @@ final class AnswerSettings: CallSettings {
   /// What flags gave the prompt's parameters: two maps that differ in them can be put together.
   let parameters: [(name: String, value: Value)]
 
+  /// The headers of `set headers` by name, where a file has kept nothing else of them: their values may be secrets.
+  let headersSent: [String]
+
   /// How many turns were sent, where a table has kept the last of them only.
   let turnsSent: Int?
 
   init(
     _ settings: Settings, changes: [(name: String, value: Value)] = [], retried: [(name: String, value: Value)] = [],
-    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil
+    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil, headersSent: [String] = []
   ) {
     (self.settings, self.changes, self.retried) = (settings, changes, retried)
-    (self.form, self.parameters, self.turnsSent) = (form, parameters, turnsSent)
+    (self.form, self.parameters, self.turnsSent, self.headersSent) = (form, parameters, turnsSent, headersSent)
   }
 
   func reading(as form: ReplyForm?) -> AnswerSettings {
@@ -47,6 +50,7 @@ final class AnswerSettings: CallSettings {
       if setting.name != "model", value.quoted == setting.get(usual).quoted { continue }
       record[setting.columnName] = value
     }
+    if !headersSent.isEmpty { record["headers"] = .record(Record(headersSent.map { ($0, .text(Secret.hidden)) })) }
     if let form { record["as"] = .text(form.rawValue) }
     if let turnsSent { record[Self.turns] = .int(turnsSent) }
     for (name, value) in parameters where SettingDefinition.named(column: name) == nil { record[name] = value }
@@ -68,10 +72,13 @@ final class AnswerSettings: CallSettings {
       guard setting.shapesAnswers, !setting.isSecret, let value = try? setting.read(field.value) else { continue }
       setting.put(&settings, value)
     }
+    var headersSent: [String] = []
+    if case .record(let headers)? = record["headers"] { headersSent = headers.fields.map(\.name) }
     var turnsSent: Int?
     if case .int(let turns)? = record[Self.turns] { turnsSent = turns }
     self.init(
-      settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters, turnsSent: turnsSent)
+      settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters, turnsSent: turnsSent,
+      headersSent: headersSent)
   }
 }
 

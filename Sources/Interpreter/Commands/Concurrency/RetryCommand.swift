@@ -36,14 +36,14 @@ extension CommandDefinition {
       let first = failed.first { !rows[$0].canBeMadeAgain } ?? 0
       let missing =
         rows[first].isReply
-        ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
+        ? "row \(first) of `\(name)` \(rows[first].messagesLost)"
         : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
           ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
       if again.isEmpty {
         throw call.error(
           missing, at: argument.span,
           help: rows[first].isReply
-            ? "`save` to .jsonl or .json keeps them"
+            ? rows[first].helpForMessagesLost(name)
             : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
       }
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
@@ -52,6 +52,7 @@ extension CommandDefinition {
     try context.checkSending(at: call.span)
     context.retried = try await call.overrides()
     for change in context.retried where change.setting.name == "model" { try call.checkModelName(change.value.text, at: call.span) }
+    call.tellHeaders(missing: again.map { rows[$0] }, name)
     let groups = RowOrigin.groups(again, of: rows)
     let keys = groups.compactMap { rows[$0[0]].retryKey }
     let job = call.context.tracker?.handle.job.typedName
@@ -107,6 +108,25 @@ extension Invocation {
   }
 }
 
+extension Invocation {
+  /// Says which headers rows of a file were sent with and will not be now.
+  fileprivate func tellHeaders(missing rows: [Value], _ name: String) {
+    let given = Set(context.settings.headers.map { $0.name.lowercased() })
+    var missing: [String] = []
+    var count = 0
+    for case .reply(let row) in rows where row.origin == nil {
+      let names = (row.reply.call.settings as? AnswerSettings)?.headersSent.filter { !given.contains($0.lowercased()) } ?? []
+      if !names.isEmpty { count += 1 }
+      for name in names where !missing.contains(name) { missing.append(name) }
+    }
+    guard let first = missing.first else { return }
+    let names = missing.map { "`\($0)`" }.joined(separator: ", ")
+    world.output.note(
+      "\(RuleTally.rows(count)) of `\(name)` \(count == 1 ? "was" : "were") sent with \(missing.count == 1 ? "the header" : "the headers") \(names), which no file holds, and \(count == 1 ? "goes" : "go") out without\n"
+        + "  = `set headers {\"\(first)\": …}` before `retry` sends them again as they were")
+  }
+}
+
 extension Value {
   /// What a job gave, where it is one that is over.
   fileprivate var given: Value? {
@@ -130,12 +150,21 @@ extension Value {
     return row.knowsMessages
   }
 
-  /// Why a reply's messages are not known.
-  fileprivate var turnsLost: String {
-    guard case .reply(let row) = self, let turns = (row.reply.call.settings as? AnswerSettings)?.turnsSent else {
-      return "it has no `messages`"
+  /// Why a reply's messages are not known: a table has not kept them, or it is of a call that no prompt was made for.
+  fileprivate var messagesLost: String {
+    guard let turns = turnsSent else {
+      return "failed in a function, or before its prompt was made: what it would send, only the statement knows that made it"
     }
-    return "a table kept the last of its \(turns) turns"
+    return "does not say all that was sent: a table kept the last of its \(turns) turns"
+  }
+
+  fileprivate func helpForMessagesLost(_ name: String) -> String {
+    turnsSent == nil ? "`failed(\(name)).input` are the items to run it for again" : "`save` to .jsonl or .json keeps them"
+  }
+
+  private var turnsSent: Int? {
+    guard case .reply(let row) = self else { return nil }
+    return (row.reply.call.settings as? AnswerSettings)?.turnsSent
   }
 
   /// What a row of a file has to have for a reply, and lacks: where `select` left it out.
