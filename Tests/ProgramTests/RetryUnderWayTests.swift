@@ -67,6 +67,18 @@ import Threads
     #expect(server.calls == 6, "\(result)")
   }
 
+  /// Whose retry is no statement of its own, or whose rows have no variable: they are in `_`.
+  @Test(arguments: [
+    ("timeout 100s { retry r } &\nlet r = [1]\nlet m = ask \"mark\"\ngather", "`r` was set anew meanwhile"),
+    ("ask \"mark\"\nlet j = r\nprint 5\nmap 3..4 \"boom {it}\" &\ngather\nprint \"x\"\nretry %1", ""),
+  ])
+  func rowsWithoutAVariable(_ statements: String, _ note: String) async throws {
+    let server = try Self.server()
+    let result = try await Program.run(
+      ["-e", Self.head + statements + "\nprint len(_) len(failed(_)) len(r)"], environment: server.environment)
+    #expect(result.output.hasSuffix("2 0 \(note.isEmpty ? 2 : 1)\n") && result.errors.contains("anew") == !note.isEmpty, "\(result)")
+  }
+
   @Test func aRetryKeepsItsSettings() async throws {
     let server = try Self.server()
     let script =

@@ -77,8 +77,8 @@ extension CommandDefinition {
     let mended = places.flatMap { $0 }
     let whole = isSingle && mended.count == 1 ? mended[0] : .list(mended)
     // What was set anew meanwhile stays: that too was paid for.
-    if let now = call.context.scope.heldNow(name)?.given, !now.isSame(as: value) {
-      if let job {
+    if !call.givesToLast(argument, name), let now = call.context.scope.heldNow(name)?.given, !now.isSame(as: value) {
+      if let job, call.context.depth == 0, call.context.launch?.isRetry == true {
         call.world.output.note("`\(name)` was set anew meanwhile and stays so; the rows that were made again are in \(job)")
         return .value(whole)
       }
@@ -109,6 +109,11 @@ extension Invocation {
 }
 
 extension Invocation {
+  /// Whether the rows of a job that no variable holds go to `_`, whatever that is.
+  fileprivate func givesToLast(_ argument: Expression, _ name: String) -> Bool {
+    if case .job = argument.node { name == "_" } else { false }
+  }
+
   /// Says which headers rows of a file were sent with and will not be now.
   fileprivate func tellHeaders(missing rows: [Value], _ name: String) {
     let given = Set(context.settings.headers.map { $0.name.lowercased() })
