@@ -12,7 +12,9 @@ public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugS
 
   public func reveal() -> String { value }
 
-  public var description: String { "‹hidden›" }
-  public var debugDescription: String { "‹hidden›" }
+  /// What stands for it wherever it is shown.
+  public static let hidden = "‹hidden›"
+  public var description: String { Self.hidden }
+  public var debugDescription: String { Self.hidden }
   public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -105,4 +105,51 @@ import Threads
     let result = try await Program.run(["-e", script])
     #expect(result.status == status && result.output == output, "\(result)")
   }
+
+  /// Rows come from a pipe that stays open: what has come is what there is, and the statements behind it that send nothing run.
+  @Test(arguments: [
+    "load - --format txt | map \"{it}\" | save \"FOLDER/o.jsonl\"\nprint len(load \"FOLDER/o.jsonl\")",
+    "let r = load - --format txt | map \"{it}\"\nprint len(r)",
+    "let r = load - --format txt | map \"{it}\" | where not failed | take 5\nprint len(r)",
+    "let r = load - --format txt | map \"{it}\" &\nprint len(r)",
+    "let a = ask \"hello\"\nload - --format txt | where it != \"\" | save \"FOLDER/o.jsonl\"\nprint 1",
+  ])
+  func aPipeThatStaysOpenIsNotWaitedFor(_ statements: String) async throws {
+    let folder = try Scratch()
+    let server = try ChatServer { call in
+      call.answer("yes")
+      return true
+    }
+    let script =
+      "set model openai/m\non end { log \"one has ended\" }\n" + statements.replacing("FOLDER", with: folder.path) + "\nask \"never\""
+    let result = try await Program.run(
+      ["-e", script], input: "one\n", environment: server.environment, interruptAfter: "one has ended", holdsInput: true)
+    #expect(result.status == 130 && result.output == "1\n", "\(result)")
+    #expect(server.calls == 1, "\(result)")
+  }
+
+  /// A row that was on its way to a second column lacks it, and the statements behind it run.
+  @Test func columnsThatAreNotSent() async throws {
+    let folder = try Scratch()
+    let said = folder.path + "/said"
+    let server = try ChatServer { call in
+      // The first column is answered when nothing more is sent.
+      if call.prompt == "z" {
+        #expect(Patience.until { folder.read("said")?.contains("nothing more is sent") ?? false })
+      }
+      call.answer("<\(call.prompt)>")
+      return true
+    }
+    let script = """
+      set model openai/m
+      on start { log "it is sent" }
+      let r = [1] | add z { ask "z" } | add y { ask "y" }
+      save r "\(folder.path)/r.jsonl"
+      print r.z.text get(r[0], "y", "none")
+      """
+    let result = try await Program.run(
+      ["-c", "exec \(Program.path) -e '\(script)' 2> >(tee \(said) >&2)"], environment: server.environment,
+      interruptAfter: "it is sent", program: "/bin/bash")
+    #expect(result.status == 130 && result.output == "[\"<z>\"] none\n", "\(result)")
+  }
 }

@@ -83,6 +83,19 @@ import Testing
     #expect(outcome.failed > 20 && outcome.time < .seconds(10))
   }
 
+  /// 503 says nothing of later: the width is narrowed, and nobody waits to look.
+  @Test(arguments: [Limits.Width.fixed(8), Limits.adaptive]) func withoutRetriesNobodyWaitsForA503(_ width: Limits.Width) {
+    struct Failing: SimulatedServer {
+      mutating func takes(_ call: Int, at now: Duration) -> [(call: Int, at: Duration, Attempt)] {
+        [(call, now + .milliseconds(20), .no(.overloaded, status: 503))]
+      }
+    }
+    let outcome = run(width, Failing(), rows: 400, retries: 0)
+    #expect(outcome.failed == 400 && outcome.sent == 400 && outcome.time < .seconds(9), "\(outcome.time)")
+    #expect(!outcome.changes.contains { if case .held = $0.what { true } else { false } })
+    #expect(outcome.changes.contains { if case .refused(let from, let to, _) = $0.what { to < from } else { false } })
+  }
+
   // MARK: windows
 
   /// Two a minute: each refusal asks to wait for the next window, and a row that two windows have no room for has waited for 120 s.

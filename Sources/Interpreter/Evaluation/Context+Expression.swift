@@ -62,6 +62,7 @@ extension Context {
     case .binary(.in, let left, let right): return try await found(left, .in, right, at: expression.span)
     case .binary(.notIn, let left, let right): return try await found(left, .notIn, right, at: expression.span)
     case .binary(let op, let left, let right):
+      if let answer = try isUnknownNow(left, op, right) { return .bool(answer) }
       let value = try await value(left)
       return try binary(value, op, try await self.value(right), at: expression.span)
     case .range(let low, let high):
@@ -134,7 +135,8 @@ extension Context {
   }
 
   func filling(_ value: Value, at span: Span) throws -> String {
-    value.failure == nil ? value.filling : try text(of: value, at: span)
+    if let unread = value.unread { throw noAnswer(unread, reading: nil, at: span) }
+    return value.failure == nil ? value.filling : try text(of: value, at: span)
   }
 
   func text(of value: Value, at span: Span) throws -> String {
@@ -151,6 +153,17 @@ extension Context {
   func noAnswer(_ failure: Failure, at span: Span) -> Diagnostic {
     let problem = OperationError(noAnswer: failure)
     var diagnostic = error(problem.message, at: span, help: problem.help)
+    diagnostic.cause = failure.kind.rawValue
+    return diagnostic
+  }
+
+  /// A column is wanted whose own call failed.
+  func noAnswer(_ failure: Failure, reading column: String?, at span: Span) -> Diagnostic {
+    guard column.map({ ReplyField.named($0) == nil }) ?? true else { return noAnswer(failure, at: span) }
+    let what = column.map { "`\($0)`" } ?? "a column"
+    var diagnostic = error(
+      "\(what) of this row is not known: its call failed (\(failure.description))", at: span,
+      help: "`retry` makes it" + (column.map { "; `\($0) == nothing` asks for it, `get(it, \"\($0)\", \"\")` reads on" } ?? ""))
     diagnostic.cause = failure.kind.rawValue
     return diagnostic
   }
@@ -178,12 +191,11 @@ extension Context {
       var missing = 0
       var uncounted = 0
       for element in elements {
-        if case .reply(let row) = element, row.noAnswer(reading: name) != nil {
-          missing += 1
-          isKnown = true
-          values.append(.nothing)
-        } else if let found = element.field(name) {
-          if found.isNothing, element.lacksUsage(name) { uncounted += 1 }
+        if let found = element.field(name) {
+          if found.isNothing {
+            if element.lacksUsage(name) { uncounted += 1 }
+            if element.noAnswer(reading: name) != nil { missing += 1 }
+          }
           values.append(found)
           isKnown = true
         } else if element.hasFields {
@@ -200,9 +212,9 @@ extension Context {
       return .list(values)
     }
     if let field = value.field(name) {
-      if field.isNothing, case .reply(let row) = value, let failure = row.noAnswer(reading: name) {
+      if field.isNothing, let failure = value.noAnswer(reading: name) {
         settle(value)
-        throw noAnswer(failure, at: span)
+        throw noAnswer(failure, reading: name, at: span)
       }
       return field
     }
@@ -220,7 +232,10 @@ extension Context {
     if let failure = unread { throw noAnswer(failure, at: span) }
     switch (value, index) {
     case (.record(let record), _) where index.asText != nil:
-      if let field = record[index.text] { return field }
+      if let field = record[index.text] {
+        if let failure = record.noAnswer(reading: index.text) { throw noAnswer(failure, reading: index.text, at: span) }
+        return field
+      }
       throw error(
         "the record has no field \(index.preview)", at: span, help: Suggestion.help(for: index.text, among: record.fields.map(\.name)))
     case (.range(let low, let high), .int(let position)) where position >= 0 && low <= high && position <= high - low:

@@ -1,3 +1,4 @@
+import Chat
 import JSON
 import Language
 
@@ -42,6 +43,7 @@ extension Context {
     case .binary(.and, let left, let right): return .bool(try isTrue(left) ? try isTrue(right) : false)
     case .binary(.or, let left, let right): return .bool(try isTrue(left) ? true : try isTrue(right))
     case .binary(let op, let left, let right):
+      if let answer = try isUnknownNow(left, op, right) { return .bool(answer) }
       let value = try worked(left)
       return try binary(value, op, try worked(right), at: span)
     case .range(let low, let high):
@@ -49,6 +51,24 @@ extension Context {
       return try range(value, try worked(high), at: span)
     default: return try leaf(expression)
     }
+  }
+
+  /// Whether a column that is compared with nothing is one that is not known: so a rule can ask for it. Nil for anything else.
+  func isUnknownNow(_ left: Expression, _ op: BinaryOperator, _ right: Expression) throws -> Bool? {
+    guard op == .equal || op == .notEqual, case .nothing = right.node else { return nil }
+    let failure: Failure?
+    let field: String
+    switch left.node {
+    case .name(let name):
+      field = name
+      guard ReplyField.named(name) == nil, scope.lookup(name)?.isNothing == true else { return nil }
+      failure = scope.noAnswer(reading: name)
+    case .field(let base, let name) where base.isImmediate && !waits(for: base):
+      field = name
+      failure = try worked(base).noAnswer(reading: name)
+    default: return nil
+    }
+    return failure == nil || ReplyField.named(field) != nil ? nil : op == .equal
   }
 
   private func isTrue(_ expression: Expression) throws -> Bool {
@@ -81,7 +101,9 @@ extension Context {
     case .duration(let duration): return .duration(duration)
     case .name(let name):
       if let value = scope.lookup(name) {
-        if value.isNothing, let failure = scope.noAnswer(reading: name) { throw noAnswer(failure, at: expression.span) }
+        if value.isNothing, let failure = scope.noAnswer(reading: name) {
+          throw noAnswer(failure, reading: name, at: expression.span)
+        }
         if depth > 0, Self.namesOfFailure.contains(name), let row = scope.lookup("it") { settle(row) }
         return value
       }

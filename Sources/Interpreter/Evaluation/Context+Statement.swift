@@ -134,6 +134,7 @@ extension Context {
     if launch != nil || pipeline.isPlain { return try await raw(pipeline, named: named, isShown: isShown) }
     var context = self
     let launch = Launch(session, scope, within: nil)
+    if pipeline.isRetry { launch.noteRetry() }
     context.begun = launch
     let result: Result<Value, any Error>
     do { result = .success(try await context.raw(pipeline, named: named, isShown: isShown)) } catch { result = .failure(error) }
@@ -232,7 +233,10 @@ extension Context {
     let hand = statement.nameInHand.map { InHand($0, scope, depth: depth, within: inHand, session.underWay, of: statement.span) }
     context.inHand = hand
     let launch = Launch(session, scope, within: launch)
-    if let pipeline { launch.note(axes: pipeline.writtenAxes) }
+    if let pipeline {
+      launch.note(axes: pipeline.writtenAxes)
+      if pipeline.isRetry { launch.noteRetry() }
+    }
     handle.launch = launch
     context.launch = launch
     context.launchedBy = row

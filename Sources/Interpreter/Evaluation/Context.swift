@@ -42,6 +42,9 @@ struct Context: Sendable {
 
   var job: Job? { jobScope?.job }
 
+  /// Where what is loaded here is waited for: ^C at the prompt ends the waits of its line, and not those of the background.
+  var inputs: InputWaits { tracker == nil ? line?.inputs ?? session.inputs : session.inputs }
+
   struct Override: Sendable {
     var setting: SettingDefinition
     var value: Value

@@ -117,11 +117,22 @@ final class Launch: Sendable {
     }
   }
 
+  private let makesAgain = Atomic(false)
+
+  /// Its rows are made again as they were.
+  var isRetry: Bool { makesAgain.load(ordering: .relaxed) }
+  func noteRetry() { makesAgain.store(true, ordering: .relaxed) }
+
   func note(axes: some Sequence<String>) { state.withLock { $0.axes.formUnion(axes) } }
   func isAxis(_ setting: String) -> Bool { state.withLock { $0.axes.contains(setting) } }
 }
 
 extension Pipeline {
+  /// Whether it is a `retry`.
+  var isRetry: Bool {
+    if case .command(let command)? = stages.first { CommandRegistry.named(command.name.text)?.name == "retry" } else { false }
+  }
+
   /// The settings that its commands are given lists of, as far as they stand there in words.
   var writtenAxes: [String] {
     stages.flatMap { stage -> [String] in

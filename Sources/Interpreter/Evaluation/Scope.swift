@@ -181,13 +181,13 @@ public final class Scope: Sendable {
 
   private var isRow: Bool { row != nil || probe != nil && parent?.isRow == true }
 
-  /// Why a name that reads a row's field is nothing: its reply failed, and the field is what it would have said.
+  /// Why a name that reads a row's field is nothing: its reply failed and the field is what it would have said, or the call for a column.
   func noAnswer(reading name: String) -> Failure? {
     if probe != nil { return parent?.noAnswer(reading: name) }
     // A block within the row's expression reads the same row, but for what it has set itself.
     guard let row else { return isEdge || fixed[name] != nil || own(name) != nil ? nil : parent?.noAnswer(reading: name) }
     if name == "it" || name == "index" { return nil }
-    if case .reply(let reply) = row.it, let failure = reply.noAnswer(reading: name) { return failure }
+    if let failure = row.it.noAnswer(reading: name) { return failure }
     return row.it.field(name) == nil && parent?.isRow == true ? parent?.noAnswer(reading: name) : nil
   }
 
@@ -267,6 +267,12 @@ public final class Scope: Sendable {
 
   /// What `set` would replace.
   func held(_ name: String) -> Value? { home.variables.withLock { $0[name] } }
+
+  /// The same as it is now: of a frozen copy, in the scope that it is a copy of.
+  func heldNow(_ name: String) -> Value? {
+    let home = home
+    return home.original.map { $0.heldNow(name) } ?? home.held(name)
+  }
 
   /// Gives a name a value in this scope (of a row: in the function's around it).
   func set(_ name: String, _ value: Value?) {

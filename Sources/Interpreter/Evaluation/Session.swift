@@ -14,6 +14,8 @@ public final class Session: Sendable {
   let conversations = Conversations()
   let listings = Listings()
   let unanswered = Unanswered()
+  let retries = RetriesUnderWay()
+  let inputs = InputWaits()
   let kept = KeptReplies()
   let underWay = UnderWay()
 
@@ -226,6 +228,7 @@ public final class Session: Sendable {
     sendsNoMore.store(true, ordering: .relaxed)
     let running = reachableJobs.map(\.job).filter { !$0.isOver }
     for job in running { job.stopLaunching() }
+    inputs.stop()
     world.engine.limiter.close()
     let hasSent = running.contains { job in
       let progress = job.progress

@@ -26,7 +26,7 @@ extension Functions {
         return elements.indices.contains(index) ? elements[index] : fallback
       }
       let name = try text(values[1], "get")
-      if case .reply(let row) = values[0], row.noAnswer(reading: name) != nil { return fallback }
+      if values[0].noAnswer(reading: name) != nil { return fallback }
       return values[0].field(name) ?? fallback
     },
     make("failed(rows)", "the rows that have no answer", 1...1) { (values) throws(OperationError) in

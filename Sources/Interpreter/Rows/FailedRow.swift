@@ -11,6 +11,7 @@ enum FailedRow {
   static func make(_ failure: Failure, _ row: Row, _ context: Context, _ last: Reply? = nil) -> ReplyRow {
     var attempt = Attempt(failure: failure)
     if let last, last.failure?.kind == failure.kind {
+      attempt.failure?.status = last.failure?.status
       (attempt.text, attempt.reasoning) = (last.attempt.text, last.attempt.reasoning)
     }
     return ReplyRow(Reply(call: context.prepared([]), attempt: attempt, attempts: 0, queued: .zero), index: row.index, item: row.value)

@@ -17,6 +17,7 @@ final class FileSource: ItemSource {
 
   let format: FileFormat
   private let file: any FileReading
+  private let inputs: InputWaits
   private let state: Mutex<State>
   private let located: @Sendable (FileFault) -> any Error
   private let passedOver: @Sendable (RowFaults) -> Void
@@ -29,15 +30,18 @@ final class FileSource: ItemSource {
   }
 
   /// - Parameters:
+  ///   - inputs: who tells it that nobody waits for what is still to come.
   ///   - located: what is thrown for a problem.
   ///   - passedOver: told at the end of the rows that were left out, where the reader is lenient.
   init(
-    _ file: any FileReading, reader: any RowReader, format: FileFormat, located: @escaping @Sendable (FileFault) -> any Error,
+    _ file: any FileReading, reader: any RowReader, format: FileFormat, inputs: InputWaits = InputWaits(),
+    located: @escaping @Sendable (FileFault) -> any Error,
     passedOver: @escaping @Sendable (RowFaults) -> Void = { _ in }
   ) {
     self.file = file
     self.format = format
     state = Mutex(State(reader: reader))
+    self.inputs = inputs
     self.located = located
     self.passedOver = passedOver
   }
@@ -76,7 +80,16 @@ final class FileSource: ItemSource {
         return nil
       case .wait: break
       }
-      do { try await file.ready() } catch let problem as FileProblem { throw located(.file(problem)) }
+      do {
+        if !file.isPlainFile {
+          let isThere = try await inputs.wait { [file] in try await file.ready() }
+          // The line that has come in part is none.
+          if !isThere {
+            state.withLock { $0.isOver = true }
+            continue
+          }
+        }
+      } catch let problem as FileProblem { throw located(.file(problem)) }
       try state.withLock { state in
         state.rows.removeAll(keepingCapacity: true)
         state.position = 0

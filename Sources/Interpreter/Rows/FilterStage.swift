@@ -62,6 +62,7 @@ struct AddStage: RowStage {
       do { return try await inner.rowValue(body) } catch let problem as Diagnostic where problem.cause != nil && attempted?.ifAny != nil {
         // No mistake in the rule: its own call failed.
         made.lost = attempted
+        made.lacks[column.text] = attempted?.last?.failure ?? problem.failureBehind
         tally.failedCall()
         return .nothing
       }
@@ -70,9 +71,16 @@ struct AddStage: RowStage {
     case .value(let worked):
       // A call of its own that failed leaves the column nothing, and the row what it was.
       value = worked.failure == nil || !callsModels ? worked : .nothing
-      if worked.failure != nil, made.lost == nil { made.lost = attempted?.ifAny }
-    case .broken: made.lost = attempted?.ifAny
-    case .unanswered: break
+      if let failure = worked.failure, made.lost == nil {
+        made.lost = attempted?.ifAny
+        if callsModels { made.lacks[column.text] = failure }
+      }
+    case .broken:
+      made.lost = attempted?.ifAny
+      if let failure = made.lost?.last?.failure { made.lacks[column.text] = failure }
+    case .unsent: return [lacking(row, Failure(.notSent, "not sent"), inner)]
+    case .unanswered:
+      if row.value.failure == nil { made.lacks[column.text] = row.value.lacking?.lack }
     }
     made.lacksColumn = made.lost != nil
     if case .reply(let reply) = row.value { context.noteHidden(by: [column.text], in: reply) }
@@ -91,13 +99,14 @@ struct AddStage: RowStage {
   }
 
   /// The row stays, and lacks the column.
-  func unsent(_ row: Row, _ context: Context) async -> Row? { lacking(row, context) }
-  func cancelled(_ row: Row, _ context: Context) -> Row? { lacking(row, context) }
+  func unsent(_ row: Row, _ context: Context) async -> Row? { lacking(row, Failure(.notSent, "not sent"), context) }
+  func cancelled(_ row: Row, _ context: Context) -> Row? { lacking(row, Failure(.cancelled, "cancelled"), context) }
 
-  private func lacking(_ row: Row, _ context: Context) -> Row {
+  private func lacking(_ row: Row, _ failure: Failure, _ context: Context) -> Row {
     var unsent = row
     unsent.value = adding(.nothing, to: row.value)
     (unsent.lost, unsent.lacksColumn) = (Attempted(within: context.attempted), true)
+    unsent.lacks[column.text] = failure
     return unsent
   }
 }
@@ -121,10 +130,19 @@ struct SelectStage: RowStage {
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     let inner = context.inRow(row)
     var record = Record()
+    var lacks: [String: Failure] = [:]
     for ((name, expression), tally) in zip(columns, tallies) {
-      record[name] = try await tally.value(for: row.value, at: row.index) { try await inner.value(expression) }
+      let outcome = try await tally.outcome(for: row.value, at: row.index) { try await inner.value(expression) }
+      record[name] = .nothing
+      if case .value(let value) = outcome { record[name] = value }
+      if case .unanswered = outcome, row.value.failure == nil { lacks[name] = row.value.lacking?.lack }
+      if case .unsent = outcome { lacks[name] = Failure(.notSent, "not sent") }
     }
-    return [Row(index: row.index, value: Value.record(record).failing(with: row.value), variant: row.variant)]
+    return [
+      Row(
+        index: row.index, value: Value.record(record).failing(with: row.value), variant: row.variant, lacksColumn: !lacks.isEmpty,
+        lacks: lacks)
+    ]
   }
 }
 
@@ -150,8 +168,13 @@ struct EachStage: RowStage {
       try context.located(span) { () throws(OperationError) in try row.value.boundedAsItem() }
       let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
       // A chain's last reply is the row's; the item it was made for comes along.
-      var made = Row(index: row.index, value: value.keepingFields(of: row).failing(), variant: row.variant)
+      let kept = value.keepingFields(of: row).failing().with(lacking: row.value.lacking)
+      var made = Row(index: row.index, value: kept, variant: row.variant)
       if made.value.rowFailure != nil { made.lost = attempted.ifAny }
+      // What the function left unknown in it is made again by the function.
+      if value.innerLacking != nil {
+        (made.lost, made.lacksColumn, made.lacks) = (attempted.ifAny, true, value.lacking?.lacks ?? [:])
+      }
       return [made]
     } catch let diagnostic as Diagnostic {
       return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context, attempted.last)), lost: attempted.ifAny)]

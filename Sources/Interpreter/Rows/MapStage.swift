@@ -122,7 +122,10 @@ struct MapStage: RowStage {
     var columns = sweep.variants[row.variant].columns
     if let sent = reply.call.settings as? AnswerSettings { columns = sent.labels(columns) }
     return Row(
-      index: row.index, value: .reply(ReplyRow(reply, index: row.index, item: row.value, columns: columns, parsed: parsed)))
+      index: row.index,
+      value: .reply(
+        ReplyRow(
+          reply, index: row.index, item: row.value, columns: columns, parsed: parsed, origin: nil, lacking: row.value.lacking)))
   }
 }
 

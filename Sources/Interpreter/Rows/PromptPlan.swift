@@ -71,6 +71,9 @@ enum PromptPlan: Sendable {
       return [Message(.user, try context.text(of: value, at: expression.span))]
     case .prompt(let prompt):
       let arguments = try arguments(of: prompt, named, row.value, row.index, at: span, context)
+      for (name, value) in arguments where value.isNothing {
+        if let failure = row.value.noAnswer(reading: name.text) { throw context.noAnswer(failure, reading: name.text, at: span) }
+      }
       return try await context.messages(of: prompt, [], arguments, at: span)
     }
   }

@@ -114,13 +114,21 @@ final class RowOrigin: Sendable {
   let old: ReplyRow?
   /// The calls that failed at it, where they are not the row itself.
   let calls: Attempted?
+  /// The columns of the row that are not known, and why. Nothing is sent with what should stand there.
+  let lacks: [String: Failure]
+  /// The one that it is but for its columns: rows that one row became share it.
+  private let first: RowOrigin?
   /// Whether the row had failed before: in another pipeline, or in the file that it was loaded from.
   let cameSo: Bool
   /// Pipelines that it has gone through so.
   let depth: Int
 
-  init(_ program: RowProgram, stage: Int, row: Row, old: ReplyRow? = nil, calls: Attempted? = nil, cameSo: Bool = false) {
+  init(
+    _ program: RowProgram, stage: Int, row: Row, old: ReplyRow? = nil, calls: Attempted? = nil, lacks: [String: Failure] = [:],
+    cameSo: Bool = false
+  ) {
     (self.program, self.stage, self.row, self.old, self.calls, self.cameSo) = (program.forRetry, stage, row, old, calls, cameSo)
+    (self.lacks, first) = (lacks, nil)
     program.context.launch?.noteRowToRetry()
     depth = cameSo ? 1 + max(row.value.origin?.depth ?? 0, row.value.lacking?.depth ?? 0) : 0
   }
@@ -129,6 +137,21 @@ final class RowOrigin: Sendable {
   fileprivate var stagesBehind: Int {
     program.stages[(cameSo ? stage : stage + 1)...].count { $0.answersAnew } + (cameSo ? row.value.stagesBehind : 0)
   }
+
+  private init(_ origin: RowOrigin, lacks: [String: Failure]) {
+    (program, stage, row, old, calls) = (origin.program, origin.stage, origin.row, origin.old, origin.calls)
+    (cameSo, depth, self.lacks, first) = (origin.cameSo, origin.depth, lacks, origin.first ?? origin)
+  }
+
+  /// The same, with columns more that are not known.
+  fileprivate func lacking(_ more: [String: Failure]) -> RowOrigin {
+    more.isEmpty ? self : RowOrigin(self, lacks: lacks.merging(more) { $1 })
+  }
+
+  fileprivate var identity: ObjectIdentifier { ObjectIdentifier(first ?? self) }
+
+  /// Why a column is not known.
+  var lack: Failure { lacks.values.first ?? calls?.last?.failure ?? Failure(.notSent, "not sent") }
 
   /// Rows that became several when they had failed already are made again as one.
   static func groups(_ failed: [Int], of rows: [Value]) -> [[Int]] {
@@ -139,10 +162,10 @@ final class RowOrigin: Sendable {
         groups.append([index])
         continue
       }
-      if let group = known[ObjectIdentifier(origin)] {
+      if let group = known[origin.identity] {
         groups[group].append(index)
       } else {
-        known[ObjectIdentifier(origin)] = groups.count
+        known[origin.identity] = groups.count
         groups.append([index])
       }
     }
@@ -174,6 +197,13 @@ extension Value {
     guard case .reply(let row) = self else { return 0 }
     return (row.reply.call.settings as? AnswerSettings)?.stagesBehind ?? 0
   }
+
+  /// What it is known by while it is made again; the rows that one row became share it.
+  var retryKey: ObjectIdentifier? {
+    if let origin = originToRetry { return origin.identity }
+    if case .reply(let row) = self { return ObjectIdentifier(row.reply.call) }
+    return nil
+  }
 }
 
 extension Row {
@@ -190,23 +220,29 @@ extension Row {
   /// - Parameter cameSo: what the rows share that one row became which had failed before it came to this pipeline: made again, it
   ///   becomes all of them.
   fileprivate func keepingOrigin(of row: Row, at stage: Int, _ program: RowProgram, _ cameSo: inout RowOrigin?) -> Row {
-    guard lost != nil || value.isWrong || value.lacking != nil else { return self }
+    guard lost != nil || lacksColumn || value.isWrong || value.lacking != nil else { return self }
     var copy = self
-    (copy.lost, copy.lacksColumn) = (nil, false)
+    (copy.lost, copy.lacksColumn, copy.lacks) = (nil, false, [:])
     if wasWrong(in: row, before: program.stages[stage]) {
       // What it has been through in this pipeline, its origin there knows.
-      if program.made(value.isWrong ? value.origin : value.lacking) { return copy }
+      let known = value.isWrong ? value.origin ?? row.value.lacking ?? value.lacking : value.lacking
+      if program.made(known) {
+        if value.isWrong, value.origin == nil { copy.value = value.with(origin: known) }
+        if !lacks.isEmpty, let known = value.lacking { copy.value = copy.value.with(lacking: known.lacking(lacks)) }
+        return copy
+      }
       // A filter makes nothing of it; and what a long loop makes of a row is not all kept.
       guard !program.stages[stage].mayDrop, !program.stages[stage].mends, row.value.canBeMadeAgain else { return copy }
       let origin = cameSo ?? RowOrigin(program, stage: stage, row: row, cameSo: true)
       if origin.depth > 100 { return copy }
       cameSo = origin
-      copy.value = value.isWrong ? value.with(origin: origin) : value.with(lacking: origin)
+      let whole = origin.lacking((value.lacking?.lacks ?? [:]).merging(lacks) { $1 })
+      copy.value = value.isWrong ? value.with(origin: whole) : value.with(lacking: whole)
       return copy
     }
     // Made again from the first such stage on, it goes through those behind it too.
     if lacksColumn, value.lacking == nil {
-      copy.value = value.with(lacking: RowOrigin(program, stage: stage, row: row, calls: lost))
+      copy.value = value.with(lacking: RowOrigin(program, stage: stage, row: row, calls: lost, lacks: lacks))
     } else if value.isWrong, value.origin == nil, !program.stages[stage].mends {
       var old: ReplyRow?
       if case .reply(let reply) = value { old = reply }
@@ -218,7 +254,8 @@ extension Row {
   /// Whether what is wrong with it was so before the stage.
   private func wasWrong(in row: Row, before stage: any RowStage) -> Bool {
     if value.isWrong {
-      return row.value.failure != nil || row.value.isWrong && !(stage is MapStage) && !(stage is EachStage)
+      // What failed behind a column that is not known is made again from the column on.
+      return row.value.failure != nil || row.value.lacking != nil || row.value.isWrong && !(stage is MapStage) && !(stage is EachStage)
     }
     return value.lacking != nil && row.value.lacking != nil
   }

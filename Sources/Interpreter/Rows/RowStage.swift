@@ -11,6 +11,8 @@ struct Row: Sendable {
   var lost: Attempted?
   /// Whether they were for a column.
   var lacksColumn = false
+  /// The columns that the last stage could not make, and why.
+  var lacks: [String: Failure] = [:]
 }
 
 /// A step that each row takes by itself, whatever the others do: no barrier.

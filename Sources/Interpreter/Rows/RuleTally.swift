@@ -33,10 +33,12 @@ final class RuleTally: Sendable {
   /// What became of it on one row.
   enum Outcome: Sendable {
     case value(Value)
-    /// The row has no answer to judge.
+    /// The row has no answer to judge, or a column that is read is not known.
     case unanswered
     /// The rule broke on it.
     case broken
+    /// What it was to ask was not sent: after ^C.
+    case unsent
   }
 
   /// Nothing where the row has no answer to judge, or the rule breaks on it.
@@ -56,9 +58,13 @@ final class RuleTally: Sendable {
       return .value(value)
     } catch let problem as Diagnostic {
       return state.withLock { counts in
-        if row.failure != nil, problem.cause != nil {
+        if row.failure != nil || row.lacking != nil, problem.cause != nil {
           counts.unanswered += 1
           return .unanswered
+        }
+        if problem.cause == FailureKind.notSent.rawValue {
+          counts.failedCalls += 1
+          return .unsent
         }
         counts.broken += 1
         if counts.judged == 0, counts.held.count < Self.mostHeld { counts.held.append((index, row)) }

@@ -16,6 +16,9 @@ final class AnswerSettings: CallSettings {
   /// What flags gave the prompt's parameters: two maps that differ in them can be put together.
   let parameters: [(name: String, value: Value)]
 
+  /// The headers of `set headers` by name, where a file has kept nothing else of them: their values may be secrets.
+  let headersSent: [String]
+
   /// How many turns were sent, where a table has kept the last of them only.
   let turnsSent: Int?
   /// How many prompts and functions stood behind the one that failed, of a row from a file, which does not hold them.
@@ -23,11 +26,12 @@ final class AnswerSettings: CallSettings {
 
   init(
     _ settings: Settings, changes: [(name: String, value: Value)] = [], retried: [(name: String, value: Value)] = [],
-    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil,
-    stagesBehind: Int? = nil
+    form: ReplyForm? = nil, parameters: [(name: String, value: Value)] = [], turnsSent: Int? = nil, stagesBehind: Int? = nil,
+    headersSent: [String] = []
   ) {
     (self.settings, self.changes, self.retried) = (settings, changes, retried)
     (self.form, self.parameters, self.turnsSent, self.stagesBehind) = (form, parameters, turnsSent, stagesBehind)
+    self.headersSent = headersSent
   }
 
   func reading(as form: ReplyForm?) -> AnswerSettings {
@@ -50,6 +54,7 @@ final class AnswerSettings: CallSettings {
       if setting.name != "model", value.quoted == setting.get(usual).quoted { continue }
       record[setting.columnName] = value
     }
+    if !headersSent.isEmpty { record["headers"] = .record(Record(headersSent.map { ($0, .text(Secret.hidden)) })) }
     if let form { record["as"] = .text(form.rawValue) }
     if let turnsSent { record[Self.turns] = .int(turnsSent) }
     if let stagesBehind { record[Self.stages] = .int(stagesBehind) }
@@ -75,10 +80,12 @@ final class AnswerSettings: CallSettings {
       guard setting.shapesAnswers, !setting.isSecret, let value = try? setting.read(field.value) else { continue }
       setting.put(&settings, value)
     }
+    var headersSent: [String] = []
+    if case .record(let headers)? = record["headers"] { headersSent = headers.fields.map(\.name) }
     func whole(_ name: String) -> Int? { if case .int(let whole)? = record[name] { whole } else { nil } }
     self.init(
       settings, form: record["as"].flatMap { ReplyForm(rawValue: $0.text) }, parameters: parameters, turnsSent: whole(Self.turns),
-      stagesBehind: whole(Self.stages))
+      stagesBehind: whole(Self.stages), headersSent: headersSent)
   }
 }
 

@@ -6,6 +6,8 @@ public struct List: RandomAccessCollection, Sendable {
   private(set) var inside: Inside
   /// How it is made again, where it is a row in which something is wrong.
   var origin: RowOrigin?
+  /// The same where a row in it lacks a column.
+  var lacking: RowOrigin?
   /// Of this list alone and its copies; nil where it is short.
   private(set) var index: ListIndex?
 
@@ -19,7 +21,7 @@ public struct List: RandomAccessCollection, Sendable {
   mutating func append(contentsOf more: some Collection<Value>) {
     for value in more { inside.note(value) }
     values += more
-    origin = nil
+    (origin, lacking) = (nil, nil)
     if values.count >= ListIndex.leastCount, !isKnownUniquelyReferenced(&index) { index = ListIndex() }
   }
 

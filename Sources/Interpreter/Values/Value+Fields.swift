@@ -76,6 +76,7 @@ extension Value {
     switch self {
     case .reply(let row): row.lacking
     case .record(let record): record.lacking
+    case .list(let list): list.lacking
     default: nil
     }
   }
@@ -99,6 +100,9 @@ extension Value {
     case .record(var record):
       record.lacking = lacking
       return .record(record)
+    case .list(var list):
+      list.lacking = lacking
+      return .list(list)
     default: return self
     }
   }
@@ -133,9 +137,6 @@ extension Record {
 extension ReplyRow {
   /// Its own fields, then what came with it from its sweep, from `add` and from its item.
   var fieldNames: [String] { ReplyField.names + data.map(\.name) }
-
-  /// Why this field cannot be read: the reply failed, and the field is what it would have said.
-  func noAnswer(reading name: String) -> Failure? { name == "text" || name == "value" ? reply.failure : nil }
 
   /// By the one precedence of `ReplyField`.
   public func field(_ name: String) -> Value? {

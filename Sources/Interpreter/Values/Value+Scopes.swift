@@ -50,7 +50,7 @@ extension Value {
     switch self {
     case .list(let list):
       var copy = List(list.values.map { isMeant($0) ? change($0) : $0 })
-      copy.origin = list.origin
+      (copy.origin, copy.lacking) = (list.origin, list.lacking)
       return .list(copy)
     case .record(let record):
       var copy = Record(record.fields.map { ($0.name, isMeant($0.value) ? change($0.value) : $0.value) })

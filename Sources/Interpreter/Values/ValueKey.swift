@@ -1,5 +1,5 @@
 /// A value as `==` sees it, for sets and dictionaries: equal values have equal keys.
-enum ValueKey: Hashable {
+enum ValueKey: Hashable, Sendable {
   case nothing
   case bool(Bool)
   case int(Int)

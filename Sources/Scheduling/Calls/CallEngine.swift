@@ -133,6 +133,12 @@ public struct CallEngine: Sendable {
     _ answer: Limiter.Answer, since asked: Duration, _ course: inout Course, _ job: Job, _ row: BegunRow?, _ policy: RetryPolicy,
     _ revised: (@Sendable () -> PreparedCall?)?, _ budgetSpent: (@Sendable () -> Bool)?
   ) -> Leave {
+    // One that does not go says what it would have been sent with: so it is sent again.
+    func revise() -> Bool {
+      guard course.reply.attempts == 0, let other = revised?() else { return false }
+      course.reply.call = other
+      return true
+    }
     switch answer {
     case .granted(let permit):
       course.reply.queued += time.now - asked
@@ -140,21 +146,21 @@ public struct CallEngine: Sendable {
         limiter.release(permit)
         return .over
       }
-      if course.reply.attempts == 0, let other = revised?() {
-        course.reply.call = other
-        if other.request.model != permit.model {
-          limiter.release(permit)
-          return .askedAgain
-        }
+      if revise(), course.reply.call.request.model != permit.model {
+        limiter.release(permit)
+        return .askedAgain
       }
       return .granted(permit)
     case .cancelled:
+      _ = revise()
       if course.reply.attempts == 0, !Task.isCancelled { course.reply.attempt.failure = Failure(.notSent, "not sent") }
     case .shut(let shut):
       course.reply.queued += time.now - asked
+      _ = revise()
       shutOut(&course.reply, shut, policy, wasRefused: course.refused != nil)
     case .spent:
       if budgetSpent?() ?? false { return .askedAgain }
+      _ = revise()
       course.reply.attempt = Attempt(
         failure: row?.isFresh ?? false && !job.mayLaunch
           ? Failure(.notSent, "not sent: the token budget is spent")

@@ -207,10 +207,15 @@ struct Lane: Sendable {
     case .refused(let asked):
       lastRefusal = outcome.words
       refusal = outcome.sign
+      if !outcome.holdsOthers, inUse > 1 { narrowIfFixed(from: inUse, now) }
       let before = adaptive?.limit ?? 0
       // Once an episode, until refusals have shown that they come at any width.
       if adaptive?.refused(beside: permit.taken.others, began: permit.granted, now: now) == true {
         changes.append(.refused(from: before, to: adaptive?.limit ?? 0, outcome.sign))
+      }
+      if !outcome.holdsOthers {
+        if permit.taken.looksForPace { pace.lookLost(now: now) }
+        break
       }
       let said = pace.refused(began: permit.granted, isLook: permit.taken.looksForPace, asked: asked, now: now)
       changes += told(said, outcome)

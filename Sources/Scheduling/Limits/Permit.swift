@@ -73,6 +73,8 @@ public struct CallOutcome: Sendable {
   var words: String
   /// Whether the call's settings allow another try, and with it to wait for one.
   var mayRetry = true
+  /// Whether a refusal holds up those that are not sent yet. 503 says nothing of later: who tries nothing again does not wait for it.
+  var holdsOthers = true
   /// Whether its time ran out for the whole of it, not for its first token.
   var isOfWholeCall = false
   /// Whether a status line came.
@@ -97,6 +99,7 @@ public struct CallOutcome: Sendable {
       return
     }
     words = failure.status.map(String.init) ?? failure.kind.rawValue
+    holdsOthers = mayRetry || failure.isRefusal
     heardStatus = failure.status != nil || attempt.ttft != nil
     isOfWholeCall = failure.kind == .timeout && failure.detail == nil
     isAway = failure.isOfServerAway(forLook: true)

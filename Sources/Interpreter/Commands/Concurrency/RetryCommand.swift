@@ -39,7 +39,7 @@ extension CommandDefinition {
         stages > 0
         ? "row \(first) of `\(name)` failed with \(stages) more of its prompts or functions behind it, which the file does not hold"
         : rows[first].isReply
-          ? "row \(first) of `\(name)` does not say all that was sent: \(rows[first].turnsLost)"
+          ? "row \(first) of `\(name)` \(rows[first].messagesLost)"
           : rows[first].marksMissing.map { "row \(first) of `\(name)` failed, and does not say what was sent: it has no \($0)" }
             ?? "row \(first) of `\(name)` was made of a row that failed, and does not say how"
       if again.isEmpty {
@@ -48,7 +48,7 @@ extension CommandDefinition {
           help: stages > 0
             ? "`retry` in the session that made it goes through all of them; else the script that made the file is run again"
             : rows[first].isReply
-              ? "`save` to .jsonl or .json keeps them"
+              ? rows[first].helpForMessagesLost(name)
               : "`retry` makes the rows again that it was made of, or those of a file that was saved without `select`")
       }
       call.world.output.note("\(failed.count - again.count) of \(failed.count) rows cannot be sent again: \(missing)")
@@ -57,7 +57,16 @@ extension CommandDefinition {
     try context.checkSending(at: call.span)
     context.retried = try await call.overrides()
     for change in context.retried where change.setting.name == "model" { try call.checkModelName(change.value.text, at: call.span) }
+    call.tellHeaders(missing: again.map { rows[$0] }, name)
     let groups = RowOrigin.groups(again, of: rows)
+    let keys = groups.compactMap { rows[$0[0]].retryKey }
+    let job = call.context.tracker?.handle.job.typedName
+    if let other = call.session.retries.take(keys, by: job ?? "another `retry`") {
+      throw call.error(
+        "rows of `\(name)` are being made again already, by \(other)", at: argument.span,
+        help: other.hasPrefix("%") ? "`gather \(other)` waits for them, `cancel \(other)` ends it" : "they are sent once")
+    }
+    defer { call.session.retries.leave(keys) }
     var made: [Int: [Value]] = [:]
     let stream = RowStream(source: ListSource(groups.map { rows[$0[0]] }), stages: [RetryStage()], context: context)
     for row in try await stream.collectRows(named: name) { made[row.index, default: []].append(row.value) }
@@ -73,6 +82,17 @@ extension CommandDefinition {
     call.tellOfColumns(again.map { rows[$0] }, in: name)
     let mended = places.flatMap { $0 }
     let whole = isSingle && mended.count == 1 ? mended[0] : .list(mended)
+    // What was set anew meanwhile stays: that too was paid for.
+    if !call.givesToLast(argument, name), let now = call.context.scope.heldNow(name)?.given, !now.isSame(as: value) {
+      if let job, call.context.depth == 0, call.context.launch?.isRetry == true {
+        call.world.output.note("`\(name)` was set anew meanwhile and stays so; the rows that were made again are in \(job)")
+        return .value(whole)
+      }
+      call.session.assign("_", whole, in: call.session.globals)
+      call.world.output.note("`\(name)` was set anew meanwhile and stays so; the rows that were made again are in `_`")
+      if call.context.depth == 0, !call.context.isInRow { call.context.tellRetry("_", whole) }
+      return .value(.nothing)
+    }
     call.session.assign(name, whole, in: call.context.scope)
     if call.context.depth == 0, !call.context.isInRow { call.context.tellRetry(name, whole) }
     return .value(.nothing)
@@ -110,7 +130,38 @@ extension Invocation {
   }
 }
 
+extension Invocation {
+  /// Whether the rows of a job that no variable holds go to `_`, whatever that is.
+  fileprivate func givesToLast(_ argument: Expression, _ name: String) -> Bool {
+    if case .job = argument.node { name == "_" } else { false }
+  }
+
+  /// Says which headers rows of a file were sent with and will not be now.
+  fileprivate func tellHeaders(missing rows: [Value], _ name: String) {
+    let given = Set(context.settings.headers.map { $0.name.lowercased() })
+    var missing: [String] = []
+    var count = 0
+    for case .reply(let row) in rows where row.origin == nil {
+      let names = (row.reply.call.settings as? AnswerSettings)?.headersSent.filter { !given.contains($0.lowercased()) } ?? []
+      if !names.isEmpty { count += 1 }
+      for name in names where !missing.contains(name) { missing.append(name) }
+    }
+    guard let first = missing.first else { return }
+    let names = missing.map { "`\($0)`" }.joined(separator: ", ")
+    world.output.note(
+      "\(RuleTally.rows(count)) of `\(name)` \(count == 1 ? "was" : "were") sent with \(missing.count == 1 ? "the header" : "the headers") \(names), which no file holds, and \(count == 1 ? "goes" : "go") out without\n"
+        + "  = `set headers {\"\(first)\": …}` before `retry` sends them again as they were")
+  }
+}
+
 extension Value {
+  /// What a job gave, where it is one that is over.
+  fileprivate var given: Value? {
+    guard case .job(let handle) = self else { return self }
+    if case .success(let value)? = handle.finished { return value }
+    return nil
+  }
+
   /// A reply without an answer, or with `--wrong` one that is not as asked.
   ///
   /// Or a row with a column whose own call failed.
@@ -126,12 +177,21 @@ extension Value {
     return row.knowsMessages
   }
 
-  /// Why a reply's messages are not known.
-  fileprivate var turnsLost: String {
-    guard case .reply(let row) = self, let turns = (row.reply.call.settings as? AnswerSettings)?.turnsSent else {
-      return "it has no `messages`"
+  /// Why a reply's messages are not known: a table has not kept them, or it is of a call that no prompt was made for.
+  fileprivate var messagesLost: String {
+    guard let turns = turnsSent else {
+      return "failed in a function, or before its prompt was made: what it would send, only the statement knows that made it"
     }
-    return "a table kept the last of its \(turns) turns"
+    return "does not say all that was sent: a table kept the last of its \(turns) turns"
+  }
+
+  fileprivate func helpForMessagesLost(_ name: String) -> String {
+    turnsSent == nil ? "`failed(\(name)).input` are the items to run it for again" : "`save` to .jsonl or .json keeps them"
+  }
+
+  private var turnsSent: Int? {
+    guard case .reply(let row) = self else { return nil }
+    return (row.reply.call.settings as? AnswerSettings)?.turnsSent
   }
 
   /// What a row of a file has to have for a reply, and lacks: where `select` left it out.

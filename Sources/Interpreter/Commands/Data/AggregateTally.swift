@@ -26,7 +26,7 @@ final class AggregateTally: Sendable {
   func add(_ outcome: RuleTally.Outcome, _ row: Value, _ group: String, readsUsage: Bool) {
     state.withLock { state in
       switch outcome {
-      case .unanswered: state.unanswered += 1
+      case .unanswered, .unsent: state.unanswered += 1
       case .broken: state.broken += 1
       // A column that a rule could not fill, for it had no answer to judge.
       case .value(.nothing):

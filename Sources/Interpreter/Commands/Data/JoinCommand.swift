@@ -17,53 +17,16 @@ extension CommandDefinition {
     guard let elements = others.elements else { throw call.error("`join` takes a list, not \(others.kind)", at: first.span) }
     // The other list first: a file that is not there is told before anything is paid for.
     let values = try await stream.collect(named: call.jobName)
-    let tally = RuleTally()
-    /// Nil for a row without a key: it is like no other.
-    func key(_ row: Value, _ index: Int, _ context: Context) async throws -> [ValueKey]? {
-      let inner = context.inRow(Row(index: index, value: row))
-      var key: [ValueKey] = []
-      for expression in keys {
-        let value = try await tally.value(for: row, at: index) { try await inner.value(expression) }
-        if value.isNothing { return nil }
-        key.append(ValueKey(value))
-      }
-      return key
-    }
-    let keyNames = Set(keys.map { call.context.source.text($0.span) })
-    var places: [[ValueKey]: Record] = [:]
-    var doubles = 0
-    // Every row gets the same columns, whether or not there is a row for it.
-    var added: [String] = []
-    var seen = keyNames
-    let otherContext = call.context(for: elements)
-    for (index, element) in elements.enumerated() {
-      let record = Record(element.recordFields)
-      for field in record.fields where seen.insert(field.name).inserted { added.append(field.name) }
-      if let key = try await key(element, index, otherContext) {
-        if places.updateValue(record, forKey: key) != nil { doubles += 1 }
-      }
-    }
     let context = call.context(for: values)
-    var joined: [Value] = []
-    var doubled: [String] = []
-    for (index, value) in values.enumerated() {
-      let found = try await key(value, index, context).flatMap { places[$0] }
-      var record = Record(value.recordFields)
-      var names = Set(record.fields.map(\.name))
-      for added in added {
-        let name = Join.name(added, besides: names)
-        if name != added, !doubled.contains(added) { doubled.append(added) }
-        names.insert(name)
-        record.append(name, found?[added] ?? .nothing)
-      }
-      record.failure = value.failure
-      joined.append(.record(record))
-    }
-    try tally.finish("join", "joined with nothing", call.context)
-    if doubles > 0 {
+    let names = keys.map { context.source.text($0.span) }
+    let stage = try await JoinStage(keys: Array(keys), named: Set(names), others: elements, call.context(for: elements))
+    let program = RowStream(source: ListSource(values), stages: [stage], context: context)
+    let joined = try await program.collect(named: nil)
+    if stage.leftOut > 0 {
       call.context.tell(
-        "join: \(RuleTally.rows(doubles)) of the other list left out: a later one has the same key, and each row is joined with one")
+        "join: \(RuleTally.rows(stage.leftOut)) of the other list left out: a later one has the same key, and each row is joined with one")
     }
+    let doubled = stage.doubled
     if !doubled.isEmpty {
       call.session.noteOnce(
         "both lists have " + doubled.prefix(5).map { "`\($0)`" }.joined(separator: ", ") + (doubled.count > 5 ? " …" : "")
@@ -73,7 +36,7 @@ extension CommandDefinition {
   }
 }
 
-private enum Join {
+enum Join {
   /// `text`, or where there is one already, `text.2`, `text.3` …
   static func name(_ name: String, besides names: Set<String>) -> String {
     if !names.contains(name) { return name }

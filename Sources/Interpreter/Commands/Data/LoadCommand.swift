@@ -71,7 +71,7 @@ extension Invocation {
     do throws(FileProblem) { file = try world.files.open(path) } catch { throw self.error("\(path): \(error.message)", at: span) }
     let context = context
     let shown = path == "-" ? "standard input" : path.oneLine
-    let source = FileSource(file, reader: format.reader(options), format: format) { fault in
+    let source = FileSource(file, reader: format.reader(options), format: format, inputs: context.inputs) { fault in
       switch fault {
       case .file(let problem): context.error("\(shown): \(problem.message)", at: span)
       case .content(let error):

@@ -51,6 +51,12 @@ extension Invocation {
         "\(handle.job.name) is over", at: target.span,
         help: "`retry \(handle.job.typedName) --\(try setting(first).name) …` sends what failed")
     }
+    if launch.isRetry {
+      let setting = try setting(first).name
+      throw error(
+        "`\(handle.job.name)` makes rows again with the settings that they had", at: first.span,
+        help: "`cancel \(handle.job.typedName)`, and `retry … --\(setting) …` makes the others with another")
+    }
     var changes: [Context.Override] = []
     while let word = words.popFirst() {
       let setting = try setting(word)
