@@ -233,6 +233,29 @@ import Threads
     #expect(result.output.contains("http://127.0.0.1:1/v1"))
   }
 
+  /// An address whose beginning is written wrongly, or is not there, holds a password all the same; and what failed has changed nothing.
+  @Test(arguments: ["bob:hunter22@h", "bob:hunter22@myhost/v1", "http:/bob:hunter22@h/v1", "//bob:hunter22@h/v1", "http:bob:hunter22@h/v1"])
+  func aPasswordWithoutItsScheme(_ address: String) async throws {
+    let folder = try Scratch()
+    let result = try await Program.run(
+      ["-e", "print (ask \"x\" --model openai/m --retries 0).error\nuse"], environment: ["OPENAI_BASE_URL": address, "OPENAI_API_KEY": "k"])
+    #expect(!(result.output + result.errors).contains("hunter22"), "\(result)")
+    let terminal = try PseudoTerminal(Program.path, folder: folder.path)
+    try await terminal.wait(for: "[?2004h")
+    terminal.type("use \(address)\r")
+    let length = try await terminal.wait(for: "was expected, not")
+    terminal.type("set model\rprint 'the ' + 'end'\r")
+    try await terminal.wait(for: "the end")
+    #expect(String(terminal.output.dropFirst(length)).contains("sim/story"))
+    terminal.type("exit\r")
+    #expect(try await terminal.end() == 0)
+    // What is typed is seen while it is typed; what is said of it, and kept, does not hold it.
+    let said = try await terminal.rest().ranges(of: "error: ").first.map { String(terminal.output[$0.lowerBound...]) } ?? ""
+    #expect(!said.isEmpty && !said.contains("hunter22"), "\(said)")
+    let history = folder.read(".local/state/promptsh/history") ?? ""
+    #expect(history.contains("use ") && !history.contains("hunter22"), "\(history)")
+  }
+
   @Test func aNameThatIsNotASCIIIsReached() async throws {
     let server = try Self.server("200 OK", Self.reply("grüezi"))
     let result = try await Program.run(

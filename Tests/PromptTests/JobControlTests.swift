@@ -119,6 +119,21 @@ import Testing
     await pane.close()
   }
 
+  /// What another program writes stays on the screen, whatever is typed while it begins.
+  @Test func outputOfOtherProgramsStays() async throws {
+    let pane = try await Pane()
+    try await pane.prompt()
+    for round in 1...20 {
+      await pane.press("C-l")
+      await pane.type("!echo 'out''put-\(round).'\rprint 'E' + 'ND-\(round).'\r")
+      try await pane.wait("the next line's output") { $0.contains("END-\(round).") }
+      let lines = await pane.screen()
+      #expect(lines.contains("output-\(round)."), "\(lines)")
+      try await pane.prompt()
+    }
+    await pane.close()
+  }
+
   /// ^C while another program has the terminal is that program's; if it ends of it, so does the line.
   @Test func interruptsOfOtherPrograms() async throws {
     let pager = "#!/bin/sh\ntrap '' INT\ncat > /dev/null\necho paged\nread line < /dev/tty\necho \"got $line\"\n"

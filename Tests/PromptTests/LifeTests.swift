@@ -90,6 +90,27 @@ import Testing
     await pane.close()
   }
 
+  /// Another program has the terminal, in a mode of its own, and leaves it so when a signal ends all of us.
+  @Test(arguments: ["TERM", "HUP"], ["stty raw -echo; echo beg''un; exec sleep 600", "stty -echo; echo beg''un; sleep 600"])
+  func aSignalWhileAnotherHasTheTerminal(_ signal: String, _ command: String) async throws {
+    let pane = try await underShell()
+    await pane.enter("!\(command)")
+    try await pane.wait("the other program") { $0.contains { $0.hasSuffix("begun") } }
+    await pane.signal(signal)
+    try await expectRestored(pane, signal)
+    await pane.close()
+  }
+
+  /// The end of input that is typed while a line runs is the next prompt's; what is typed behind it takes it back.
+  @Test func theEndIsTypedAhead() async throws {
+    let terminal = try PseudoTerminal(Pane.program)
+    try await terminal.wait(for: "[?2004h")
+    terminal.type("print 1\r\u{4}print 'go' + 'on'\r")
+    try await terminal.wait(for: "goon")
+    terminal.type("print 2\r\u{4}")
+    #expect(try await terminal.end() == 0)
+  }
+
   /// A program that is told to go on just as it ends does not take the terminal once more.
   @Test(arguments: ["half a line", "let m = map 1..200 \"Tell me about {it}\" --max-tokens 100\r"])
   func continuedWhileItEnds(_ typed: String) async throws {
