@@ -9,7 +9,9 @@ final class PaidRows: Sendable {
 
 extension Context {
   /// Rows that were paid for are in `_`, and under the job's name: in its variable, or for `peek` where it runs in the background.
-  func keepPaid(_ rows: [Value], _ named: String?, _ error: any Error) {
+  ///
+  /// - Parameter which: of the rows, as it is told.
+  func keepPaid(_ rows: [Value], _ named: String?, _ error: any Error, which: String = "that came before it") {
     guard depth == 0, !rows.isEmpty, !(error is CancellationError) else { return }
     session.assign("_", .list(rows), in: session.globals)
     if let handle = tracker?.handle {
@@ -17,6 +19,6 @@ extension Context {
     } else if let named {
       session.assign(named, .list(rows), in: session.globals)
     }
-    tell("\(RuleTally.rows(rows.count)) that came before it \(rows.count == 1 ? "is" : "are") kept in `_`")
+    tell("\(RuleTally.rows(rows.count)) \(which) \(rows.count == 1 ? "is" : "are") kept in `_`")
   }
 }

@@ -149,23 +149,30 @@ final class RowCursor: Sendable {
   }
 
   /// Nothing more is wanted: nothing more is sent, and what is under way ends.
-  func close() async {
+  ///
+  /// - Returns: what has come of it, and was not taken.
+  @discardableResult
+  func close() async -> [Value] {
     if state.withLock({ state in
       defer { state.isOver = true }
       return state.isOver
     }) {
-      return
+      return []
     }
-    await stopProduction()
+    let rest = await stopProduction()
     await stream.source.close()
+    return rest
   }
 
-  private func stopProduction() async {
-    guard let window, let production else { return }
+  @discardableResult
+  private func stopProduction() async -> [Value] {
+    guard let window, let production else { return [] }
     window.close()
     production.cancel()
-    while await window.next() != nil {}
+    var rest: [Value] = []
+    while let rows = await window.next() { rest += rows.map(\.value) }
     _ = await production.result
+    return rest
   }
 }
 

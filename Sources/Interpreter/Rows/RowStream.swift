@@ -113,20 +113,32 @@ struct RowStream: Sendable {
 
   /// Hands every row to `body`, in order, holding only a window of them in memory.
   ///
+  /// - Parameter left: told of the rows that had come and were not handed on, where that ended with an error.
   /// - Returns: whether every row has come: false where the run was stopped with rows left.
   @discardableResult
-  func forEach(named: String?, _ body: (Value) async throws -> Void) async throws -> Bool {
+  func forEach(named: String?, left: ([Value]) -> Void = { _ in }, _ body: (Value) async throws -> Void) async throws -> Bool {
     try await check()
     let cursor = RowCursor(self, named: named)
+    var taken: ArraySlice<Value> = []
     do {
-      while let values = try await cursor.nextOnes() { for value in values { try await body(value) } }
+      while let values = try await cursor.nextOnes() {
+        taken = values[...]
+        while let value = taken.popFirst() { try await body(value) }
+      }
       return !cursor.isCut
     } catch {
       // Whoever takes the rows cannot go on (a full disk, say): nothing more is sent.
-      await cursor.close()
+      var rest = Array(taken)
+      // What is there already comes at once.
+      if source is ListSource, firstModelStage == nil { while let values = try? await cursor.nextOnes() { rest += values } }
+      rest += await cursor.close()
+      left(held.isEmpty ? rest : held)
       throw error
     }
   }
+
+  /// Whether its rows, or those that feed it, are asked of models as they are taken.
+  var asksModels: Bool { firstModelStage != nil || (source as? StreamSource)?.stream.asksModels ?? false }
 
   /// What is wrong with the items that are there already, before anything is sent.
   private func check() async throws {

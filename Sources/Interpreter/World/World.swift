@@ -93,6 +93,8 @@ public struct FileProblem: Error, Sendable {
   public var rowsWritten = 0
   /// What can be done about it.
   public var help: String?
+  /// Nobody reads on, who did: that is how he says that he has enough.
+  public var isReaderGone = false
   public init(_ message: String, rowsWritten: Int = 0, help: String? = nil) {
     (self.message, self.rowsWritten, self.help) = (message, rowsWritten, help)
   }

@@ -28,17 +28,23 @@ extension CommandDefinition {
       span: call.command.arguments[index].span)
     let (writer, file) = try await call.open(target)
     let sink = RowSink(writer, file)
+    var notTaken: [Value] = []
     do {
-      let hasAll = try await stream.forEach(named: call.jobName ?? "save") { try await sink.write($0) }
+      let hasAll = try await stream.forEach(named: call.jobName ?? "save", left: { notTaken = $0 }) { try await sink.write($0) }
       // Rows that a time limit, `cancel`, a brake or a signal ended have come, and their run is not whole.
       let isWhole = hasAll && !(stream.firstModelStage != nil && sink.isCutShort)
       let ending = await call.ending(of: sink, target, isWhole: isWhole)
       try await call.close(sink, ending, target, isWhole: isWhole)
       if path != "-" { call.session.kept.note(sink.replies) }
     } catch {
+      var problem = error
       // Whole rows that were written are kept: half a run is worth having.
-      if !sink.isClosed { try await call.close(sink, .unfinished, target) }
-      throw call.located(error, target)
+      if !sink.isClosed { do { try await call.close(sink, .unfinished, target) } catch { problem = error } }
+      // Whoever stops reading has what he wanted.
+      if path != "-" || !sink.isReaderGone {
+        call.keep(sink.left + notTaken, problem, target, areMade: stream.asksModels || call.command.arguments[0].mayCall && index == 1)
+      }
+      throw call.located(problem, target)
     }
     return .value(.nothing)
   }
@@ -85,6 +91,18 @@ extension Invocation {
     case let problem as RowWriter.Problem: error("\(target.shown): \(problem.message)", at: target.span)
     default: problem
     }
+  }
+
+  /// What the file did not take was paid for, and stays in hand.
+  ///
+  /// - Parameter areMade: whether the statement has asked for them, so that no variable has them.
+  fileprivate func keep(_ rows: [Value], _ problem: any Error, _ target: SaveTarget, areMade: Bool) {
+    let paid = context.paid
+    guard !rows.isEmpty, areMade || paid?.rows.isEmpty == false else { return }
+    // Told of here, with the file's name.
+    paid?.set([])
+    context.inHand?.hold(.list(rows))
+    context.keepPaid(rows, jobName, located(problem, target), which: "that \(target.shown) does not hold")
   }
 
   /// Whether what was written may take the place of an older file.

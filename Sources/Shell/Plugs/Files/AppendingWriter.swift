@@ -11,11 +11,13 @@ import Threads
 /// row is written (`O_APPEND`), and nothing of theirs is written over or cut off.
 final class AppendingWriter: FileWriting {
   private let descriptor: Int32
+  private let path: String
   /// One write after the other.
   private let turn = Mutex(())
   private let growing: (file: FileIdentity, ticket: GrowingFiles.Ticket)?
 
   init(_ place: String, path: String) throws(FileProblem) {
+    self.path = path
     let isReplaced = { PartialFile.isWritten(PartialFile.resolved(place) + ".partial") }
     if isReplaced() { throw FileProblem("it is being written by another `save`") }
     descriptor = systemOpen(place, O_RDWR | O_APPEND | O_CLOEXEC | O_CREAT | O_NONBLOCK, 0o666)
@@ -102,6 +104,11 @@ final class AppendingWriter: FileWriting {
     // A full disk may only be told now.
     let failed = fsync(descriptor) != 0 && errno != EINVAL
     let problem = systemError()
+    var status = stat()
+    if fstat(descriptor, &status) == 0, status.st_nlink == 0 {
+      defer { _ = systemClose(descriptor) }
+      throw FileProblem("it has been removed meanwhile, and \(Recovered.rescued(descriptor, of: path))")
+    }
     guard systemClose(descriptor) == 0, !failed else { throw FileProblem(problem) }
     return nil
   }

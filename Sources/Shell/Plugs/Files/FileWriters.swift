@@ -117,6 +117,13 @@ enum GrowingFiles {
   static func end(of file: FileIdentity) -> off_t? { state.withLock { $0.ends[file]?.end } }
 }
 
+extension FileProblem {
+  fileprivate init(output problem: OutputProblem) {
+    self.init(problem.reason)
+    isReaderGone = problem.isReaderGone
+  }
+}
+
 /// What is no plain file: a pipe, a device.
 final class StreamWriter: FileWriting {
   private let descriptor: Int32
@@ -139,7 +146,7 @@ final class StreamWriter: FileWriting {
     do throws(OutputProblem) {
       try Descriptor.write(bytes, to: descriptor, named: path) { gaveUp.load(ordering: .relaxed) }
     } catch {
-      throw FileProblem(error.reason)
+      throw FileProblem(output: error)
     }
   }
 
@@ -175,7 +182,7 @@ final class ConsoleWriter: FileWriting {
       // A moment for a reader who does read.
       let start = ContinuousClock.now
       try console.flushOut { gaveUp.load(ordering: .relaxed) && start.duration(to: .now) > .milliseconds(200) }
-    } catch { throw FileProblem(error.reason) }
+    } catch { throw FileProblem(output: error) }
   }
 
   func giveUp() { gaveUp.store(true, ordering: .relaxed) }

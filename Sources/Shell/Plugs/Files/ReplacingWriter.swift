@@ -95,6 +95,9 @@ struct PartialFile {
     return FileLock.isTaken(descriptor)
   }
 
+  /// False where somebody has taken it away, or its folder: what was written can still be read.
+  var isThere: Bool { Self.isSame(descriptor, path) }
+
   private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
     var (held, there) = (stat(), stat())
     return fstat(descriptor, &held) == 0 && lstat(SystemText.bytes(path), &there) == 0 && held.st_ino == there.st_ino
@@ -122,7 +125,8 @@ struct PartialFile {
 /// Writes beside a file and takes its place at the end, with its mode and owner, so that nobody ever sees half a file and nothing is lost
 /// to a run that ends early.
 final class ReplacingWriter: FileWriting {
-  private let partial: PartialFile
+  private let made: Mutex<PartialFile>
+  private var partial: PartialFile { made.withLock { $0 } }
   private let target: String
   private let file: Mutex<RowFile>
   /// The old file, locked against those who would add to it meanwhile; -1 where there is none.
@@ -141,10 +145,12 @@ final class ReplacingWriter: FileWriting {
       _ = systemClose(old)
       throw FileProblem("it is being written by another `save`")
     }
+    let partial: PartialFile
     do throws(FileProblem) { partial = try PartialFile(beside: target) } catch {
       if old >= 0 { _ = systemClose(old) }
       throw error
     }
+    made = Mutex(partial)
     file = Mutex(RowFile(partial.descriptor, end: 0))
     OpenRows.began()
   }
@@ -167,6 +173,7 @@ final class ReplacingWriter: FileWriting {
       unlink(SystemText.bytes(partial.path))
       return .nowhere
     }
+    if !partial.isThere { try makeAgain() }
     if fsync(partial.descriptor) != 0 { throw kept(systemError()) }
     var status = stat()
     guard stat(SystemText.bytes(target), &status) == 0 else {
@@ -188,6 +195,21 @@ final class ReplacingWriter: FileWriting {
     if fchmod(partial.descriptor, status.st_mode & 0o7777) != 0 { throw kept(systemError()) }
     if rename(SystemText.bytes(partial.path), SystemText.bytes(target)) != 0 { throw kept(systemError()) }
     return nil
+  }
+
+  /// The partial file was taken away, and its rows with it: another takes its place.
+  private func makeAgain() throws(FileProblem) {
+    let lost = partial
+    do throws(FileProblem) {
+      let new = try PartialFile(beside: target)
+      if let problem = Descriptor.copy(lost.descriptor, to: new.descriptor) {
+        unlink(SystemText.bytes(new.path))
+        _ = systemClose(new.descriptor)
+        throw FileProblem(problem)
+      }
+      made.withLock { $0 = new }
+    } catch { throw kept(error.message) }
+    _ = systemClose(lost.descriptor)
   }
 
   /// What is longer than the old content comes first: where there is no room for it, the old content is still whole.
@@ -228,7 +250,11 @@ final class ReplacingWriter: FileWriting {
     }
   }
 
-  private func kept(_ problem: String) -> FileProblem { FileProblem("\(problem); the rows are in \(partial.path)") }
+  private func kept(_ problem: String) -> FileProblem {
+    let partial = partial
+    if partial.isThere { return FileProblem("\(problem); the rows are in \(partial.path)") }
+    return FileProblem("\(problem); \(partial.path) is gone, and \(Recovered.rescued(partial.descriptor, of: target))")
+  }
 
   /// What new files may not be, as the user set it; asked for once, since asking changes it for a moment.
   private static let mask: mode_t = {
