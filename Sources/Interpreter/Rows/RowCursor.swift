@@ -194,6 +194,7 @@ final class StreamSource: ItemSource {
   }
 
   func next() async throws -> Value? { try await opened.next() }
+  var isAtHand: Bool { stream.source.isAtHand }
   func want(_ count: Int) { opened.want(count) }
   func close() async { await cursor.withLock { $0 }?.close() }
 

@@ -13,7 +13,7 @@ final class RowLaunch: Sendable {
   private let keepsUnsent: Bool
   /// Takes each row's rows with its place, as soon as they are done, from any thread.
   private let finished: @Sendable ([Row], Int) -> Void
-  /// Told where rows were left of which nothing is kept.
+  /// Told where rows were left.
   private let isCut: @Sendable () -> Void
   private let program: RowProgram
   /// The first stage that calls models: those before it run as the rows are begun.
@@ -215,6 +215,7 @@ final class RowLaunch: Sendable {
     var (number, place) = (number, place)
     var left = left.filter { $0.place != nil }.sorted { $0.place ?? 0 < $1.place ?? 0 } + left.filter { $0.place == nil }
     let most = min(Self.maximumUnsent, window?.left ?? .max)
+    defer { if !left.isEmpty { isCut() } }
     while left.count < most {
       do {
         guard let item = try await stream.source.next() else { break }

@@ -103,7 +103,8 @@ final class RowSink: Sendable {
       state.waiting.append(wait)
       return false
     }
-    if !isFree { try await wait.value() }
+    // The row is taken: whoever is cancelled has no more to wait for, and goes on to what is left.
+    if !isFree { try? await wait.value() }
   }
 
   /// Writes what is left and ends the file. Where the task is cancelled, a reader who does not read is not waited for.

@@ -30,7 +30,10 @@ extension CommandDefinition {
     let sink = RowSink(writer, file)
     var notTaken: [Value] = []
     do {
-      let hasAll = try await stream.forEach(named: call.jobName ?? "save", left: { notTaken = $0 }) { try await sink.write($0) }
+      // A file may be loaded and tried again; whoever reads a pipe is not told of what was never sent.
+      let hasAll = try await stream.forEach(named: call.jobName ?? "save", keepsUnsent: path != "-", left: { notTaken = $0 }) {
+        try await sink.write($0)
+      }
       // Rows that a time limit, `cancel`, a brake or a signal ended have come, and their run is not whole.
       let isWhole = hasAll && !(stream.firstModelStage != nil && sink.isCutShort)
       let ending = await call.ending(of: sink, target, isWhole: isWhole)
