@@ -2,9 +2,29 @@ import Threads
 
 /// The rows that a pipeline's models made, for the case that a stage behind them fails: what was paid for is not lost with a mistake.
 final class PaidRows: Sendable {
-  private let state = Mutex<[Value]>([])
-  var rows: [Value] { state.withLock { $0 } }
-  func set(_ rows: [Value]) { state.withLock { $0 = rows } }
+  private struct State {
+    var rows: [Value] = []
+    var tookFailures = false
+  }
+
+  private let state = Mutex(State())
+  private let session: Session
+  /// Prompts without an answer when the pipeline began.
+  private let failedBefore: Int
+
+  init(_ session: Session) {
+    self.session = session
+    failedBefore = session.unanswered.count
+  }
+
+  var rows: [Value] { state.withLock { $0.rows } }
+  func set(_ rows: [Value]) { state.withLock { $0.rows = rows } }
+
+  /// What the pipeline goes through.
+  func began(with value: Value) { if value.failures > 0 { state.withLock { $0.tookFailures = true } } }
+
+  /// Whether prompts have failed that it was made of, whatever became of their rows on the way.
+  var hasFailures: Bool { session.unanswered.count > failedBefore || state.withLock { $0.tookFailures } }
 }
 
 extension Context {
