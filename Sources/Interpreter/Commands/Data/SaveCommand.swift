@@ -120,6 +120,12 @@ extension Invocation {
     return await rows(in: target).standing > tally.answered ? "it has more rows, and prompts of this run have no answer" : nil
   }
 
+  /// To the file itself, where the name that was given is a link to it.
+  private static func mv(_ partial: String, _ target: SaveTarget) -> String {
+    let file = partial.hasSuffix(".partial") ? String(partial.dropLast(".partial".count)) : target.path
+    return "!mv \(partial.shellWord) \(file.shellWord)"
+  }
+
   private static let isCut = "the run is not whole"
 
   /// The rows in the file that `save` wrote there before: those that are no reply that failed, and of them those with an answer (of what
@@ -145,7 +151,7 @@ extension Invocation {
       let unfinished = session.wasInterrupted ? "the script was interrupted" : Self.isCut
       let reason = reason ?? (hasCome && ending == .whole ? "it has come meanwhile" : unfinished)
       world.output.note(
-        "\(rows) written to \(place)\(without): \(target.shown) is as it was, for \(reason)\n  = `!mv \(place) \(target.shown)` puts them in its place"
+        "\(rows) written to \(place)\(without): \(target.shown) is as it was, for \(reason)\n  = `\(Self.mv(path, target))` puts them in its place"
       )
     } else if outcome.place == .nowhere {
       world.output.note("no row came, and nothing is written to \(target.shown)")

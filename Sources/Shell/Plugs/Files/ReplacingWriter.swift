@@ -252,8 +252,8 @@ final class ReplacingWriter: FileWriting {
 
   private func kept(_ problem: String) -> FileProblem {
     let partial = partial
-    if partial.isThere { return FileProblem("\(problem); the rows are in \(partial.path)") }
-    return FileProblem("\(problem); \(partial.path) is gone, and \(Recovered.rescued(partial.descriptor, of: target))")
+    if partial.isThere { return FileProblem("\(problem); the rows are in \(partial.path.oneLine)") }
+    return FileProblem("\(problem); \(partial.path.oneLine) is gone, and \(Recovered.rescued(partial.descriptor, of: target))")
   }
 
   /// What new files may not be, as the user set it; asked for once, since asking changes it for a moment.
