@@ -62,6 +62,8 @@ struct PartialFile {
       descriptor = systemOpen(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
       // One that may only be read is locked all the same.
       if descriptor < 0 { descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
+      // What may have come in its place is looked at anew.
+      if descriptor < 0, errno == ENOENT { return .gone }
       if descriptor >= 0, !FileLock.take(descriptor) { throw FileProblem("it is being written by another `save`") }
       if descriptor >= 0, !isSame(descriptor, path) { return .gone }
       if descriptor >= 0, isOursAndEmpty(descriptor) {
@@ -73,6 +75,7 @@ struct PartialFile {
       let aside = "\(path).\(number)"
       if lstat(SystemText.bytes(aside), &status) == 0 { continue }
       guard rename(SystemText.bytes(path), SystemText.bytes(aside)) == 0 else {
+        if errno == ENOENT { return .gone }
         throw FileProblem("\(path) is in the way: \(systemError())")
       }
       return .movedAside(aside)
