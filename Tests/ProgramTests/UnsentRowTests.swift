@@ -21,6 +21,8 @@ import Threads
     "set budget tokens 40; map 1..20 \"n{it}\" --max-tokens 5 | save \"@/x.jsonl\"",
     "set budget tokens 40; load \"@/items.csv\" | map \"n{n}\" --max-tokens 5 | save \"@/x.jsonl\"",
     "set budget tokens 40; map 1..20 \"n{it}\" --max-tokens 5 | unique | save \"@/x.jsonl\" --append",
+    "set budget tokens 40; map 1..20 \"n{it}\" --max-tokens 5 | unique | map \"{text}\" --max-tokens 5 | save \"@/x.jsonl\"",
+    "set budget tokens 40; map 1..20 \"n{it}\" --max-tokens 5 | map \"{text}\" --max-tokens 5 | save \"@/x.jsonl\"",
     "set stop-after 2; set retries 0; map 1..20 \"bad{it}\" | save \"@/x.jsonl\"",
     "set stop-after 2; set retries 0; map 1..30 \"bad{it}\" | take 20 | save \"@/x.jsonl\"",
   ])

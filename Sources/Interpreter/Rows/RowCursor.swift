@@ -188,7 +188,8 @@ final class StreamSource: ItemSource {
   private var opened: RowCursor {
     if let cursor = cursor.withLock({ $0 }) { return cursor }
     // Asked by one task at a time: nobody else opens it meanwhile.
-    let new = RowCursor(stream, named: nil)
+    // What it did not send is not answered behind it either, and is not left out.
+    let new = RowCursor(stream, named: nil, keepsUnsent: stream.source.isAtHand)
     cursor.withLock { $0 = new }
     return new
   }
