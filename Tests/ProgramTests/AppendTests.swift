@@ -58,6 +58,25 @@ import Threads
     #expect(result.status == 0 && rows(lines).suffix(4) == [3, 4, 5, 6] && rows(lines).count == lines.count, "\(result) \(lines)")
   }
 
+  /// A table that is emptied begins with its header again, so that what stands there is still what it was.
+  @Test(arguments: ["", "text,finish\nold,stop\n"]) func aTableThatIsEmptiedMeanwhile(_ old: String) async throws {
+    let folder = try Scratch()
+    try folder.write("x.csv", old)
+    let path = "\(folder.path)/x.csv"
+    let server = try ChatServer { call in
+      // The first rows are there by then.
+      if call.number == 30 { truncate(path, 0) }
+      call.answer("<\(call.prompt)>")
+      return true
+    }
+    let result = try await Program.run(
+      ["-m", "openai/m", "-e", "set concurrency 1; map 1..60 \"n{it}\" | select text finish | save \"\(path)\" --append"],
+      environment: server.environment)
+    let lines = folder.lines("x.csv")
+    #expect(result.status == 0 && lines.first == "text,finish" && lines.last == "<n60>,stop", "\(result) \(lines)")
+    #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("<n") } && lines.count >= 30, "\(lines)")
+  }
+
   /// (The thread sanitizer needs files of its own.) The half row behind the last whole one is ours, and goes.
   @Test(.enabled(if: !Patience.isSanitized)) func aFullDiskLeavesNoHalfRow() async throws {
     let folder = try Scratch()

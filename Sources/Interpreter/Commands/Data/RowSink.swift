@@ -146,13 +146,14 @@ final class RowSink: Sendable {
   }
 
   private func writePending() {
-    let (bytes, ends, tail, hasFailed) = state.withLock { state in
+    let (bytes, ends, head, tail, hasFailed) = state.withLock { state in
       defer { (state.pending, state.rowEnds) = ([], []) }
-      return (state.pending, state.rowEnds, state.writer.tail, state.problem != nil)
+      return (state.pending, state.rowEnds, state.writer.head, state.writer.tail, state.problem != nil)
     }
     var written = hasFailed ? 0 : ends.count
     var problem: FileProblem?
     if !bytes.isEmpty, !hasFailed {
+      file.stands(behind: head)
       do throws(FileProblem) { try file.write(bytes, rowEnds: ends, tail: tail) } catch { (problem, written) = (error, error.rowsWritten) }
     }
     let waiting = state.withLock { state in

@@ -12,8 +12,8 @@ import Threads
 final class AppendingWriter: FileWriting {
   private let descriptor: Int32
   private let path: String
-  /// One write after the other.
-  private let turn = Mutex(())
+  /// One write after the other; holds the header of a table.
+  private let turn = Mutex<[UInt8]>([])
   private let growing: (file: FileIdentity, ticket: GrowingFiles.Ticket)?
 
   init(_ place: String, path: String) throws(FileProblem) {
@@ -43,26 +43,29 @@ final class AppendingWriter: FileWriting {
   }
 
   func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
-    try turn.withLock { (_: inout Void) throws(FileProblem) in try add(bytes + tail, rowEnds) }
+    try turn.withLock { (head: inout [UInt8]) throws(FileProblem) in try add(bytes + tail, rowEnds, behind: head) }
   }
 
-  private func add(_ bytes: [UInt8], _ rowEnds: [Int]) throws(FileProblem) {
-    // Behind half a line of somebody else's a row begins one of its own.
-    let lineEnd: [UInt8] = bytes != [0x0A] && endsInHalfALine ? [0x0A] : []
-    let (written, last, failure) = put(lineEnd + bytes)
+  func stands(behind head: [UInt8]) { turn.withLock { $0 = head } }
+
+  private func add(_ bytes: [UInt8], _ rowEnds: [Int], behind head: [UInt8]) throws(FileProblem) {
+    let before = missing(before: bytes, head)
+    let (written, last, failure) = put(before + bytes)
     if failure == 0 { return }
-    let ends = rowEnds.map { $0 + lineEnd.count }.prefix { $0 <= written }
+    let ends = rowEnds.map { $0 + before.count }.prefix { $0 <= written }
     let isCut = takeBack(written - (ends.last ?? 0), of: last)
     throw FileProblem(
       String(cString: strerror(failure)) + (isCut ? "" : ", and a part of the next row stands behind them: it could not be cut off"),
       rowsWritten: ends.count)
   }
 
-  private var endsInHalfALine: Bool {
+  /// Behind half a line of somebody else's a row begins one of its own, and at the beginning of a file stands its header.
+  private func missing(before bytes: [UInt8], _ head: [UInt8]) -> [UInt8] {
     var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return [] }
+    if status.st_size == 0 { return bytes.starts(with: head) ? [] : head }
     var last: UInt8 = 0x0A
-    guard fstat(descriptor, &status) == 0, status.st_size > 0 else { return false }
-    return pread(descriptor, &last, 1, status.st_size - 1) == 1 && last != 0x0A
+    return bytes != [0x0A] && pread(descriptor, &last, 1, status.st_size - 1) == 1 && last != 0x0A ? [0x0A] : []
   }
 
   /// - Returns: `last`: how many bytes the last write brought that stand together.
