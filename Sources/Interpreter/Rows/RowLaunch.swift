@@ -216,7 +216,8 @@ final class RowLaunch: Sendable {
     var (number, place) = (number, place)
     var left = left.filter { $0.place != nil }.sorted { $0.place ?? 0 < $1.place ?? 0 } + left.filter { $0.place == nil }
     // The end of the program waits a moment only for rows on their way into a file.
-    let kept = window != nil && context.session.isEnding ? Self.maximumUnsentAtTheEnd : Self.maximumUnsent
+    let kept =
+      window != nil && context.session.isEnding && !context.session.wasInterrupted ? Self.maximumUnsentAtTheEnd : Self.maximumUnsent
     let most = min(kept, window?.left ?? .max)
     defer { if !left.isEmpty { isCut() } }
     while left.count < most {
