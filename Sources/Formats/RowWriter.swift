@@ -54,6 +54,14 @@ public struct RowWriter: Sendable {
   /// What has to stand behind the rows so far for the file to be whole.
   public var tail: [UInt8] { format == .json && count > 0 ? Array("\n]\n".utf8) : [] }
 
+  /// What a table of cells begins with, once its columns are known.
+  public var head: [UInt8] {
+    guard let columns, let separator else { return [] }
+    return Array((columns.map { $0.isEmpty ? "\"\"" : Self.quoted($0, separator) }.joined(separator: String(separator)) + "\n").utf8)
+  }
+
+  private var separator: Unicode.Scalar? { format == .csv ? "," : format == .tsv ? "\t" : nil }
+
   /// What the file holds without a row.
   public var empty: [UInt8] { format == .json ? Array("[]\n".utf8) : [] }
 
@@ -92,10 +100,9 @@ public struct RowWriter: Sendable {
   }
 
   private mutating func delimited(_ row: JSONValue, _ separator: Unicode.Scalar, _ out: inout [UInt8]) throws(Problem) {
-    var header = ""
-    let cells = try cells(row) {
-      header = $0.map { $0.isEmpty ? "\"\"" : Self.quoted($0, separator) }.joined(separator: String(separator)) + "\n"
-    }
+    var isFirst = false
+    let cells = try cells(row) { _ in isFirst = true }
+    if isFirst { out += head }
     let line = cells.map { cell in
       switch cell {
       // A text that would be read as something else stands in quotes.
@@ -105,8 +112,8 @@ public struct RowWriter: Sendable {
       }
     }
     // A row of one empty cell would be an empty line, which is no row.
-    if line == [""] { return out.append(contentsOf: (header + "\"\"\n").utf8) }
-    out.append(contentsOf: (header + line.joined(separator: String(separator)) + "\n").utf8)
+    if line == [""] { return out.append(contentsOf: "\"\"\n".utf8) }
+    out.append(contentsOf: (line.joined(separator: String(separator)) + "\n").utf8)
   }
 
   private static func readsOtherwise(_ text: String) -> Bool {

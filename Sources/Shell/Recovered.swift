@@ -30,18 +30,39 @@ enum Recovered {
       do throws(FileProblem) {
         let path = try write(replies.lines, replies.rowCount, named: replies.name, to: folder)
         let input = replies.asInput == 0 ? "" : " (\(replies.asInput) as input of rows without an answer)"
-        return "\(replies.count == 1 ? "1 reply" : "\(replies.count) replies") of `\(replies.name)` kept\(input): load \"\(path)\""
+        return "\(replies.count == 1 ? "1 reply" : "\(replies.count) replies") of `\(replies.name)` kept\(input): load \(path.typed)"
       } catch { return "error: \(error.message)" }
     } + conversations.map { write($0, to: folder) }
+  }
+
+  /// Keeps what a file held whose name is gone.
+  ///
+  /// - Returns: where it is, as a message ends.
+  static func rescued(_ descriptor: Int32, of path: String) -> String {
+    func lost(_ why: String) -> String { "its rows are lost: \(why)" }
+    guard let folder else { return lost("neither XDG_STATE_HOME nor HOME names a folder for them") }
+    if let problem = UserFolders.problem(making: folder) { return lost(problem) }
+    let name = path.split(separator: "/").last.map(String.init) ?? "rows"
+    let dot = name.dropFirst().lastIndex(of: ".") ?? name.endIndex
+    for number in 0..<1000 {
+      let place = "\(folder)/\(name[..<dot].prefix(40))-\(stamp)\(number == 0 ? "" : ".\(number)")\(name[dot...].prefix(10))"
+      let new = systemOpen(place, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+      if new < 0, errno == EEXIST { continue }
+      guard new >= 0 else { return lost("\(place): \(systemError())") }
+      defer { _ = systemClose(new) }
+      guard let problem = Descriptor.copy(descriptor, to: new) else { return "its rows are in \(place.oneLine)" }
+      return "only a part of its rows is in \(place): \(problem)"
+    }
+    return lost("\(folder) has a thousand such files")
   }
 
   private static func write(_ conversation: UnsavedConversation, to folder: String) -> String {
     // The name may be any text.
     let word = String(conversation.name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }.prefix(40))
-    let flag = conversation.name.isEmpty ? "" : " --in \(Value.text(conversation.name).quoted)"
+    let flag = conversation.name.isEmpty ? "" : " --in \(conversation.name.typed)"
     do throws(FileProblem) {
       let path = try write(conversation.lines, conversation.count, named: word.isEmpty ? "chat" : "chat.\(word)", to: folder)
-      return "a conversation of \(conversation.count) turns is kept: chat\(flag) --from (load \"\(path)\")"
+      return "a conversation of \(conversation.count) turns is kept: chat\(flag) --from (load \(path.typed))"
     } catch { return "error: \(error.message)" }
   }
 
@@ -123,13 +144,13 @@ enum Recovered {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { SystemText.text($0) }
       }
       let path = folder + "/" + name
-      if name.hasSuffix(".jsonl"), lstat(SystemText.bytes(path), &status) == 0, modified(status) > last { found.append(path) }
+      if !name.hasPrefix("."), lstat(SystemText.bytes(path), &status) == 0, modified(status) > last { found.append(path) }
     }
     if found.isEmpty { return nil }
     unlink(SystemText.bytes(told))
     let descriptor = systemOpen(told, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     if descriptor >= 0 { _ = systemClose(descriptor) }
-    let shown = found.sorted().prefix(10).map { "\n  load \"\($0.oneLine)\"" }.joined()
+    let shown = found.sorted().prefix(10).map { "\n  load \($0.typed)" }.joined()
     let more = found.count > 10 ? "\n  … and \(found.count - 10) more in \(folder.oneLine)" : ""
     return "promptsh ended with replies that no file had; they were written down:\(shown)\(more)"
   }

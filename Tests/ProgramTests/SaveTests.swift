@@ -56,6 +56,19 @@ import Threads
     #expect(folder.read("x.jsonl") == "{\"a\":2}\n")
   }
 
+  /// Another may have made it a moment ago and not locked it yet: whoever locks it first writes in it, and nothing is kept of it. With
+  /// other names it is somebody's file.
+  @Test(arguments: [false, true]) func anEmptyOneIsNoRunThatEndedEarly(hasOtherName: Bool) async throws {
+    let folder = try Scratch()
+    try folder.write("x.jsonl.partial", "")
+    chmod("\(folder.path)/x.jsonl.partial", 0o600)
+    if hasOtherName { link("\(folder.path)/x.jsonl.partial", "\(folder.path)/precious") }
+    let result = try await run("save [{a: 2}] \"\(folder.path)/x.jsonl\"")
+    #expect(result.status == 0 && result.errors.contains("ended early") == hasOtherName, "\(result)")
+    #expect(folder.read("x.jsonl") == "{\"a\":2}\n" && folder.read("x.jsonl.partial") == nil)
+    #expect((folder.read("x.jsonl.partial.1") == "") == hasOtherName && folder.read("precious") == (hasOtherName ? "" : nil))
+  }
+
   /// The second is told before it sends anything.
   @Test func oneWriterAFile() async throws {
     let folder = try Scratch()

@@ -26,9 +26,9 @@ extension Context {
     for (index, stage) in pipeline.stages.enumerated() {
       if case .command(let command) = stage { try check(command, isPiped: index > 0) }
     }
-    guard pipeline.stages.count > 1 else { return try await flowed(pipeline, named: named, isShown: isShown) }
+    guard pipeline.stages.count > 1 || pipeline.mayBreakOnRows else { return try await flowed(pipeline, named: named, isShown: isShown) }
     var inner = self
-    let paid = PaidRows()
+    let paid = PaidRows(session)
     inner.paid = paid
     do { return try await inner.flowed(pipeline, named: named, isShown: isShown) } catch {
       inner.keepPaid(paid.rows, named, error)
@@ -47,7 +47,9 @@ extension Context {
           throw error(
             "a command was expected after `|`, not a value", at: expression.span, help: "`save`, `map`, `where` …; `help` lists them")
         }
-        flow = .value(pipeline.stages.count > 1 ? try await value(expression) : try await raw(expression))
+        let first = pipeline.stages.count > 1 ? try await value(expression) : try await raw(expression)
+        paid?.began(with: first)
+        flow = .value(first)
       case .command(let command):
         let isLast = stage.span == pipeline.stages.last?.span
         flow = try await run(command, input: flow, isLast: isLast, isShown: isLast && isShown, named: named)
@@ -181,6 +183,11 @@ enum SettingWord {
 }
 
 extension Pipeline {
+  /// Whether it is a command alone that is given rows and may not take them all.
+  fileprivate var mayBreakOnRows: Bool {
+    if case .command(let command)? = stages.first, stages.count == 1 { command.name.text == "save" } else { false }
+  }
+
   /// Whether an expression of it is worked out for rows.
   fileprivate var namesRows: Bool {
     stages.contains { stage in

@@ -54,6 +54,8 @@ final class FileSource: ItemSource {
     }
   }
 
+  var isAtHand: Bool { file.isPlainFile }
+
   /// Reads the first rows, so that what can be seen from them is checked before anything is sent. Not for a pipe, which may block.
   func begin() throws {
     try state.withLock { state in

@@ -8,6 +8,8 @@ protocol ItemSource: AnyObject, Sendable {
   var count: Int? { get }
   /// The items that are there already: what can be checked before anything is sent.
   var visible: [Value]? { get }
+  /// Whether the next comes without waiting for anybody who may never give it (a pipe's other end).
+  var isAtHand: Bool { get }
   /// So many more can be of use, the next among them: told before it is asked for.
   func want(_ count: Int)
   /// No more is asked for.
@@ -15,6 +17,7 @@ protocol ItemSource: AnyObject, Sendable {
 }
 
 extension ItemSource {
+  var isAtHand: Bool { true }
   func want(_ count: Int) {}
   func close() async {}
 }

@@ -149,23 +149,30 @@ final class RowCursor: Sendable {
   }
 
   /// Nothing more is wanted: nothing more is sent, and what is under way ends.
-  func close() async {
+  ///
+  /// - Returns: what has come of it, and was not taken.
+  @discardableResult
+  func close() async -> [Value] {
     if state.withLock({ state in
       defer { state.isOver = true }
       return state.isOver
     }) {
-      return
+      return []
     }
-    await stopProduction()
+    let rest = await stopProduction()
     await stream.source.close()
+    return rest
   }
 
-  private func stopProduction() async {
-    guard let window, let production else { return }
+  @discardableResult
+  private func stopProduction() async -> [Value] {
+    guard let window, let production else { return [] }
     window.close()
     production.cancel()
-    while await window.next() != nil {}
+    var rest: [Value] = []
+    while let rows = await window.next() { rest += rows.map(\.value) }
     _ = await production.result
+    return rest
   }
 }
 
@@ -181,12 +188,14 @@ final class StreamSource: ItemSource {
   private var opened: RowCursor {
     if let cursor = cursor.withLock({ $0 }) { return cursor }
     // Asked by one task at a time: nobody else opens it meanwhile.
-    let new = RowCursor(stream, named: nil)
+    // What it did not send is not answered behind it either, and is not left out.
+    let new = RowCursor(stream, named: nil, keepsUnsent: stream.source.isAtHand)
     cursor.withLock { $0 = new }
     return new
   }
 
   func next() async throws -> Value? { try await opened.next() }
+  var isAtHand: Bool { stream.source.isAtHand }
   func want(_ count: Int) { opened.want(count) }
   func close() async { await cursor.withLock { $0 }?.close() }
 

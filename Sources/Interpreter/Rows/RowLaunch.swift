@@ -13,7 +13,7 @@ final class RowLaunch: Sendable {
   private let keepsUnsent: Bool
   /// Takes each row's rows with its place, as soon as they are done, from any thread.
   private let finished: @Sendable ([Row], Int) -> Void
-  /// Told where rows were left of which nothing is kept.
+  /// Told where rows were left.
   private let isCut: @Sendable () -> Void
   private let program: RowProgram
   /// The first stage that calls models: those before it run as the rows are begun.
@@ -195,6 +195,7 @@ final class RowLaunch: Sendable {
 
   /// More than this is not kept: nobody retries by hand what was never begun.
   private static let maximumUnsent = 100_000
+  private static let maximumUnsentAtTheEnd = 2000
 
   /// A row gives the place back that it took in the window; the one that it has in the order stays its own.
   private func leave(_ row: Row, _ place: Int?) {
@@ -214,7 +215,11 @@ final class RowLaunch: Sendable {
   private func keepUnsent(_ left: [(row: Row, place: Int?)], _ number: Int, _ place: Int) async {
     var (number, place) = (number, place)
     var left = left.filter { $0.place != nil }.sorted { $0.place ?? 0 < $1.place ?? 0 } + left.filter { $0.place == nil }
-    let most = min(Self.maximumUnsent, window?.left ?? .max)
+    // The end of the program waits a moment only for rows on their way into a file.
+    let kept =
+      window != nil && context.session.isEnding && !context.session.wasInterrupted ? Self.maximumUnsentAtTheEnd : Self.maximumUnsent
+    let most = min(kept, window?.left ?? .max)
+    defer { if !left.isEmpty { isCut() } }
     while left.count < most {
       do {
         guard let item = try await stream.source.next() else { break }
@@ -225,7 +230,7 @@ final class RowLaunch: Sendable {
         break
       }
     }
-    if left.count >= Self.maximumUnsent, let count = stream.source.count, count > number {
+    if left.count >= kept, let count = stream.source.count, count > number {
       context.tell("\(count - number) more rows were not sent and are not kept: only running the statement again sends them")
     }
     for (row, own) in left {

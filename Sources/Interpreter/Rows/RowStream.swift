@@ -113,20 +113,36 @@ struct RowStream: Sendable {
 
   /// Hands every row to `body`, in order, holding only a window of them in memory.
   ///
+  /// - Parameters:
+  ///   - keepsUnsent: whether a run that is stopped hands on a row for each prompt that it did not send, as far as its items are at hand.
+  ///   - left: told of the rows that had come and were not handed on, where that ended with an error.
   /// - Returns: whether every row has come: false where the run was stopped with rows left.
   @discardableResult
-  func forEach(named: String?, _ body: (Value) async throws -> Void) async throws -> Bool {
+  func forEach(
+    named: String?, keepsUnsent: Bool = false, left: ([Value]) -> Void = { _ in }, _ body: (Value) async throws -> Void
+  ) async throws -> Bool {
     try await check()
-    let cursor = RowCursor(self, named: named)
+    let cursor = RowCursor(self, named: named, keepsUnsent: keepsUnsent && source.isAtHand)
+    var taken: ArraySlice<Value> = []
     do {
-      while let values = try await cursor.nextOnes() { for value in values { try await body(value) } }
+      while let values = try await cursor.nextOnes() {
+        taken = values[...]
+        while let value = taken.popFirst() { try await body(value) }
+      }
       return !cursor.isCut
     } catch {
       // Whoever takes the rows cannot go on (a full disk, say): nothing more is sent.
-      await cursor.close()
+      var rest = Array(taken)
+      // What is there already comes at once.
+      if source is ListSource, firstModelStage == nil { while let values = try? await cursor.nextOnes() { rest += values } }
+      rest += await cursor.close()
+      left(held.isEmpty ? rest : held)
       throw error
     }
   }
+
+  /// Whether its rows, or those that feed it, are asked of models as they are taken.
+  var asksModels: Bool { firstModelStage != nil || (source as? StreamSource)?.stream.asksModels ?? false }
 
   /// What is wrong with the items that are there already, before anything is sent.
   private func check() async throws {
@@ -147,7 +163,7 @@ struct RowStream: Sendable {
   /// - Parameters:
   ///   - begun: told whose calls they are, before the first.
   ///   - finished: takes each row's rows with its place, as soon as they are done, from any thread.
-  ///   - isCut: told where the run was stopped with rows left that are not kept.
+  ///   - isCut: told where the run was stopped with rows left.
   func run(
     named: String?, _ window: RowWindow?, keepsUnsent: Bool, _ begun: (Job) -> Void,
     finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable (Bool) -> [Value],

@@ -93,6 +93,8 @@ public struct FileProblem: Error, Sendable {
   public var rowsWritten = 0
   /// What can be done about it.
   public var help: String?
+  /// Nobody reads on, who did: that is how he says that he has enough.
+  public var isReaderGone = false
   public init(_ message: String, rowsWritten: Int = 0, help: String? = nil) {
     (self.message, self.rowsWritten, self.help) = (message, rowsWritten, help)
   }
@@ -148,6 +150,8 @@ public protocol FileWriting: AnyObject, Sendable {
   ///   - rowEnds: where the rows in `bytes` end. Of a write that fails, every row that was written whole stays.
   ///   - tail: what makes the file whole as it is now (the `]` of JSON).
   func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem)
+  /// What a table's rows stand behind, from now on: a file that somebody empties meanwhile begins with it again.
+  func stands(behind head: [UInt8])
   /// Ends the writing; nothing is written after it.
   ///
   /// - Returns: where the rows lie, if that is not under the file's name.
@@ -158,6 +162,7 @@ public protocol FileWriting: AnyObject, Sendable {
 
 extension FileWriting {
   public func giveUp() {}
+  public func stands(behind head: [UInt8]) {}
   public func write(_ bytes: [UInt8]) throws(FileProblem) { try write(bytes, rowEnds: [bytes.count], tail: []) }
 }
 

@@ -55,6 +55,24 @@ enum Descriptor {
     }
   }
 
+  /// Copies all of a plain file to where another stands.
+  ///
+  /// - Returns: what went wrong.
+  static func copy(_ file: Int32, to descriptor: Int32) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var offset: off_t = 0
+    while true {
+      let count = pread(file, &buffer, buffer.count, offset)
+      if count == 0 { return fsync(descriptor) == 0 ? nil : systemError() }
+      if count < 0 {
+        if errno == EINTR { continue }
+        return systemError()
+      }
+      do throws(OutputProblem) { try write(buffer[..<count], to: descriptor, named: "") } catch { return error.reason }
+      offset += off_t(count)
+    }
+  }
+
   /// Says something outside a session. What comes from outside (a file's name, an argument) is guarded where a person reads it.
   static func say(_ text: String, to descriptor: Int32, named name: String) throws(OutputProblem) {
     let shown = descriptor == 2 || isTerminal(descriptor) ? ControlGuard.clean(text) : text

@@ -1,4 +1,5 @@
 import Formats
+import Names
 import Secrets
 
 /// What `load` does not read, and the line that makes a file of it that is read.
@@ -13,27 +14,27 @@ enum Foreign {
       // What stands behind a name in an address is none of it.
       let address = path.prefix { $0 != "?" && $0 != "#" }
       let name = address.split(separator: "/").dropFirst(2).last.map(String.init) ?? ""
-      let file = quoted(name.contains(".") ? name : "data.jsonl")
+      let file = (name.contains(".") ? name : "data.jsonl").shellWord
       let fetches = ["http", "https", "ftp"].contains(path[..<scheme].lowercased())
-      return ("`load` reads files, not addresses", fetches ? "!curl -fsSL \(quoted(path)) -o \(file)" : "fetch it first, as \(file)")
+      return ("`load` reads files, not addresses", fetches ? "!curl -fsSL \(path.shellWord) -o \(file)" : "fetch it first, as \(file)")
     }
     let name = path.split(separator: "/").last.map(String.init) ?? path
     guard let dot = name.lastIndex(of: ".") else { return nil }
-    let made = quoted((name.split(separator: ".").first.map(String.init) ?? "data") + ".jsonl")
+    let made = ((name.split(separator: ".").first.map(String.init) ?? "data") + ".jsonl").shellWord
     let pandas = { (reader: String) in
       "!python3 -c 'import pandas, sys; pandas.\(reader)(sys.argv[1]).to_json(sys.argv[2], orient=\"records\", lines=True)' "
-        + "\(quoted(path)) \(made)"
+        + "\(path.shellWord) \(made)"
     }
     switch name[name.index(after: dot)...].lowercased() {
     case "parquet": return ("\(path): parquet is not read", pandas("read_parquet"))
     case "arrow", "feather": return ("\(path): Arrow is not read", pandas("read_feather"))
     case "xlsx", "xls", "ods": return ("\(path): spreadsheets are not read", pandas("read_excel"))
-    case "yaml", "yml": return ("\(path): YAML is not read", "!yq -o=json -I=0 '.[]' \(quoted(path)) > \(made)")
-    case "gz": return ("\(path): compressed files are not read", "!gunzip -k \(quoted(path))")
-    case "bz2": return ("\(path): compressed files are not read", "!bunzip2 -k \(quoted(path))")
-    case "xz": return ("\(path): compressed files are not read", "!unxz -k \(quoted(path))")
-    case "zst": return ("\(path): compressed files are not read", "!zstd -d \(quoted(path))")
-    case "zip": return ("\(path): archives are not read", "!unzip \(quoted(path))")
+    case "yaml", "yml": return ("\(path): YAML is not read", "!yq -o=json -I=0 '.[]' \(path.shellWord) > \(made)")
+    case "gz": return ("\(path): compressed files are not read", "!gunzip -k \(path.shellWord)")
+    case "bz2": return ("\(path): compressed files are not read", "!bunzip2 -k \(path.shellWord)")
+    case "xz": return ("\(path): compressed files are not read", "!unxz -k \(path.shellWord)")
+    case "zst": return ("\(path): compressed files are not read", "!zstd -d \(path.shellWord)")
+    case "zip": return ("\(path): archives are not read", "!unzip \(path.shellWord)")
     default: return nil
     }
   }
@@ -53,15 +54,7 @@ enum Foreign {
     let isWide = first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF])
     let name = path.split(separator: "/").last.map(String.init) ?? path
     return (isWide ? "it is UTF-16: " : "if it is from Windows: ")
-      + "!iconv -f \(isWide ? "UTF-16" : "WINDOWS-1252") -t UTF-8 \(quoted(path)) > \(quoted("utf8-" + name))"
+      + "!iconv -f \(isWide ? "UTF-16" : "WINDOWS-1252") -t UTF-8 \(path.shellWord) > \(("utf8-" + name).shellWord)"
       + (isWide ? "" : "; `--lenient` passes over bad rows")
-  }
-
-  /// As one word of the system's shell.
-  private static func quoted(_ word: String) -> String {
-    let isPlain = word.utf8.allSatisfy { byte in
-      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || "._-/".utf8.contains(byte)
-    }
-    return isPlain && !word.isEmpty ? word : "'" + word.replacing("'", with: "'\\''") + "'"
   }
 }

@@ -1,5 +1,6 @@
 import Formats
 import JSON
+import Names
 
 /// The row that a file ends with, to which rows are to be added. One that was cut off (a full disk, a power cut) would make what is
 /// written behind it unreadable: that is told before anything is sent, and the file stays as it is.
@@ -16,11 +17,15 @@ enum LastRow {
     }
   }
 
-  static func problem(_ words: String, _ path: String) -> FileProblem {
-    FileProblem("\(words), and what is added behind it could not be loaded", help: help(path))
+  static func problem(_ words: String, _ path: String, _ format: FileFormat) -> FileProblem {
+    FileProblem("\(words), and what is added behind it could not be loaded", help: help(path, format))
   }
 
-  static func help(_ path: String) -> String { "`load \"\(path)\" --lenient | save \"\(path)\"` leaves it out" }
+  static func help(_ path: String, _ format: FileFormat) -> String {
+    // Where the name does not say it.
+    let flag = FileFormat(path: path) == format ? "" : " --format \(format.rawValue)"
+    return "`load \(path.typed)\(flag) --lenient | save \(path.typed)\(flag)` leaves it out"
+  }
 
   /// Only the last line is looked at, however long the file is; all of it where that is no row for itself: a document may go over several.
   private static func checkLine(_ path: String, _ format: FileFormat, _ files: any Files) throws(FileProblem) {
@@ -41,7 +46,7 @@ enum LastRow {
           continue
         }
         try reader.finish(into: &rows)
-      } catch { throw problem("line \(error.line): \(error.message)", path) }
+      } catch { throw problem("line \(error.line): \(error.message)", path, format) }
       return
     }
   }

@@ -8,8 +8,12 @@ final class RowSink: Sendable {
     var writer: RowWriter
     var pending: [UInt8] = []
     var rowEnds: [Int] = []
-    /// Which of the rows that wait have an answer.
-    var isAnswered: [Bool] = []
+    /// The rows that wait.
+    var waitingRows: [Value] = []
+    /// Rows that came and are not in the file: it took no more.
+    var left: [Value] = []
+    /// The row that could not be written as one of this file's, or came when others could not.
+    var refused: [Value] = []
     /// Rows that were written.
     var count = 0
     var unanswered = 0
@@ -56,8 +60,8 @@ final class RowSink: Sendable {
   /// Rows without an answer and with one, so far.
   var tally: (unanswered: Int, answered: Int) {
     state.withLock { state in
-      let waiting = state.isAnswered.count { $0 }
-      return (state.unanswered + state.isAnswered.count - waiting, state.count - state.unanswered + waiting)
+      let waiting = state.waitingRows.count { $0.rowFailure == nil }
+      return (state.unanswered + state.waitingRows.count - waiting, state.count - state.unanswered + waiting)
     }
   }
 
@@ -67,15 +71,24 @@ final class RowSink: Sendable {
   /// The replies among the rows.
   var replies: KeptReplies.Rows { state.withLock { $0.replies } }
 
+  /// The rows that were brought and are not in the file, in order. Asked for when it is closed.
+  var left: [Value] { state.withLock { $0.left + $0.waitingRows + $0.refused } }
+
+  var isReaderGone: Bool { state.withLock { $0.problem?.isReaderGone ?? false } }
+
   /// - Throws: what is wrong with the row, or with the writing of those before it.
   func write(_ value: Value) async throws {
     let isFull = try state.withLock { state in
-      if let problem = state.problem { throw problem }
-      let bytes = try state.writer.row(value.row(state.writer.format))
-      state.pending += bytes
+      do {
+        if let problem = state.problem { throw problem }
+        state.pending += try state.writer.row(value.row(state.writer.format))
+      } catch {
+        state.refused.append(value)
+        throw error
+      }
       state.rowEnds.append(state.pending.count)
+      state.waitingRows.append(value)
       let failure = value.rowFailure
-      state.isAnswered.append(failure == nil)
       if failure?.kind == .cancelled || failure?.kind == .notSent { state.isCutShort = true }
       if case .reply(let row) = value { state.replies.add(row) }
       return state.pending.count > Self.room
@@ -90,7 +103,8 @@ final class RowSink: Sendable {
       state.waiting.append(wait)
       return false
     }
-    if !isFree { try await wait.value() }
+    // The row is taken: whoever is cancelled has no more to wait for, and goes on to what is left.
+    if !isFree { try? await wait.value() }
   }
 
   /// Writes what is left and ends the file. Where the task is cancelled, a reader who does not read is not waited for.
@@ -132,21 +146,23 @@ final class RowSink: Sendable {
   }
 
   private func writePending() {
-    let (bytes, ends, isAnswered, tail, hasFailed) = state.withLock { state in
+    let (bytes, ends, head, tail, hasFailed) = state.withLock { state in
       defer { (state.pending, state.rowEnds) = ([], []) }
-      return (state.pending, state.rowEnds, state.isAnswered, state.writer.tail, state.problem != nil)
+      return (state.pending, state.rowEnds, state.writer.head, state.writer.tail, state.problem != nil)
     }
     var written = hasFailed ? 0 : ends.count
     var problem: FileProblem?
     if !bytes.isEmpty, !hasFailed {
+      file.stands(behind: head)
       do throws(FileProblem) { try file.write(bytes, rowEnds: ends, tail: tail) } catch { (problem, written) = (error, error.rowsWritten) }
     }
     let waiting = state.withLock { state in
       defer { state.waiting = [] }
       state.problem = state.problem ?? problem
-      state.isAnswered.removeFirst(ends.count)
       state.count += written
-      state.unanswered += isAnswered.prefix(written).count { !$0 }
+      state.unanswered += state.waitingRows.prefix(written).count { $0.rowFailure != nil }
+      state.left += state.waitingRows[written..<ends.count]
+      state.waitingRows.removeFirst(ends.count)
       return state.waiting
     }
     for wait in waiting { wait.end() }

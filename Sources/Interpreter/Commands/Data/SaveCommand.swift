@@ -28,17 +28,26 @@ extension CommandDefinition {
       span: call.command.arguments[index].span)
     let (writer, file) = try await call.open(target)
     let sink = RowSink(writer, file)
+    var notTaken: [Value] = []
     do {
-      let hasAll = try await stream.forEach(named: call.jobName ?? "save") { try await sink.write($0) }
+      // A file may be loaded and tried again; whoever reads a pipe is not told of what was never sent.
+      let hasAll = try await stream.forEach(named: call.jobName ?? "save", keepsUnsent: path != "-", left: { notTaken = $0 }) {
+        try await sink.write($0)
+      }
       // Rows that a time limit, `cancel`, a brake or a signal ended have come, and their run is not whole.
-      let isWhole = hasAll && !(stream.firstModelStage != nil && sink.isCutShort)
-      let ending = await call.ending(of: sink, target, isWhole: isWhole)
-      try await call.close(sink, ending, target, isWhole: isWhole)
+      let isMade = stream.asksModels || call.context.paid?.rows.isEmpty == false
+      let reason = await call.reasonToKeepTheOld(sink, target, isWhole: hasAll && !(isMade && sink.isCutShort))
+      try await call.close(sink, reason == nil ? .whole : .unfinished, target, reason)
       if path != "-" { call.session.kept.note(sink.replies) }
     } catch {
+      var problem = error
       // Whole rows that were written are kept: half a run is worth having.
-      if !sink.isClosed { try await call.close(sink, .unfinished, target) }
-      throw call.located(error, target)
+      if !sink.isClosed { do { try await call.close(sink, .unfinished, target) } catch { problem = error } }
+      // Whoever stops reading has what he wanted.
+      if path != "-" || !sink.isReaderGone {
+        call.keep(sink.left + notTaken, problem, target, areMade: stream.asksModels)
+      }
+      throw call.located(problem, target)
     }
     return .value(.nothing)
   }
@@ -87,36 +96,62 @@ extension Invocation {
     }
   }
 
-  /// Whether what was written may take the place of an older file.
-  fileprivate func ending(of sink: RowSink, _ target: SaveTarget, isWhole: Bool) async -> FileEnding {
-    if !isWhole || session.wasInterrupted || session.isEnding { return .unfinished }
-    let tally = sink.tally
-    guard tally.unanswered > 0, !target.appends, target.path != "-" else { return .whole }
-    return await answeredRows(in: target) > tally.answered ? .unfinished : .whole
+  /// What the file did not take was paid for, and stays in hand.
+  ///
+  /// - Parameter areMade: whether the statement has asked for them, so that no variable has them.
+  fileprivate func keep(_ rows: [Value], _ problem: any Error, _ target: SaveTarget, areMade: Bool) {
+    let paid = context.paid
+    guard !rows.isEmpty, areMade || paid?.rows.isEmpty == false else { return }
+    // Told of here, with the file's name.
+    paid?.set([])
+    context.inHand?.hold(.list(rows))
+    context.keepPaid(rows, jobName, located(problem, target), which: "that \(target.shown) does not hold")
   }
 
-  /// The answers in the file that `save` wrote there before: its replies, or of other rows those that hold a value in every field.
-  private func answeredRows(in target: SaveTarget) async -> Int {
-    guard let file = try? world.files.open(target.path), file.isPlainFile else { return 0 }
+  /// Why what was written may not take the place of an older file; nil where it may.
+  fileprivate func reasonToKeepTheOld(_ sink: RowSink, _ target: SaveTarget, isWhole: Bool) async -> String? {
+    if session.wasInterrupted { return "the script was interrupted" }
+    if !isWhole || session.isEnding { return Self.isCut }
+    guard !target.appends, target.path != "-" else { return nil }
+    let tally = sink.tally
+    if tally.unanswered > 0 { return await rows(in: target).answered > tally.answered ? "it has more answers" : nil }
+    // Of an outage no row may have come this far (`where not failed`, `summarize`). In a script a variable may have been made of them.
+    guard context.paid?.hasFailures == true || !session.isAttended && session.unanswered.count > 0 else { return nil }
+    return await rows(in: target).standing > tally.answered ? "it has more rows, and prompts of this run have no answer" : nil
+  }
+
+  /// To the file itself, where the name that was given is a link to it.
+  private static func mv(_ partial: String, _ target: SaveTarget) -> String {
+    let file = partial.hasSuffix(".partial") ? String(partial.dropLast(".partial".count)) : target.path
+    return "!mv \(partial.shellWord) \(file.shellWord)"
+  }
+
+  private static let isCut = "the run is not whole"
+
+  /// The rows in the file that `save` wrote there before: those that are no reply that failed, and of them those with an answer (of what
+  /// is no reply, those that hold a value in every field).
+  private func rows(in target: SaveTarget) async -> (standing: Int, answered: Int) {
+    guard let file = try? world.files.open(target.path), file.isPlainFile else { return (0, 0) }
     let source = FileSource(file, reader: target.format.reader(), format: target.format) { _ in FileProblem("unreadable") }
-    var count = 0
-    while let row = try? await source.next() { if row.isAnswered { count += 1 } }
+    var count = (standing: 0, answered: 0)
+    while let row = try? await source.next() {
+      if row.isAnswered { count.answered += 1 }
+      if row.failure == nil { count.standing += 1 }
+    }
     return count
   }
 
-  fileprivate func close(_ sink: RowSink, _ ending: FileEnding, _ target: SaveTarget, isWhole: Bool = false) async throws {
+  fileprivate func close(_ sink: RowSink, _ ending: FileEnding, _ target: SaveTarget, _ reason: String? = nil) async throws {
     let outcome = await sink.close(ending)
     let rows = RuleTally.rows(outcome.count)
     let without = outcome.unanswered > 0 ? ", \(outcome.unanswered) of them without an answer" : ""
     if case .beside(let path, let hasCome)? = outcome.place {
       let place = path.oneLine
       session.noteKeptBeside()
-      let reason =
-        session.wasInterrupted
-        ? "the script was interrupted"
-        : session.isEnding || !isWhole ? "the run is not whole" : hasCome ? "it has come meanwhile" : "it has more answers"
+      let unfinished = session.wasInterrupted ? "the script was interrupted" : Self.isCut
+      let reason = reason ?? (hasCome && ending == .whole ? "it has come meanwhile" : unfinished)
       world.output.note(
-        "\(rows) written to \(place)\(without): \(target.shown) is as it was, for \(reason)\n  = `!mv \(place) \(target.shown)` puts them in its place"
+        "\(rows) written to \(place)\(without): \(target.shown) is as it was, for \(reason)\n  = `\(Self.mv(path, target))` puts them in its place"
       )
     } else if outcome.place == .nowhere {
       world.output.note("no row came, and nothing is written to \(target.shown)")

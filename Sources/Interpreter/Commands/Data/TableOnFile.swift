@@ -43,9 +43,9 @@ enum TableOnFile {
     // What is added behind a quote that is still open would become a part of its cell.
     if let line = reader.openQuoteLine {
       throw FileProblem(
-        "line \(line): a quote that opens here is never closed, and would take in what is added", help: LastRow.help(path))
+        "line \(line): a quote that opens here is never closed, and would take in what is added", help: LastRow.help(path, format))
     }
-    if let row = openRow, !row.isWhole { throw LastRow.problem("line \(row.line): this row is cut off", path) }
+    if let row = openRow, !row.isWhole { throw LastRow.problem("line \(row.line): this row is cut off", path, format) }
     return reader.columns ?? []
   }
 

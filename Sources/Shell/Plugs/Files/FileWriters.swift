@@ -117,49 +117,10 @@ enum GrowingFiles {
   static func end(of file: FileIdentity) -> off_t? { state.withLock { $0.ends[file]?.end } }
 }
 
-/// Adds to the end of a file, which is locked meanwhile.
-final class AppendingWriter: FileWriting {
-  private let file: Mutex<RowFile>
-  private let descriptor: Int32
-  private let growing: (file: FileIdentity, ticket: GrowingFiles.Ticket)?
-
-  init(_ place: String, path: String) throws(FileProblem) {
-    let isReplaced = { PartialFile.isWritten(PartialFile.resolved(place) + ".partial") }
-    if isReplaced() { throw FileProblem("it is being written by another `save`") }
-    descriptor = systemOpen(place, O_RDWR | O_CLOEXEC | O_CREAT | O_NONBLOCK, 0o666)
-    guard descriptor >= 0 else { throw FileProblem(systemError()) }
-    // Once more: whoever replaces the file locks it first.
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, !isReplaced() else {
-      _ = systemClose(descriptor)
-      throw FileProblem("it is being written by another `save`")
-    }
-    let end = lseek(descriptor, 0, SEEK_END)
-    guard end >= 0 else {
-      let problem = systemError()
-      _ = systemClose(descriptor)
-      throw FileProblem("its length is not known: \(problem)")
-    }
-    file = Mutex(RowFile(descriptor, end: end))
-    growing = FileIdentity(descriptor).map { ($0, GrowingFiles.began($0, at: end)) }
-    OpenRows.began()
-  }
-
-  deinit {
-    if let growing { GrowingFiles.ended(growing.file, growing.ticket) }
-    OpenRows.ended()
-  }
-
-  func write(_ bytes: [UInt8], rowEnds: [Int], tail: [UInt8]) throws(FileProblem) {
-    try file.withLock { (file: inout RowFile) throws(FileProblem) in try file.write(bytes, rowEnds: rowEnds, tail: tail) }
-  }
-
-  func close(_ ending: FileEnding) throws(FileProblem) -> FilePlace? {
-    if let growing { GrowingFiles.ended(growing.file, growing.ticket) }
-    // A full disk may only be told now.
-    let failed = fsync(descriptor) != 0 && errno != EINVAL
-    let problem = systemError()
-    guard systemClose(descriptor) == 0, !failed else { throw FileProblem(problem) }
-    return nil
+extension FileProblem {
+  fileprivate init(output problem: OutputProblem) {
+    self.init(problem.reason)
+    isReaderGone = problem.isReaderGone
   }
 }
 
@@ -185,7 +146,7 @@ final class StreamWriter: FileWriting {
     do throws(OutputProblem) {
       try Descriptor.write(bytes, to: descriptor, named: path) { gaveUp.load(ordering: .relaxed) }
     } catch {
-      throw FileProblem(error.reason)
+      throw FileProblem(output: error)
     }
   }
 
@@ -221,7 +182,7 @@ final class ConsoleWriter: FileWriting {
       // A moment for a reader who does read.
       let start = ContinuousClock.now
       try console.flushOut { gaveUp.load(ordering: .relaxed) && start.duration(to: .now) > .milliseconds(200) }
-    } catch { throw FileProblem(error.reason) }
+    } catch { throw FileProblem(output: error) }
   }
 
   func giveUp() { gaveUp.store(true, ordering: .relaxed) }

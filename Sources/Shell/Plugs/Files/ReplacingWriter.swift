@@ -11,7 +11,8 @@ import Threads
 /// `FILE.partial`: where rows are written until the run is whole.
 ///
 /// It is made anew (`O_EXCL`, which no link gets past), readable by its owner alone, and locked while it is written: whoever finds it
-/// locked knows that another `save` is at work, and whoever finds it unlocked that a run ended early.
+/// locked knows that another `save` is at work, and whoever finds it unlocked that a run ended early. An empty one may have been made a
+/// moment ago: whoever locks it first has it.
 struct PartialFile {
   let path: String
   let descriptor: Int32
@@ -25,7 +26,7 @@ struct PartialFile {
       let descriptor = systemOpen(path, O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
       if descriptor >= 0 {
         // Somebody may have looked at it before it was locked, and moved it.
-        if flock(descriptor, LOCK_EX | LOCK_NB) == 0, Self.isSame(descriptor, path) {
+        if FileLock.take(descriptor), Self.isSame(descriptor, path) {
           (self.descriptor, self.movedAside) = (descriptor, movedAside)
           return
         }
@@ -33,32 +34,60 @@ struct PartialFile {
         continue
       }
       guard errno == EEXIST else { throw FileProblem("\(systemError()) (rows are written to \(path) first)") }
-      movedAside = try Self.moveAside(path) ?? movedAside
+      switch try Self.takeOver(path) {
+      case .empty(let descriptor):
+        (self.descriptor, self.movedAside) = (descriptor, movedAside)
+        return
+      case .movedAside(let aside): movedAside = aside
+      case .gone: break
+      }
     }
     throw FileProblem("\(path) cannot be made: others are making it")
   }
 
+  private enum Found {
+    case gone
+    /// It is ours now, and locked.
+    case empty(Int32)
+    case movedAside(String)
+  }
+
   /// - Throws: where it is being written.
-  /// - Returns: its new name; nil where it is gone already.
-  private static func moveAside(_ path: String) throws(FileProblem) -> String? {
+  private static func takeOver(_ path: String) throws(FileProblem) -> Found {
     var status = stat()
-    guard lstat(SystemText.bytes(path), &status) == 0 else { return nil }
+    guard lstat(SystemText.bytes(path), &status) == 0 else { return .gone }
     var descriptor: Int32 = -1
     defer { if descriptor >= 0 { _ = systemClose(descriptor) } }
     if status.st_mode & S_IFMT == S_IFREG {
-      descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-      if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0 { throw FileProblem("it is being written by another `save`") }
-      if descriptor >= 0, !isSame(descriptor, path) { return nil }
+      descriptor = systemOpen(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+      // One that may only be read is locked all the same.
+      if descriptor < 0 { descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) }
+      // What may have come in its place is looked at anew.
+      if descriptor < 0, errno == ENOENT { return .gone }
+      if descriptor >= 0, !FileLock.take(descriptor) { throw FileProblem("it is being written by another `save`") }
+      if descriptor >= 0, !isSame(descriptor, path) { return .gone }
+      if descriptor >= 0, isOursAndEmpty(descriptor) {
+        defer { descriptor = -1 }
+        return .empty(descriptor)
+      }
     }
     for number in 1..<10_000 {
       let aside = "\(path).\(number)"
       if lstat(SystemText.bytes(aside), &status) == 0 { continue }
       guard rename(SystemText.bytes(path), SystemText.bytes(aside)) == 0 else {
+        if errno == ENOENT { return .gone }
         throw FileProblem("\(path) is in the way: \(systemError())")
       }
-      return aside
+      return .movedAside(aside)
     }
     throw FileProblem("\(path) is in the way")
+  }
+
+  /// Made as this program makes it, and known by no other name: to write in it changes nobody's file.
+  private static func isOursAndEmpty(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && status.st_size == 0 && status.st_nlink == 1 && status.st_uid == geteuid()
+      && status.st_mode & 0o7777 == 0o600 && fcntl(descriptor, F_GETFL) & O_ACCMODE == O_RDWR
   }
 
   /// Whether somebody writes this one now.
@@ -66,8 +95,11 @@ struct PartialFile {
     let descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else { return false }
     defer { _ = systemClose(descriptor) }
-    return flock(descriptor, LOCK_EX | LOCK_NB) != 0
+    return FileLock.isTaken(descriptor)
   }
+
+  /// False where somebody has taken it away, or its folder: what was written can still be read.
+  var isThere: Bool { Self.isSame(descriptor, path) }
 
   private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
     var (held, there) = (stat(), stat())
@@ -96,7 +128,8 @@ struct PartialFile {
 /// Writes beside a file and takes its place at the end, with its mode and owner, so that nobody ever sees half a file and nothing is lost
 /// to a run that ends early.
 final class ReplacingWriter: FileWriting {
-  private let partial: PartialFile
+  private let made: Mutex<PartialFile>
+  private var partial: PartialFile { made.withLock { $0 } }
   private let target: String
   private let file: Mutex<RowFile>
   /// The old file, locked against those who would add to it meanwhile; -1 where there is none.
@@ -111,14 +144,16 @@ final class ReplacingWriter: FileWriting {
       if old >= 0 { _ = systemClose(old) }
       throw FileProblem(problem)
     }
-    if old >= 0, flock(old, LOCK_EX | LOCK_NB) != 0 {
+    if old >= 0, !FileLock.take(old) {
       _ = systemClose(old)
       throw FileProblem("it is being written by another `save`")
     }
+    let partial: PartialFile
     do throws(FileProblem) { partial = try PartialFile(beside: target) } catch {
       if old >= 0 { _ = systemClose(old) }
       throw error
     }
+    made = Mutex(partial)
     file = Mutex(RowFile(partial.descriptor, end: 0))
     OpenRows.began()
   }
@@ -141,6 +176,7 @@ final class ReplacingWriter: FileWriting {
       unlink(SystemText.bytes(partial.path))
       return .nowhere
     }
+    if !partial.isThere { try makeAgain() }
     if fsync(partial.descriptor) != 0 { throw kept(systemError()) }
     var status = stat()
     guard stat(SystemText.bytes(target), &status) == 0 else {
@@ -162,6 +198,21 @@ final class ReplacingWriter: FileWriting {
     if fchmod(partial.descriptor, status.st_mode & 0o7777) != 0 { throw kept(systemError()) }
     if rename(SystemText.bytes(partial.path), SystemText.bytes(target)) != 0 { throw kept(systemError()) }
     return nil
+  }
+
+  /// The partial file was taken away, and its rows with it: another takes its place.
+  private func makeAgain() throws(FileProblem) {
+    let lost = partial
+    do throws(FileProblem) {
+      let new = try PartialFile(beside: target)
+      if let problem = Descriptor.copy(lost.descriptor, to: new.descriptor) {
+        unlink(SystemText.bytes(new.path))
+        _ = systemClose(new.descriptor)
+        throw FileProblem(problem)
+      }
+      made.withLock { $0 = new }
+    } catch { throw kept(error.message) }
+    _ = systemClose(lost.descriptor)
   }
 
   /// What is longer than the old content comes first: where there is no room for it, the old content is still whole.
@@ -202,7 +253,11 @@ final class ReplacingWriter: FileWriting {
     }
   }
 
-  private func kept(_ problem: String) -> FileProblem { FileProblem("\(problem); the rows are in \(partial.path)") }
+  private func kept(_ problem: String) -> FileProblem {
+    let partial = partial
+    if partial.isThere { return FileProblem("\(problem); the rows are in \(partial.path.oneLine)") }
+    return FileProblem("\(problem); \(partial.path.oneLine) is gone, and \(Recovered.rescued(partial.descriptor, of: target))")
+  }
 
   /// What new files may not be, as the user set it; asked for once, since asking changes it for a moment.
   private static let mask: mode_t = {
