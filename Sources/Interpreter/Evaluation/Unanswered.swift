@@ -56,7 +56,10 @@ final class Unanswered: Sendable {
 }
 
 /// The calls of a branch that may turn out not to be needed (`race`): their failures are forgotten then.
+///
+/// And whether anything in it was held back or cancelled: what was made without that is not what was asked for.
 final class Attempted: Sendable {
+  private let held = Mutex<(notSent: Failure?, isCancelled: Bool)>((nil, false))
   private let calls = Mutex<[PreparedCall]>([])
   private let lastReply = Mutex<Reply?>(nil)
   private let outer: Attempted?
@@ -77,13 +80,50 @@ final class Attempted: Sendable {
   func add(_ reply: Reply) {
     calls.withLock { $0.append(reply.call) }
     lastReply.withLock { $0 = reply }
+    if let failure = reply.failure { noteHeld(failure) }
     outer?.add(reply)
   }
+
+  /// A part of it has failed so without a call: a row that was never begun.
+  func hold(_ failure: Failure) {
+    noteHeld(failure)
+    outer?.hold(failure)
+  }
+
+  private func noteHeld(_ failure: Failure) {
+    switch failure.kind {
+    case .notSent: held.withLock { $0.notSent = $0.notSent ?? failure }
+    case .cancelled: held.withLock { $0.isCancelled = true }
+    default: break
+    }
+  }
+
+  /// Why what was made is not all that was asked for; nil where it is. Parts that were cancelled count only where the whole was, or is
+  /// about to be: a branch that lost a race, or took too long, is missed by nobody.
+  func cut(isCancelled: Bool) -> Failure? {
+    let held = held.withLock { $0 }
+    if isCancelled, held.isCancelled || held.notSent != nil { return Failure(.cancelled, "cancelled") }
+    return held.notSent
+  }
+
+  /// The same where that does not matter.
+  var heldBack: Failure? { cut(isCancelled: false) ?? cut(isCancelled: true) }
+
+  /// Whether nothing in it has failed, or was held back.
+  var isEmpty: Bool { calls.withLock { $0.isEmpty } && heldBack == nil }
 
   /// The calls so far, for a row to keep; nil where there are none.
   var ifAny: Attempted? {
     let calls = calls.withLock { $0 }
     return calls.isEmpty ? nil : Attempted(calls, last)
+  }
+
+  /// The same of what was cut, and that it was.
+  var cut: Attempted {
+    let copy = Attempted(calls.withLock { $0 }, last)
+    let held = held.withLock { $0 }
+    copy.held.withLock { $0 = held }
+    return copy
   }
 
   func forget(_ unanswered: Unanswered) { for call in calls.withLock({ $0 }) { unanswered.remove(call) } }

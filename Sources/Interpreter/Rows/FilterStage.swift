@@ -5,16 +5,33 @@ import Language
 struct FilterStage: RowStage {
   var word: String { "where" }
   let condition: Expression
+  /// Whether it may ask for something itself.
+  private let mayCall: Bool
   private let tally = RuleTally()
   var mayDrop: Bool { true }
   var held: [Value] { tally.held }
 
   init(condition: Expression) {
     self.condition = condition
+    mayCall = condition.mayCall
   }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    let verdict = try await tally.value(for: row.value, at: row.index) { .bool(try await context.inRow(row).truth(condition)) }
+    var inner = context.inRow(row)
+    let attempted = mayCall ? Attempted(within: context.attempted) : nil
+    if let attempted { inner.attempted = attempted }
+    var cut: Failure?
+    let verdict = try await tally.value(for: row.value, at: row.index) { [inner] in
+      let result: Result<Bool, any Error>
+      do { result = .success(try await inner.truth(condition)) } catch { result = .failure(error) }
+      cut = attempted?.cut(isCancelled: Task.isCancelled)
+      return cut == nil ? .bool(try result.get()) : .nothing
+    }
+    if let attempted, let cut {
+      // What it would say with all that it asked for nobody knows: `retry` has it asked again.
+      let value = Value.reply(FailedRow.make(cut, row, context, attempted.last))
+      return [Row(index: row.index, value: value, variant: row.variant, lost: attempted.ifAny, isUnjudged: true)]
+    }
     if case .bool(true) = verdict { return [row] }
     return []
   }
@@ -59,7 +76,8 @@ struct AddStage: RowStage {
     var value = Value.nothing
     var made = row
     let outcome = try await tally.outcome(for: row.value, at: row.index) { [inner] in
-      do { return try await inner.rowValue(body) } catch let problem as Diagnostic where problem.cause != nil && attempted?.ifAny != nil {
+      do { return try await inner.rowValue(body) } catch let problem as Diagnostic where problem.cause != nil && attempted?.isEmpty == false
+      {
         // No mistake in the rule: its own call failed.
         made.lost = attempted
         tally.failedCall()
@@ -73,6 +91,11 @@ struct AddStage: RowStage {
       if worked.failure != nil, made.lost == nil { made.lost = attempted?.ifAny }
     case .broken: made.lost = attempted?.ifAny
     case .unanswered: break
+    }
+    if let attempted, attempted.cut(isCancelled: Task.isCancelled) != nil {
+      // What it would be with all that it asked for nobody knows.
+      value = .nothing
+      made.lost = attempted.cut
     }
     made.lacksColumn = made.lost != nil
     made.value = adding(value, to: row.value)
@@ -89,14 +112,22 @@ struct AddStage: RowStage {
     }
   }
 
-  /// The row stays, and lacks the column.
-  func unsent(_ row: Row, _ context: Context) async -> Row? { lacking(row, context) }
-  func cancelled(_ row: Row, _ context: Context) -> Row? { lacking(row, context) }
+  func handOn(_ row: Row) -> Row {
+    var made = row
+    made.value = adding(.nothing, to: row.value)
+    return made
+  }
 
-  private func lacking(_ row: Row, _ context: Context) -> Row {
+  /// The row stays, and lacks the column.
+  func unsent(_ row: Row, _ context: Context) async -> Row? { lacking(row, Failure(.notSent, "not sent"), context) }
+  func cancelled(_ row: Row, _ context: Context) -> Row? { lacking(row, Failure(.cancelled, "cancelled"), context) }
+
+  private func lacking(_ row: Row, _ failure: Failure, _ context: Context) -> Row {
     var unsent = row
     unsent.value = adding(.nothing, to: row.value)
-    (unsent.lost, unsent.lacksColumn) = (Attempted(within: context.attempted), true)
+    let lost = Attempted(within: nil)
+    lost.add(Reply(call: context.prepared([]), attempt: Attempt(failure: failure), attempts: 0, queued: .zero))
+    (unsent.lost, unsent.lacksColumn) = (lost, true)
     return unsent
   }
 }
@@ -149,10 +180,17 @@ struct EachStage: RowStage {
       let value = try await context.invoke(function, [row.value], [], at: span, calleeSpan: span)
       // A chain's last reply is the row's; the item it was made for comes along.
       var made = Row(index: row.index, value: value.keepingFields(of: row).failing(), variant: row.variant)
+      if let failure = attempted.cut(isCancelled: Task.isCancelled), !made.value.saysThatItIsCut {
+        made.value = .reply(FailedRow.make(failure, row, context, attempted.last))
+      }
       if made.value.rowFailure != nil { made.lost = attempted.ifAny }
       return [made]
     } catch let diagnostic as Diagnostic {
-      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context, attempted.last)), lost: attempted.ifAny)]
+      // What broke on what was cut is no mistake of the script's.
+      let cut = attempted.cut(isCancelled: Task.isCancelled)
+      let failed =
+        cut.map { FailedRow.make($0, row, context, attempted.last) } ?? FailedRow.make(diagnostic, row, context, attempted.last)
+      return [Row(index: row.index, value: .reply(failed), lost: attempted.ifAny)]
     } catch is CancellationError {
       return [Row(index: row.index, value: FailedRow.cancelled(row, context, attempted.last), lost: attempted.ifAny)]
     }
@@ -165,6 +203,11 @@ struct EachStage: RowStage {
 }
 
 extension Value {
+  /// Whether it has failed because something was held back or cancelled.
+  fileprivate var saysThatItIsCut: Bool {
+    rowFailure.map { $0.kind == .notSent || $0.kind == .cancelled } ?? false && !failedReplies.isEmpty
+  }
+
   /// What a function gave for a row, with the fields of the row's item; the function's own win.
   fileprivate func keepingFields(of row: Row) -> Value {
     switch self {

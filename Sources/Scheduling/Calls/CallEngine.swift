@@ -156,7 +156,7 @@ public struct CallEngine: Sendable {
     case .spent:
       if budgetSpent?() ?? false { return .askedAgain }
       course.reply.attempt = Attempt(
-        failure: row?.isFresh ?? false && !job.mayLaunch
+        failure: row != nil && course.reply.attempts == 0
           ? Failure(.notSent, "not sent: the token budget is spent")
           : Failure(.quota, "the token budget is spent; `set budget` raises it"))
     }

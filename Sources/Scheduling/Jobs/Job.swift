@@ -27,6 +27,10 @@ public final class Job: Sendable {
     public var unmade = 0
     /// Rows that had failed before, and went no further.
     public var skipped = 0
+    /// Rows that were begun, and held back before they came to an end.
+    public var heldBack = 0
+    /// Those of them for which something had been sent.
+    public var cut = 0
     /// Rows that a filter took out before anything was sent for them.
     public var leftOut = 0
     /// The length of the run so far, pauses included.
@@ -219,6 +223,14 @@ public final class Job: Sendable {
 
   /// A row that had failed before is through.
   public func skipped() { guarded.withLock { $0.progress.skipped += 1 } }
+
+  /// A row was begun, and held back before it came to its end.
+  public func heldBack(hasSent: Bool) {
+    guarded.withLock { guarded in
+      guarded.progress.heldBack += 1
+      if hasSent { guarded.progress.cut += 1 }
+    }
+  }
 
   /// Rows that were reckoned with, and that a filter took out.
   public func leftOut(_ count: Int) {
