@@ -113,6 +113,8 @@ public final class Job: Sendable {
     var cancel: (@Sendable () -> Void)?
     var stop: (@Sendable () -> Void)?
     var end: (@Sendable () -> Void)?
+    /// Those under way that were started within it.
+    var children: [Int: Job] = [:]
     var stopLaunching = false
     var number: Int?
     var said: Set<String> = []
@@ -381,15 +383,28 @@ public final class Job: Sendable {
 
   /// Ends it now: streams are closed, what finished is kept.
   public func cancel() {
-    let cancel = guarded.withLock { guarded -> (@Sendable () -> Void)? in
-      guard guarded.ended == nil else { return nil }
+    let (cancel, children) = guarded.withLock { guarded -> ((@Sendable () -> Void)?, [Job]) in
+      guard guarded.ended == nil else { return (nil, []) }
       guarded.stopLaunching = true
       guarded.progress.state = .cancelled
       defer { guarded.cancel = nil }
-      return guarded.cancel
+      return (guarded.cancel, Array(guarded.children.values))
     }
     cancel?()
+    for child in children { child.cancel() }
   }
+
+  /// Another was started within it, and ends with it.
+  public func started(_ child: Job) {
+    let isLate = guarded.withLock { guarded in
+      guarded.children[child.id] = child
+      return guarded.progress.state == .cancelled
+    }
+    if isLate { child.cancel() }
+  }
+
+  /// That one is over.
+  public func ended(_ child: Job) { guarded.withLock { $0.children[child.id] = nil } }
 }
 
 extension Duration {
