@@ -21,6 +21,7 @@ import Threads
     "let a = ask \"{x} 1\"\ntry { let b = ask \"{x} 2\"\nlet c = ask \"{x} 3\"\nreturn \"{b}{c}\" } catch e { return \"none\" }",
     "let j = map 1..3 \"{x} {it}\" &\nreturn len(gather j)",
     "return sum((each 1..3 h).tokens)",
+    "return count(map [1, 2] \"{x} {it}\" | select n (k(input)))",
     "return joined((map 1..3 \"{k(it)}\").text, \",\")",
   ]
 
@@ -127,12 +128,28 @@ import Threads
     #expect(result.output.hasSuffix("[\"<quick 1>\", \"<quick 2>\", \"<quick 3>\"]\n") && result.status == 0, "\(body): \(result)")
   }
 
+  /// Nor is what the budget had no room for.
+  @Test func whatLosesARaceMayBeHeldBack() async throws {
+    let server = try Self.server()
+    let script = Self.script(
+      "return race { ask \"quick {x}\" ; ask \"big {x}\" --max-tokens 100000 }",
+      """
+      set max-tokens 7
+      set budget tokens 50
+      let r = each 1..1 g
+      print r.text
+      """)
+    let result = try await Program.run(["-e", script], environment: server.environment)
+    #expect(result.output == "[\"<quick 1>\"]\n" && server.calls == 1, "\(result)")
+  }
+
   /// What was not sent was judged by no filter behind it: it stays, and goes through the filter when it has its answer.
   @Test(
     arguments: [
       ("where text contains \"<\"", 20), ("where not failed", 20), ("where input % 2 == 0", 10),
       ("where text contains \"<\" | where input > 15 | add z len(text)", 5), ("map \"two {text}\" | where text contains \"two\"", 20),
       ("add z { ask \"z {text}\" } | where z contains \"z\"", 20), ("where (ask \"is {text}\") contains \"is\"", 20),
+      ("select input n (len(map 1..2 \"n {text} {it}\")) | where n == 2", 20),
     ], [1, 2, 8])
   func isNotJudgedBeforeItIsSent(_ test: (stages: String, passed: Int), _ width: Int) async throws {
     let server = try Self.server()

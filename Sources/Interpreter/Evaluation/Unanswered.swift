@@ -63,9 +63,12 @@ final class Attempted: Sendable {
   private let calls = Mutex<[PreparedCall]>([])
   private let lastReply = Mutex<Reply?>(nil)
   private let outer: Attempted?
+  /// Whether what is held back in it is missed in the one around.
+  private let isMissed: Bool
 
-  init(within outer: Attempted?) {
-    self.outer = outer
+  /// - Parameter isMissed: false for a branch that may turn out not to be needed.
+  init(within outer: Attempted?, isMissed: Bool = true) {
+    (self.outer, self.isMissed) = (outer, isMissed)
   }
 
   private convenience init(_ calls: [PreparedCall], _ last: Reply?) {
@@ -77,18 +80,23 @@ final class Attempted: Sendable {
   /// What became of the last of them.
   var last: Reply? { lastReply.withLock { $0 } }
 
-  func add(_ reply: Reply) {
+  func add(_ reply: Reply) { add(reply, holds: true) }
+
+  private func add(_ reply: Reply, holds: Bool) {
     calls.withLock { $0.append(reply.call) }
     lastReply.withLock { $0 = reply }
-    if let failure = reply.failure { noteHeld(failure) }
-    outer?.add(reply)
+    if holds, let failure = reply.failure { noteHeld(failure) }
+    outer?.add(reply, holds: holds && isMissed)
   }
 
   /// A part of it has failed so without a call: a row that was never begun.
   func hold(_ failure: Failure) {
     noteHeld(failure)
-    outer?.hold(failure)
+    if isMissed { outer?.hold(failure) }
   }
+
+  /// It is needed after all.
+  func isNeeded() { if let heldBack { outer?.hold(heldBack) } }
 
   private func noteHeld(_ failure: Failure) {
     switch failure.kind {

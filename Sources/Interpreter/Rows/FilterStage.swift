@@ -137,11 +137,14 @@ struct SelectStage: RowStage {
   var word: String { "select" }
   let columns: [(name: String, value: Expression)]
   private let tallies: [RuleTally]
+  /// Whether one of them may ask for something itself.
+  private let mayCall: Bool
   var held: [Value] { tallies.lazy.map(\.held).first { !$0.isEmpty } ?? [] }
 
   init(columns: [(name: String, value: Expression)]) {
     self.columns = columns
     tallies = columns.map { _ in RuleTally() }
+    mayCall = columns.contains { $0.value.mayCall }
   }
 
   func finish(_ context: Context) throws {
@@ -149,10 +152,21 @@ struct SelectStage: RowStage {
   }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    let inner = context.inRow(row)
+    var inner = context.inRow(row)
+    let attempted = mayCall ? Attempted(within: context.attempted) : nil
+    if let attempted { inner.attempted = attempted }
     var record = Record()
     for ((name, expression), tally) in zip(columns, tallies) {
-      record[name] = try await tally.value(for: row.value, at: row.index) { try await inner.value(expression) }
+      record[name] = try await tally.value(for: row.value, at: row.index) { [inner] in
+        do { return try await inner.value(expression) } catch {
+          if attempted?.cut(isCancelled: Task.isCancelled) != nil { return .nothing }
+          throw error
+        }
+      }
+    }
+    if let attempted, let cut = attempted.cut(isCancelled: Task.isCancelled), row.value.rowFailure == nil {
+      let value = Value.reply(FailedRow.make(cut, row, context, attempted.last))
+      return [Row(index: row.index, value: value, variant: row.variant, lost: attempted.ifAny)]
     }
     return [Row(index: row.index, value: Value.record(record).failing(with: row.value), variant: row.variant)]
   }
