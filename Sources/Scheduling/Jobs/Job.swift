@@ -45,7 +45,7 @@ public final class Job: Sendable {
     public var unanswered: Int { calls.unanswered + unmade }
     public var done: Int { succeeded + failed + skipped }
     /// Rows that have begun and are not over, whatever they wait for.
-    public var begun: Int { launched - done }
+    public var begun: Int { launched - done - cut }
     /// Calls under way: a permit each.
     public var inFlight = 0
     /// Rows per second: now while it runs, over the whole run afterwards.
