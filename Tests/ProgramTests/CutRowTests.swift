@@ -104,6 +104,7 @@ import Threads
     "return race { ask \"quick {x}\" ; ask \"slow {x}\" }",
     "try { timeout 200ms { let a = ask \"slow {x}\" } } catch e { }\nreturn ask \"quick {x}\"",
     "let j = map 1..2 \"slow {x} {it}\" &\nlet a = ask \"quick {x}\"\ncancel j\nreturn a",
+    "let j = map 1..50 \"slow {x} {it}\" &\nset concurrency 2 for j\nlet a = ask \"quick {x}\"\ncancel j\nreturn a",
   ])
   func whatAFunctionCancelsItself(_ body: String) async throws {
     let over = Opening()

@@ -93,7 +93,8 @@ final class RowLaunch: Sendable {
   /// The row within which all this runs has not all that it asked for.
   private func hold() {
     if window?.isClosed == true { return }
-    context.attempted?.hold(Task.isCancelled ? Failure(.cancelled, "cancelled") : Failure(.notSent, "not sent"))
+    let isCancelled = Task.isCancelled || scope.job.isCancelled
+    context.attempted?.hold(isCancelled ? Failure(.cancelled, "cancelled") : Failure(.notSent, "not sent"))
   }
 
   private var error: (any Error)? { failure.withLock { $0 } }

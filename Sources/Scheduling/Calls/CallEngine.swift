@@ -149,7 +149,8 @@ public struct CallEngine: Sendable {
       }
       return .granted(permit)
     case .cancelled:
-      if course.reply.attempts == 0, !Task.isCancelled { course.reply.attempt.failure = Failure(.notSent, "not sent") }
+      // A job that is cancelled begins nothing new from then on, and its tasks hear of it a moment later.
+      if course.reply.attempts == 0, !Task.isCancelled, !job.isCancelled { course.reply.attempt.failure = Failure(.notSent, "not sent") }
     case .shut(let shut):
       course.reply.queued += time.now - asked
       shutOut(&course.reply, shut, policy, wasRefused: course.refused != nil)

@@ -340,6 +340,8 @@ public final class Job: Sendable {
 
   public var isOver: Bool { guarded.withLock { $0.ended != nil } }
 
+  public var isCancelled: Bool { guarded.withLock { $0.progress.state == .cancelled } }
+
   /// Whether a new row may still begin.
   public var mayLaunch: Bool { guarded.withLock { !$0.stopLaunching } }
 
