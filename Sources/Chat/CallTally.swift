@@ -16,7 +16,16 @@ public struct CallTally: Sendable {
   public mutating func add(_ reply: Reply) {
     calls += 1
     latency += reply.attempt.latency
-    guard let more = reply.attempt.usage else { return }
+    if let usage = reply.attempt.usage { add(usage) }
+  }
+
+  public mutating func add(_ other: CallTally) {
+    calls += other.calls
+    latency += other.latency
+    if let usage = other.usage { add(usage) }
+  }
+
+  private mutating func add(_ more: Usage) {
     guard var sum = usage else {
       usage = more
       return

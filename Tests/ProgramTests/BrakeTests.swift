@@ -9,6 +9,11 @@ import Threads
     "map 1..200 \"row {it}\"", "map 1..200 \"row {upper(\"{it}\")}\"", "map 1..200 \"row {it}\" --model [openai/m, openai/n]",
     "each 1..200 f",
     "each 1..200 g", "1..200 | add z { ask \"row {it}\" }",
+    // A row that a filter drops has failed all the same.
+    "map 1..200 \"row {it}\" | where not failed", "map 1..200 \"row {it}\" | where text contains \"R\"",
+    "map 1..200 \"row {it}\" | where input % 2 == 0", "map 1..200 \"row {it}\" | where not failed | take 2",
+    "map 1..200 \"row {it}\" | where not failed | count", "each 1..200 f | where not failed | select text",
+    "1..200 | add z { ask \"row {it}\" } | where z != nothing", "map 1..200 \"row {it}\" | select input text | where text != nothing",
   ])
   func noneIsSentTooMany(_ line: String) async throws {
     let refused = Mutex(0)
@@ -23,7 +28,7 @@ import Threads
       def g(x) { let a = map ["row {x}"] "{it}"
         return a[0] }
       let r = \(line)
-      print len(r)
+      print "{r}"
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
     #expect(result.status == 3, "\(result)")

@@ -67,6 +67,38 @@ import Testing
     #expect(result.output.contains("inner tries several values of `temperature`"), "\(result)")
   }
 
+  /// Who cancels the job around finds all of it cancelled, and each of them says how it ended.
+  @Test(arguments: [
+    "map 1..4 \"row {x} {it}\" &\nmap 1..4 \"row b{x} {it}\" &\nreturn 1", "let j = map 1..4 \"row {x} {it}\" &\nreturn j",
+    "let j = map 1..4 \"row {x} {it}\" &\nlet k = map 1..4 \"row k{x} {it}\" &\nreturn len(gather j k)",
+    "let j = each 1..2 h &\nreturn gather j", "with --max-tokens 3 { map 1..4 \"row {x} {it}\" & }\nreturn 1",
+    "map 1..4 \"row {x} {it}\" &\nreturn map 1..4 \"row b{x} {it}\"",
+  ])
+  func endsWithTheJobAround(_ body: String) async throws {
+    let server = try server()
+    let script = """
+      set model openai/m
+      set retries 0
+      set concurrency 64
+      def h(x) {
+        let k = map 1..4 "row h{x} {it}" &
+        return gather k
+      }
+      def f(x) { \(body) }
+      let r = each 1..3 f &
+      ask "wait"
+      cancel r
+      print (jobs | where state != "cancelled" | count)
+      let r = gather r
+      print len(r) len(failed(r))
+      """
+    let result = try await Program.run(["-e", script], environment: server.environment)
+    #expect(result.output.hasSuffix("0\n3 3\n") && result.status == 0, "\(body): \(result)")
+    let lines = result.errors.split(separator: "\n")
+    let (begun, ended) = (lines.count { $0.hasPrefix("[") && !$0.contains("] cancelled ") }, lines.count { $0.contains("] cancelled ") })
+    #expect(begun == ended && ended > 1, "\(body): \(result.errors)")
+  }
+
   /// What its job counts is its own; the row around tells what all of it took.
   @Test func isCountedApart() async throws {
     let server = try server()

@@ -46,6 +46,30 @@ import Testing
       texts: "[{z: \"<row 1>\", value: 1, y: 1}, {z: \"<row 2>\", value: 2, y: 1}]", calls: 4),
   ]
 
+  /// Calls of earlier stages whose answers stay are counted with those that came for them now.
+  @Test(arguments: [
+    ("map 1..2 \"good {it}\" | map \"row {text}\"", 2), ("map 1..2 \"good {it}\" | map \"good {text}\" | map \"row {text}\"", 3),
+    ("map 1..2 \"good {it}\" | add z { ask \"row {text}\" }", 2), ("map 1..2 \"good {it}\" | each f", 3),
+    ("map 1..2 \"row {it}\" | map \"good {text}\"", 2), ("map 1..2 \"good {it}\" | map \"row {text}\" | where input != 9", 2),
+  ])
+  func tellsWhatItTookInAll(_ line: String, _ calls: Int) async throws {
+    let server = try ChatServer.refusing(2, butNot: "good")
+    let script = """
+      set model openai/m
+      set retries 0
+      def f(x) {
+        let a = ask "good f{x}"
+        return ask "row {a}"
+      }
+      let r = \(line)
+      retry r
+      retry r
+      print len(failed(r)) r.calls
+      """
+    let result = try await Program.run(["-e", script], environment: server.environment)
+    #expect(result.output == "0 [\(calls), \(calls)]\n", "\(line): \(result)")
+  }
+
   @Test(arguments: cases) func isMadeAgainWhereItComesFrom(_ test: Case) async throws {
     let folder = try Scratch()
     let server = try ChatServer.refusing(butNot: "second")

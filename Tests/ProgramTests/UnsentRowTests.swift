@@ -37,8 +37,13 @@ import Threads
     let whole = try await Program.run(
       ["-m", "openai/m", "-e", "let r = load \"\(folder.path)/x.jsonl\"; retry r; print (r | where not failed | count)"],
       environment: server.environment)
-    #expect(whole.output == (script.contains("bad") ? "0\n" : "20\n"), "\(whole)")
-    #expect(server.calls >= 20, "\(whole)")
+    // Of a chain the file does not hold the prompts behind the first: it is not made whole with drafts.
+    if script.contains("{text}") {
+      #expect(whole.errors.contains("with 1 more of its prompts or functions behind it"), "\(whole)")
+    } else {
+      #expect(whole.output == (script.contains("bad") ? "0\n" : "20\n"), "\(whole)")
+      #expect(server.calls >= 20, "\(whole)")
+    }
   }
 
   @Test func anInterruptKeepsThemToo() async throws {

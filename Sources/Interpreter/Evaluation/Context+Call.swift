@@ -106,7 +106,7 @@ extension Context {
       completion = .returned(signal.value)
     } catch {
       isKept = endsScript(error)
-      inner.cancelChildren()
+      if error is CancellationError { await inner.endChildren() } else { inner.cancelChildren() }
       throw error
     }
     // What was started with `&` in a function ends before the function does.

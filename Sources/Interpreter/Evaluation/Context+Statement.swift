@@ -232,6 +232,9 @@ extension Context {
     // It may last longer than the statement around it.
     let hand = statement.nameInHand.map { InHand($0, scope, depth: depth, within: inHand, session.underWay, of: statement.span) }
     context.inHand = hand
+    // Whoever cancels a job cancels what was started within it, and finds all of it cancelled.
+    let outer = job
+    outer?.started(handle.job)
     let launch = Launch(session, scope, within: launch)
     if let pipeline {
       launch.note(axes: pipeline.writtenAxes)
@@ -262,6 +265,7 @@ extension Context {
       if case .failure(let error) = result, inner.endsScript(error) {} else { hand?.release() }
       inner.session.endBranches(1)
       if case .failure = result { handle.job.finished(failed: true) } else { handle.job.finished() }
+      outer?.ended(handle.job)
       handle.finish(result) { inner.session.isOver(handle) }
       inner.session.world.output.finished(handle.job)
       if case .success(let value) = result { inner.tellRetry(handle.job.typedName, value) }
@@ -281,7 +285,7 @@ extension Context {
       do { _ = try await handle.value() } catch { first = first ?? error }
       if Task.isCancelled {
         // Whoever waits is cancelled: what belongs to it ends too.
-        for handle in handles { handle.job.cancel() }
+        await end(handles)
         throw CancellationError()
       }
     }
@@ -290,6 +294,16 @@ extension Context {
 
   func cancelChildren() {
     for handle in children.takeAll() { handle.job.cancel() }
+  }
+
+  /// The same for what is itself cancelled: it is over when they are, and what they came to is told before.
+  func endChildren() async { await end(children.takeAll()) }
+
+  private func end(_ handles: [JobHandle]) async {
+    if handles.isEmpty { return }
+    for handle in handles { handle.job.cancel() }
+    // By a task of its own: the one that is cancelled waits for nothing any more.
+    await Task { for handle in handles { _ = try? await handle.value() } }.value
   }
 }
 

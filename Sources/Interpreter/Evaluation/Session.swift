@@ -108,12 +108,14 @@ public final class Session: Sendable {
     }
   }
 
-  /// The job of this name that runs, or else the last one that did. One that runs comes before what its variable holds from before.
+  /// The job of this name that runs, or else the last one that did. One that runs comes before what its variable holds from before; and
+  /// first of all the one that the variable holds here: a function that runs for many rows has one of this name in each.
   func job(named name: String, in scope: Scope) -> JobHandle? {
+    let held: JobHandle? = if case .job(let handle)? = scope.lookup(name) { handle } else { nil }
+    if let held, !held.job.isOver { return held }
     let named = reachableJobs.filter { $0.variable == name || $0.job.name == name || $0.job.number.map { "%\($0)" } == name }
     if let running = named.last(where: { !$0.job.isOver }) { return running }
-    if case .job(let handle)? = scope.lookup(name) { return handle }
-    return named.last
+    return held ?? named.last
   }
 
   /// Prompts that have no answer now, for the exit status.

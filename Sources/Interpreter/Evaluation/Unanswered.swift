@@ -56,13 +56,19 @@ final class Unanswered: Sendable {
 }
 
 /// The calls of a branch that may turn out not to be needed (`race`): their failures are forgotten then.
+///
+/// And whether anything in it was held back or cancelled: what was made without that is not what was asked for.
 final class Attempted: Sendable {
+  private let held = Mutex<(notSent: Failure?, isCancelled: Bool)>((nil, false))
   private let calls = Mutex<[PreparedCall]>([])
   private let lastReply = Mutex<Reply?>(nil)
   private let outer: Attempted?
+  /// Whether what is held back in it is missed in the one around.
+  private let isMissed: Bool
 
-  init(within outer: Attempted?) {
-    self.outer = outer
+  /// - Parameter isMissed: false for a branch that may turn out not to be needed.
+  init(within outer: Attempted?, isMissed: Bool = true) {
+    (self.outer, self.isMissed) = (outer, isMissed)
   }
 
   private convenience init(_ calls: [PreparedCall], _ last: Reply?) {
@@ -74,16 +80,58 @@ final class Attempted: Sendable {
   /// What became of the last of them.
   var last: Reply? { lastReply.withLock { $0 } }
 
-  func add(_ reply: Reply) {
+  func add(_ reply: Reply) { add(reply, holds: true) }
+
+  private func add(_ reply: Reply, holds: Bool) {
     calls.withLock { $0.append(reply.call) }
     lastReply.withLock { $0 = reply }
-    outer?.add(reply)
+    if holds, let failure = reply.failure { noteHeld(failure) }
+    outer?.add(reply, holds: holds && isMissed)
   }
+
+  /// A part of it has failed so without a call: a row that was never begun.
+  func hold(_ failure: Failure) {
+    noteHeld(failure)
+    if isMissed { outer?.hold(failure) }
+  }
+
+  /// It is needed after all.
+  func isNeeded() { if let heldBack { outer?.hold(heldBack) } }
+
+  private func noteHeld(_ failure: Failure) {
+    switch failure.kind {
+    case .notSent: held.withLock { $0.notSent = $0.notSent ?? failure }
+    case .cancelled: held.withLock { $0.isCancelled = true }
+    default: break
+    }
+  }
+
+  /// Why what was made is not all that was asked for; nil where it is. Parts that were cancelled count only where the whole was, or is
+  /// about to be: a branch that lost a race, or took too long, is missed by nobody.
+  func cut(isCancelled: Bool) -> Failure? {
+    let held = held.withLock { $0 }
+    if isCancelled, held.isCancelled || held.notSent != nil { return Failure(.cancelled, "cancelled") }
+    return held.notSent
+  }
+
+  /// The same where that does not matter.
+  var heldBack: Failure? { cut(isCancelled: false) ?? cut(isCancelled: true) }
+
+  /// Whether nothing in it has failed, or was held back.
+  var isEmpty: Bool { calls.withLock { $0.isEmpty } && heldBack == nil }
 
   /// The calls so far, for a row to keep; nil where there are none.
   var ifAny: Attempted? {
     let calls = calls.withLock { $0 }
     return calls.isEmpty ? nil : Attempted(calls, last)
+  }
+
+  /// The same of what was cut, and that it was.
+  var cut: Attempted {
+    let copy = Attempted(calls.withLock { $0 }, last)
+    let held = held.withLock { $0 }
+    copy.held.withLock { $0 = held }
+    return copy
   }
 
   func forget(_ unanswered: Unanswered) { for call in calls.withLock({ $0 }) { unanswered.remove(call) } }

@@ -5,16 +5,33 @@ import Language
 struct FilterStage: RowStage {
   var word: String { "where" }
   let condition: Expression
+  /// Whether it may ask for something itself.
+  private let mayCall: Bool
   private let tally = RuleTally()
   var mayDrop: Bool { true }
   var held: [Value] { tally.held }
 
   init(condition: Expression) {
     self.condition = condition
+    mayCall = condition.mayCall
   }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    let verdict = try await tally.value(for: row.value, at: row.index) { .bool(try await context.inRow(row).truth(condition)) }
+    var inner = context.inRow(row)
+    let attempted = mayCall ? Attempted(within: context.attempted) : nil
+    if let attempted { inner.attempted = attempted }
+    var cut: Failure?
+    let verdict = try await tally.value(for: row.value, at: row.index) { [inner] in
+      let result: Result<Bool, any Error>
+      do { result = .success(try await inner.truth(condition)) } catch { result = .failure(error) }
+      cut = attempted?.cut(isCancelled: Task.isCancelled)
+      return cut == nil ? .bool(try result.get()) : .nothing
+    }
+    if let attempted, let cut {
+      // What it would say with all that it asked for nobody knows: `retry` has it asked again.
+      let value = Value.reply(FailedRow.make(cut, row, context, attempted.last))
+      return [Row(index: row.index, value: value, variant: row.variant, lost: attempted.ifAny, isUnjudged: true)]
+    }
     if case .bool(true) = verdict { return [row] }
     return []
   }
@@ -59,7 +76,8 @@ struct AddStage: RowStage {
     var value = Value.nothing
     var made = row
     let outcome = try await tally.outcome(for: row.value, at: row.index) { [inner] in
-      do { return try await inner.rowValue(body) } catch let problem as Diagnostic where problem.cause != nil && attempted?.ifAny != nil {
+      do { return try await inner.rowValue(body) } catch let problem as Diagnostic where problem.cause != nil && attempted?.isEmpty == false
+      {
         // No mistake in the rule: its own call failed.
         made.lost = attempted
         made.lacks[column.text] = attempted?.last?.failure ?? problem.failureBehind
@@ -82,6 +100,11 @@ struct AddStage: RowStage {
     case .unanswered:
       if row.value.failure == nil { made.lacks[column.text] = row.value.lacking?.lack }
     }
+    if let attempted, attempted.cut(isCancelled: Task.isCancelled) != nil {
+      // What it would be with all that it asked for nobody knows.
+      value = .nothing
+      made.lost = attempted.cut
+    }
     made.lacksColumn = made.lost != nil
     if case .reply(let reply) = row.value { context.noteHidden(by: [column.text], in: reply) }
     made.value = adding(value, to: row.value)
@@ -98,6 +121,12 @@ struct AddStage: RowStage {
     }
   }
 
+  func handOn(_ row: Row) -> Row {
+    var made = row
+    made.value = adding(.nothing, to: row.value)
+    return made
+  }
+
   /// The row stays, and lacks the column.
   func unsent(_ row: Row, _ context: Context) async -> Row? { lacking(row, Failure(.notSent, "not sent"), context) }
   func cancelled(_ row: Row, _ context: Context) -> Row? { lacking(row, Failure(.cancelled, "cancelled"), context) }
@@ -105,7 +134,9 @@ struct AddStage: RowStage {
   private func lacking(_ row: Row, _ failure: Failure, _ context: Context) -> Row {
     var unsent = row
     unsent.value = adding(.nothing, to: row.value)
-    (unsent.lost, unsent.lacksColumn) = (Attempted(within: context.attempted), true)
+    let lost = Attempted(within: nil)
+    lost.add(Reply(call: context.prepared([]), attempt: Attempt(failure: failure), attempts: 0, queued: .zero))
+    (unsent.lost, unsent.lacksColumn) = (lost, true)
     unsent.lacks[column.text] = failure
     return unsent
   }
@@ -116,11 +147,14 @@ struct SelectStage: RowStage {
   var word: String { "select" }
   let columns: [(name: String, value: Expression)]
   private let tallies: [RuleTally]
+  /// Whether one of them may ask for something itself.
+  private let mayCall: Bool
   var held: [Value] { tallies.lazy.map(\.held).first { !$0.isEmpty } ?? [] }
 
   init(columns: [(name: String, value: Expression)]) {
     self.columns = columns
     tallies = columns.map { _ in RuleTally() }
+    mayCall = columns.contains { $0.value.mayCall }
   }
 
   func finish(_ context: Context) throws {
@@ -128,15 +162,26 @@ struct SelectStage: RowStage {
   }
 
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
-    let inner = context.inRow(row)
+    var inner = context.inRow(row)
+    let attempted = mayCall ? Attempted(within: context.attempted) : nil
+    if let attempted { inner.attempted = attempted }
     var record = Record()
     var lacks: [String: Failure] = [:]
     for ((name, expression), tally) in zip(columns, tallies) {
-      let outcome = try await tally.outcome(for: row.value, at: row.index) { try await inner.value(expression) }
+      let outcome = try await tally.outcome(for: row.value, at: row.index) { [inner] in
+        do { return try await inner.value(expression) } catch {
+          if attempted?.cut(isCancelled: Task.isCancelled) != nil { return .nothing }
+          throw error
+        }
+      }
       record[name] = .nothing
       if case .value(let value) = outcome { record[name] = value }
       if case .unanswered = outcome, row.value.failure == nil { lacks[name] = row.value.lacking?.lack }
       if case .unsent = outcome { lacks[name] = Failure(.notSent, "not sent") }
+    }
+    if let attempted, let cut = attempted.cut(isCancelled: Task.isCancelled), row.value.rowFailure == nil {
+      let value = Value.reply(FailedRow.make(cut, row, context, attempted.last))
+      return [Row(index: row.index, value: value, variant: row.variant, lost: attempted.ifAny)]
     }
     return [
       Row(
@@ -170,6 +215,9 @@ struct EachStage: RowStage {
       // A chain's last reply is the row's; the item it was made for comes along.
       let kept = value.keepingFields(of: row).failing().with(lacking: row.value.lacking)
       var made = Row(index: row.index, value: kept, variant: row.variant)
+      if let failure = attempted.cut(isCancelled: Task.isCancelled), !made.value.saysThatItIsCut {
+        made.value = .reply(FailedRow.make(failure, row, context, attempted.last))
+      }
       if made.value.rowFailure != nil { made.lost = attempted.ifAny }
       // What the function left unknown in it is made again by the function.
       if value.innerLacking != nil {
@@ -177,7 +225,11 @@ struct EachStage: RowStage {
       }
       return [made]
     } catch let diagnostic as Diagnostic {
-      return [Row(index: row.index, value: .reply(FailedRow.make(diagnostic, row, context, attempted.last)), lost: attempted.ifAny)]
+      // What broke on what was cut is no mistake of the script's.
+      let cut = attempted.cut(isCancelled: Task.isCancelled)
+      let failed =
+        cut.map { FailedRow.make($0, row, context, attempted.last) } ?? FailedRow.make(diagnostic, row, context, attempted.last)
+      return [Row(index: row.index, value: .reply(failed), lost: attempted.ifAny)]
     } catch is CancellationError {
       return [Row(index: row.index, value: FailedRow.cancelled(row, context, attempted.last), lost: attempted.ifAny)]
     }
@@ -190,6 +242,11 @@ struct EachStage: RowStage {
 }
 
 extension Value {
+  /// Whether it has failed because something was held back or cancelled.
+  fileprivate var saysThatItIsCut: Bool {
+    rowFailure.map { $0.kind == .notSent || $0.kind == .cancelled } ?? false && !failedReplies.isEmpty
+  }
+
   /// What a function gave for a row, with the fields of the row's item; the function's own win.
   fileprivate func keepingFields(of row: Row) -> Value {
     switch self {

@@ -83,16 +83,19 @@ struct JobScope: Sendable {
     if counts { job.setTotal(rows) }
   }
 
-  /// Rows whose turn did not come. What a brake or a budget held back has no answer; what somebody cancelled is not wanted.
+  /// Rows whose turn did not come, or not in time. What a brake or a budget held back has no answer; what somebody cancelled is not wanted.
   func unsent(_ rows: [Row]) {
     guard counts, job.progress.state != .cancelled else { return }
-    for row in rows {
-      if case .reply(let reply) = row.value, !reply.reply.succeeded {
-        session.unanswered.add(reply.reply, isFinal: true)
-      } else {
-        // The row is there, and lacks what its call was for.
-        session.unanswered.add(unsent: 1)
-      }
+    for row in rows { noteUnanswered([row.value]) }
+  }
+
+  private func noteUnanswered(_ values: [Value]) {
+    for value in values {
+      var replies = value.failedReplies
+      // The row is there, and lacks what its call was for; or something else was made of it.
+      if replies.isEmpty { replies = [value.lacking?.calls?.last, value.origin?.old?.reply].compactMap { $0 } }
+      for reply in replies { session.unanswered.add(reply, isFinal: isTop) }
+      if replies.isEmpty { session.unanswered.add(unsent: 1) }
     }
   }
 
@@ -107,27 +110,37 @@ struct JobScope: Sendable {
   /// - Parameters:
   ///   - isSkipped: it had failed before.
   ///   - isCancelled: nothing became of it.
-  func ended(_ values: [Value], hasSent: Bool = true, isSkipped: Bool = false, isCancelled: Bool = false) {
+  ///   - dropped: why it failed, where a filter dropped it then.
+  func ended(
+    _ values: [Value], hasSent: Bool = true, isSkipped: Bool = false, isCancelled: Bool = false, dropped: Failure? = nil
+  ) {
     guard counts else { return }
     if isSkipped {
       if !hasSent { job.launched() }
       for value in values { noteSkipped(value) }
       return job.skipped()
     }
-    let failure = isCancelled ? Failure(.cancelled, "cancelled") : values.lazy.compactMap(\.rowFailure).first
-    if failure?.kind == .notSent || failure?.kind == .cancelled && !hasSent { return }
+    let failure = isCancelled ? Failure(.cancelled, "cancelled") : values.lazy.compactMap(\.rowFailure).first ?? dropped
+    if failure?.kind == .notSent || failure?.kind == .cancelled && !hasSent {
+      job.heldBack(hasSent: hasSent)
+      if failure?.kind == .notSent, job.progress.state != .cancelled {
+        noteUnanswered(values.filter { $0.rowFailure?.kind == .notSent })
+      }
+      return
+    }
+    // A row that lacks a column is answered; to the brake its prompt failed all the same.
+    let lacking = failure == nil ? values.lazy.compactMap(\.lacking).first { !$0.cameSo }?.calls : nil
+    if !hasSent, lacking?.heldBack != nil { return job.heldBack(hasSent: false) }
     if !hasSent { job.launched() }
-    if failure != nil {
+    if failure != nil, !values.isEmpty {
       let replies = values.flatMap(\.failedReplies)
       for reply in replies { session.unanswered.add(reply, isFinal: isTop) }
       // A row that `select` has made a record of, and no call has told of.
       if replies.isEmpty, isTop, failure?.kind == .script { session.unanswered.add(unsent: 1) }
     }
-    // A row that lacks a column is answered; to the brake its prompt failed all the same.
-    let lacking = failure == nil ? values.lazy.compactMap(\.lacking).first { !$0.cameSo }?.calls?.last?.failure : nil
-    let cause = failure ?? lacking
+    let cause = failure ?? lacking?.last?.failure
     let stopAfter = cause == nil || !hasRows ? nil : session.settings.retry.stopAfter
-    if job.ended(failure: failure, lacking: lacking, hasSent: hasSent, stopAfter: stopAfter), let cause, let stopAfter {
+    if job.ended(failure: failure, lacking: lacking?.last?.failure, hasSent: hasSent, stopAfter: stopAfter), let cause, let stopAfter {
       session.brake(job, "\(stopAfter) × \(cause.kind.rawValue) in a row: \(cause.message)")
     }
   }

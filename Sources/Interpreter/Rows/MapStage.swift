@@ -15,6 +15,8 @@ struct MapStage: RowStage {
   let isLight: Bool
   /// Of the sweep.
   private let columnNames: Set<String>
+  /// Whether functions of the user's run while a prompt is made, and may send something themselves.
+  private let asksOnItsWay: Bool
 
   init(sweep: Sweep, form: ReplyForm?, span: Span, context: Context) {
     self.sweep = sweep
@@ -30,7 +32,8 @@ struct MapStage: RowStage {
       context.parameters = variant.sentParameters
       return ResolvedSettings(context, form: form)
     }
-    isLight = form == nil && sweep.prompts.allSatisfy(\.isLight)
+    asksOnItsWay = !sweep.prompts.allSatisfy(\.isLight)
+    isLight = form == nil && !asksOnItsWay
     if !context.isInRow { context.launch?.note(axes: sweep.axes) }
   }
 
@@ -61,12 +64,20 @@ struct MapStage: RowStage {
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     // A row that failed before goes no further, and keeps its error.
     if row.value.failure != nil { return [row] }
-    let context = self.context(for: row, context)
+    var context = self.context(for: row, context)
+    // What its prompt asks on its way.
+    let attempted = asksOnItsWay ? Attempted(within: context.attempted) : nil
+    if let attempted { context.attempted = attempted }
     let reply: Reply
     var parsed = form.map { _ in Value.nothing }
     do {
       try context.located(span) { () throws(OperationError) in try row.value.boundedAsItem() }
       let messages = try await messages(for: row, context)
+      if let failure = attempted?.cut(isCancelled: Task.isCancelled) {
+        // A prompt that was made without all that it asked for is not the one that was meant.
+        let unsent = Reply(call: sending(row, context).prepared([]), attempt: Attempt(failure: failure), attempts: 0, queued: .zero)
+        return [made(of: row, unsent, form.map { _ in .nothing }, context)]
+      }
       let board = context.board
       (reply, parsed) = await sending(row, context).call(
         messages, as: form, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
@@ -202,6 +213,7 @@ extension Context {
     if launch == nil, line?.hasStopped == true { throw CancellationError() }
     guard session.hasStoppedSending else { return }
     if row == nil { throw CancellationError() }
+    attempted?.hold(Failure(.notSent, "interrupted: nothing more is sent"))
     var diagnostic = error("interrupted: nothing more is sent", at: span)
     diagnostic.cause = FailureKind.notSent.rawValue
     throw diagnostic

@@ -67,11 +67,13 @@ final class RowLaunch: Sendable {
       if error == nil, scope.mayLaunch, !Task.isCancelled || window?.isClosed == true { scope.setTotal(launched.load(ordering: .relaxed)) }
       guard error == nil else { return }
       do {
-        if !keepsUnsent, !scope.mayLaunch || Task.isCancelled, try await isUnfinished(left.map(\.row)) {
-          isCut()
+        // What runs within a row goes on when its job begins nothing new, until something refuses it leave.
+        let isStopped = !scope.mayLaunch || Task.isCancelled || !left.isEmpty && window?.isClosed != true
+        if !keepsUnsent, isStopped, try await isUnfinished(left.map(\.row)) {
+          cut()
           if !scope.mayLaunch { scope.unsentUnkept() }
         }
-        if keepsUnsent, !scope.mayLaunch || Task.isCancelled {
+        if keepsUnsent, isStopped {
           // Not on the thread that reads the network: a hundred thousand prompts are made here, and streams wait there to be closed.
           await withTaskExecutorPreference(globalConcurrentExecutor) { [number, place] in await keepUnsent(left, number, place) }
         }
@@ -80,6 +82,19 @@ final class RowLaunch: Sendable {
       }
     }
     return error
+  }
+
+  /// Rows are left of which nothing is kept.
+  private func cut() {
+    isCut()
+    hold()
+  }
+
+  /// The row within which all this runs has not all that it asked for.
+  private func hold() {
+    if window?.isClosed == true { return }
+    let isCancelled = Task.isCancelled || scope.job.isCancelled
+    context.attempted?.hold(isCancelled ? Failure(.cancelled, "cancelled") : Failure(.notSent, "not sent"))
   }
 
   private var error: (any Error)? { failure.withLock { $0 } }
@@ -101,7 +116,8 @@ final class RowLaunch: Sendable {
       while goesOn, let row = try await next(&pending, &number) {
         guard let begun = await limiter.begin(rows) else {
           leave(row, nil)
-          continue
+          // Nor will another: whatever the rows do that have begun.
+          break
         }
         start(row, place, begun, in: &group)
         place += 1
@@ -183,7 +199,17 @@ final class RowLaunch: Sendable {
       done = done.map { $0.with(chain: begun.calls) }
       scope.ended(
         done.map(\.value), hasSent: begun.hasSent,
-        isSkipped: row.value.failure != nil && !begun.hasSent && !program.stages[first].mends, isCancelled: isCancelled)
+        isSkipped: row.value.failure != nil && !begun.hasSent && !program.stages[first].mends, isCancelled: isCancelled,
+        dropped: begun.droppedFailure)
+      if let around = context.attempted {
+        if isCancelled { around.hold(Failure(.cancelled, "cancelled")) }
+        for row in done { if let failure = program.heldBack(row) { around.hold(failure) } }
+      }
+      if !keepsUnsent, done.contains(where: \.isUnjudged) {
+        // Whoever takes the rows as they come takes what has passed his filters.
+        done.removeAll(where: \.isUnjudged)
+        cut()
+      }
       // The brake has heard of its failure before another row takes its place.
       limiter.end(begun)
       finished(done, place)
@@ -237,6 +263,7 @@ final class RowLaunch: Sendable {
       guard let unsent = await program.unsent(at: first, row, context) else { continue }
       if let window, !window.admitUnsent() { return }
       scope.unsent([unsent])
+      hold()
       finished([unsent], own ?? place)
       if own == nil { place += 1 }
     }

@@ -6,6 +6,8 @@ import Threads
 final class RowProgram: Sendable {
   let stages: [any RowStage]
   let context: Context
+  /// The first that makes calls: of a row that failed there, none came before.
+  private let firstCalling: Int
   /// Where its statement stands.
   private let statement: Span?
   /// The same as rows keep it that are made again; made when the first of them is.
@@ -13,6 +15,7 @@ final class RowProgram: Sendable {
 
   init(_ stages: [any RowStage], _ context: Context) {
     self.stages = stages
+    firstCalling = stages.firstIndex { $0.callsModels } ?? .max
     var kept = context
     statement = context.inHand?.statement
     // What belongs to the statement as it ran holds its rows, which hold this: what it has in hand, its job with what it gave.
@@ -48,20 +51,46 @@ final class RowProgram: Sendable {
     from stage: Int, to end: Int? = nil, _ row: Row, _ context: Context, keepsCancelled: Bool = false
   ) async throws -> [Row] {
     guard stage < end ?? stages.count else { return [row] }
-    let made: [Row]
+    if stage > 0, heldBack(row) != nil, stages[stage].mayDrop || stages[stage].callsModels {
+      var row = stages[stage].handOn(row)
+      // Without its answer it is not known whether it would pass.
+      if stages[stage].mayDrop { row.isUnjudged = true }
+      return try await apply(from: stage + 1, to: end, row, context, keepsCancelled: keepsCancelled)
+    }
+    // What its calls took before this stage stays, whatever becomes of it here.
+    let before = stage > firstCalling && stages[stage].callsModels ? context.row?.calls : nil
+    var made: [Row]
     do { made = try await stages[stage].apply(row, context) } catch is CancellationError where keepsCancelled {
       guard let cancelled = stages[stage].cancelled(row, context) else { throw CancellationError() }
       made = [cancelled]
     }
-    return try await goOn(behind: stage, to: end, row, made, context, keepsCancelled)
+    if made.isEmpty, stages[stage].mayDrop, let failure = failure(of: row) { context.row?.noteDropped(failure) }
+    if row.isUnjudged { for index in made.indices { made[index].isUnjudged = true } }
+    return try await goOn(behind: stage, to: end, row, made, context, keepsCancelled, before)
+  }
+
+  /// Why there is no answer where a stop held the row back in this pipeline, or a call for a column of it; or where it was cancelled.
+  func heldBack(_ row: Row) -> Failure? {
+    let failure = row.value.rowFailure
+    if failure == nil, row.value.lacking == nil { return nil }
+    guard made(failure != nil ? row.value.origin : row.value.lacking) else { return nil }
+    if let failure { return failure.kind == .notSent || failure.kind == .cancelled ? failure : nil }
+    return row.value.lacking?.calls?.heldBack
+  }
+
+  /// Why it failed in this pipeline, or a call for a column of it.
+  private func failure(of row: Row) -> Failure? {
+    if let failure = row.value.rowFailure { return made(row.value.origin) ? failure : nil }
+    return row.value.lacking.flatMap { made($0) ? $0.calls?.last?.failure : nil }
   }
 
   /// Takes a row that failed at a stage through it once more, and through those behind it. One that came to it so is made again first,
   /// where it comes from.
   func again(_ origin: RowOrigin, _ context: Context) async throws -> [Row] {
     guard origin.cameSo else {
+      if let before = origin.before { context.row?.carry(before) }
       let made = try await stages[origin.stage].again(origin.row, origin.old, context)
-      return try await goOn(behind: origin.stage, to: nil, origin.row, made, context, false)
+      return try await goOn(behind: origin.stage, to: nil, origin.row, made, context, false, origin.before)
     }
     var done: [Row] = []
     for var row in try await context.makingAgain(origin.row) {
@@ -77,14 +106,14 @@ final class RowProgram: Sendable {
     // One that had failed before is handed on as ever.
     let isHandedOn = row.value.failure != nil && !stages[stage].mends
     let unsent = isHandedOn ? row : await stages[stage].unsent(row, context)
-    return unsent?.keepingOrigin(of: row, at: stage, self, &cameSo)
+    return unsent?.keepingOrigin(of: row, at: stage, self, &cameSo, nil)
   }
 
   private func goOn(
-    behind stage: Int, to end: Int?, _ row: Row, _ made: [Row], _ context: Context, _ keepsCancelled: Bool
+    behind stage: Int, to end: Int?, _ row: Row, _ made: [Row], _ context: Context, _ keepsCancelled: Bool, _ before: CallTally?
   ) async throws -> [Row] {
     var cameSo: RowOrigin?
-    let made = made.map { $0.keepingOrigin(of: row, at: stage, self, &cameSo) }
+    let made = made.map { $0.keepingOrigin(of: row, at: stage, self, &cameSo, before) }
     if stage + 1 == end ?? stages.count { return made }
     if stages[stage].callsModels { context.inHand?.hold(asked: made.map(\.value)) }
     let isShared = made.count > 1 && stages[(stage + 1)..<(end ?? stages.count)].contains(where: \.callsModels)
@@ -118,6 +147,8 @@ final class RowOrigin: Sendable {
   let lacks: [String: Failure]
   /// The one that it is but for its columns: rows that one row became share it.
   private let first: RowOrigin?
+  /// What the calls took that had been made for the row before the stage: their answers stay.
+  let before: CallTally?
   /// Whether the row had failed before: in another pipeline, or in the file that it was loaded from.
   let cameSo: Bool
   /// Pipelines that it has gone through so.
@@ -125,8 +156,9 @@ final class RowOrigin: Sendable {
 
   init(
     _ program: RowProgram, stage: Int, row: Row, old: ReplyRow? = nil, calls: Attempted? = nil, lacks: [String: Failure] = [:],
-    cameSo: Bool = false
+    before: CallTally? = nil, cameSo: Bool = false
   ) {
+    self.before = before
     (self.program, self.stage, self.row, self.old, self.calls, self.cameSo) = (program.forRetry, stage, row, old, calls, cameSo)
     (self.lacks, first) = (lacks, nil)
     program.context.launch?.noteRowToRetry()
@@ -141,6 +173,7 @@ final class RowOrigin: Sendable {
   private init(_ origin: RowOrigin, lacks: [String: Failure]) {
     (program, stage, row, old, calls) = (origin.program, origin.stage, origin.row, origin.old, origin.calls)
     (cameSo, depth, self.lacks, first) = (origin.cameSo, origin.depth, lacks, origin.first ?? origin)
+    before = origin.before
   }
 
   /// The same, with columns more that are not known.
@@ -219,7 +252,9 @@ extension Row {
   ///
   /// - Parameter cameSo: what the rows share that one row became which had failed before it came to this pipeline: made again, it
   ///   becomes all of them.
-  fileprivate func keepingOrigin(of row: Row, at stage: Int, _ program: RowProgram, _ cameSo: inout RowOrigin?) -> Row {
+  fileprivate func keepingOrigin(
+    of row: Row, at stage: Int, _ program: RowProgram, _ cameSo: inout RowOrigin?, _ before: CallTally?
+  ) -> Row {
     guard lost != nil || lacksColumn || value.isWrong || value.lacking != nil else { return self }
     var copy = self
     (copy.lost, copy.lacksColumn, copy.lacks) = (nil, false, [:])
@@ -242,11 +277,12 @@ extension Row {
     }
     // Made again from the first such stage on, it goes through those behind it too.
     if lacksColumn, value.lacking == nil {
-      copy.value = value.with(lacking: RowOrigin(program, stage: stage, row: row, calls: lost, lacks: lacks))
+      copy.value = value.with(lacking: RowOrigin(program, stage: stage, row: row, calls: lost, lacks: lacks, before: before))
     } else if value.isWrong, value.origin == nil, !program.stages[stage].mends {
       var old: ReplyRow?
       if case .reply(let reply) = value { old = reply }
-      copy.value = copy.value.with(origin: RowOrigin(program, stage: stage, row: row, old: old, calls: lacksColumn ? nil : lost))
+      copy.value = copy.value.with(
+        origin: RowOrigin(program, stage: stage, row: row, old: old, calls: lacksColumn ? nil : lost, before: before))
     }
     return copy
   }

@@ -13,6 +13,8 @@ struct Row: Sendable {
   var lacksColumn = false
   /// The columns that the last stage could not make, and why.
   var lacks: [String: Failure] = [:]
+  /// It was held back before a filter that it came by: what the filter would have said of it nobody knows.
+  var isUnjudged = false
 }
 
 /// A step that each row takes by itself, whatever the others do: no barrier.
@@ -49,6 +51,9 @@ protocol RowStage: Sendable {
   ///
   /// - Parameter old: what it gave then; nil where a call of its own for a column failed.
   func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row]
+  /// What becomes of a row that comes to it without what it was to have, for that was held back or cancelled; for stages that call
+  /// models. Nothing is asked for such a row.
+  func handOn(_ row: Row) -> Row
   /// What stands in the result for a row that was cancelled in it; nil where that is told of elsewhere.
   func cancelled(_ row: Row, _ context: Context) -> Row?
   /// What stands in the result for a row that was never begun, so that `retry` can send it.
@@ -68,6 +73,7 @@ extension RowStage {
   func check(_ visible: [Value], _ context: Context) async throws {}
   func finish(_ context: Context) throws {}
   func again(_ row: Row, _ old: ReplyRow?, _ context: Context) async throws -> [Row] { try await apply(row, context) }
+  func handOn(_ row: Row) -> Row { row }
   func cancelled(_ row: Row, _ context: Context) -> Row? { Row(index: row.index, value: FailedRow.cancelled(row, context)) }
   func unsent(_ row: Row, _ context: Context) async -> Row? { nil }
 }

@@ -153,7 +153,8 @@ public struct CallEngine: Sendable {
       return .granted(permit)
     case .cancelled:
       _ = revise()
-      if course.reply.attempts == 0, !Task.isCancelled { course.reply.attempt.failure = Failure(.notSent, "not sent") }
+      // A job that is cancelled begins nothing new from then on, and its tasks hear of it a moment later.
+      if course.reply.attempts == 0, !Task.isCancelled, !job.isCancelled { course.reply.attempt.failure = Failure(.notSent, "not sent") }
     case .shut(let shut):
       course.reply.queued += time.now - asked
       _ = revise()
@@ -162,7 +163,7 @@ public struct CallEngine: Sendable {
       if budgetSpent?() ?? false { return .askedAgain }
       _ = revise()
       course.reply.attempt = Attempt(
-        failure: row?.isFresh ?? false && !job.mayLaunch
+        failure: row != nil && course.reply.attempts == 0
           ? Failure(.notSent, "not sent: the token budget is spent")
           : Failure(.quota, "the token budget is spent; `set budget` raises it"))
     }

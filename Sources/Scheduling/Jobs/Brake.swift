@@ -13,7 +13,7 @@ struct Brake: Sendable {
   /// - Parameter limit: errors in a row at which it acts; nil for never.
   /// - Returns: whether it acts now; it counts anew from here.
   mutating func failed(_ kind: FailureKind, limit: Int?) -> Bool {
-    if kind == .cancelled { return false }
+    if kind == .cancelled || kind == .notSent { return false }
     count = kind == self.kind ? count + 1 : 1
     self.kind = kind
     guard let limit, count >= limit else { return false }

@@ -27,6 +27,10 @@ public final class Job: Sendable {
     public var unmade = 0
     /// Rows that had failed before, and went no further.
     public var skipped = 0
+    /// Rows that were begun, and held back before they came to an end.
+    public var heldBack = 0
+    /// Those of them for which something had been sent.
+    public var cut = 0
     /// Rows that a filter took out before anything was sent for them.
     public var leftOut = 0
     /// The length of the run so far, pauses included.
@@ -41,7 +45,7 @@ public final class Job: Sendable {
     public var unanswered: Int { calls.unanswered + unmade }
     public var done: Int { succeeded + failed + skipped }
     /// Rows that have begun and are not over, whatever they wait for.
-    public var begun: Int { launched - done }
+    public var begun: Int { launched - done - cut }
     /// Calls under way: a permit each.
     public var inFlight = 0
     /// Rows per second: now while it runs, over the whole run afterwards.
@@ -109,6 +113,8 @@ public final class Job: Sendable {
     var cancel: (@Sendable () -> Void)?
     var stop: (@Sendable () -> Void)?
     var end: (@Sendable () -> Void)?
+    /// Those under way that were started within it.
+    var children: [Int: Job] = [:]
     var stopLaunching = false
     var number: Int?
     var said: Set<String> = []
@@ -220,6 +226,14 @@ public final class Job: Sendable {
   /// A row that had failed before is through.
   public func skipped() { guarded.withLock { $0.progress.skipped += 1 } }
 
+  /// A row was begun, and held back before it came to its end.
+  public func heldBack(hasSent: Bool) {
+    guarded.withLock { guarded in
+      guarded.progress.heldBack += 1
+      if hasSent { guarded.progress.cut += 1 }
+    }
+  }
+
   /// Rows that were reckoned with, and that a filter took out.
   public func leftOut(_ count: Int) {
     guarded.withLock { guarded in
@@ -326,6 +340,8 @@ public final class Job: Sendable {
 
   public var isOver: Bool { guarded.withLock { $0.ended != nil } }
 
+  public var isCancelled: Bool { guarded.withLock { $0.progress.state == .cancelled } }
+
   /// Whether a new row may still begin.
   public var mayLaunch: Bool { guarded.withLock { !$0.stopLaunching } }
 
@@ -369,15 +385,28 @@ public final class Job: Sendable {
 
   /// Ends it now: streams are closed, what finished is kept.
   public func cancel() {
-    let cancel = guarded.withLock { guarded -> (@Sendable () -> Void)? in
-      guard guarded.ended == nil else { return nil }
+    let (cancel, children) = guarded.withLock { guarded -> ((@Sendable () -> Void)?, [Job]) in
+      guard guarded.ended == nil else { return (nil, []) }
       guarded.stopLaunching = true
       guarded.progress.state = .cancelled
       defer { guarded.cancel = nil }
-      return guarded.cancel
+      return (guarded.cancel, Array(guarded.children.values))
     }
     cancel?()
+    for child in children { child.cancel() }
   }
+
+  /// Another was started within it, and ends with it.
+  public func started(_ child: Job) {
+    let isLate = guarded.withLock { guarded in
+      guarded.children[child.id] = child
+      return guarded.progress.state == .cancelled
+    }
+    if isLate { child.cancel() }
+  }
+
+  /// That one is over.
+  public func ended(_ child: Job) { guarded.withLock { $0.children[child.id] = nil } }
 }
 
 extension Duration {

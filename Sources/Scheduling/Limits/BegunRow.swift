@@ -33,6 +33,7 @@ public final class BegunRow: Sendable {
   private let open = Atomic(0)
   private let sent = Atomic(false)
   private let tally = Mutex(CallTally())
+  private let dropped = Mutex<Failure?>(nil)
   private let pinned = Mutex<[(launch: Int, version: Int)]>([])
 
   init(_ group: RowGroup, lane: Int? = nil) {
@@ -64,6 +65,13 @@ public final class BegunRow: Sendable {
       row = next.group.parent
     }
   }
+
+  /// What calls took that were made for it before, and whose answers stay: of a row that is made again from the middle of a chain on.
+  public func carry(_ before: CallTally) { tally.withLock { $0.add(before) } }
+
+  /// A filter dropped what had failed in it: nothing else tells of that.
+  public func noteDropped(_ failure: Failure) { dropped.withLock { $0 = $0 ?? failure } }
+  public var droppedFailure: Failure? { dropped.withLock { $0 } }
 
   /// The row of its job at the top: this one, or that of the pipeline around.
   public var outermost: BegunRow {

@@ -16,16 +16,16 @@ struct JobSummary {
 
   var text: String {
     let (calls, rows) = (progress.calls, progress.succeeded + progress.failed)
-    let notSent = progress.total.map { max(0, $0 - progress.done) } ?? 0
+    let notSent = progress.total.map { max(0, $0 - progress.done) } ?? progress.heldBack
     var parts: [String] = []
-    if calls.ended + progress.unmade == rows {
+    if calls.ended + progress.unmade == rows, progress.cut == 0 {
       let count = rows + notSent
       parts.append("\(count) \(count == 1 ? "prompt" : "prompts")")
       parts.append(answered)
       if progress.unanswered > 0 { parts.append("\(progress.unanswered) failed") }
       if notSent > 0 { parts.append("\(notSent) not sent") }
     } else {
-      parts.append("\(calls.ended) \(calls.ended == 1 ? "prompt" : "prompts") for \(Words.rows(rows))")
+      parts.append("\(calls.ended) \(calls.ended == 1 ? "prompt" : "prompts") for \(Words.rows(rows + progress.cut))")
       parts.append(answered)
       if calls.unanswered > 0 { parts.append("\(calls.unanswered) failed") }
       if progress.failed > 0 { parts.append("\(Words.rows(progress.failed)) failed") }

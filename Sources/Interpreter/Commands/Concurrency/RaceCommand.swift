@@ -12,7 +12,7 @@ extension CommandDefinition {
     (context.showsValues, context.isCaught) = (false, true)
     let inner = context
     defer { call.session.endBranches(statements.count) }
-    let attempts = statements.map { _ in Attempted(within: context.attempted) }
+    let attempts = statements.map { _ in Attempted(within: context.attempted, isMissed: false) }
     let (winner, value) = try await withThrowingTaskGroup(of: (branch: Int, result: Result<Value, any Error>).self) { group in
       for (branch, statement) in statements.enumerated() {
         var inner = inner
@@ -41,10 +41,12 @@ extension CommandDefinition {
         case .failure(let error): if branch < first?.branch ?? .max { first = (branch, error) }
         }
       }
+      for attempted in attempts { attempted.isNeeded() }
       throw first?.error ?? CancellationError()
     }
     // Those that lost are not missed, whatever became of them; by now all of them have ended, also one that failed as another won.
     for (branch, attempted) in attempts.enumerated() where branch != winner { attempted.forget(call.session.unanswered) }
+    attempts[winner].isNeeded()
     return .value(value)
   }
 }

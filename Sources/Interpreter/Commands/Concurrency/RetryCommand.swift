@@ -1,5 +1,6 @@
 import Chat
 import Language
+import Threads
 
 extension CommandDefinition {
   static let retry = CommandDefinition(
@@ -68,8 +69,10 @@ extension CommandDefinition {
     }
     defer { call.session.retries.leave(keys) }
     var made: [Int: [Value]] = [:]
-    let stream = RowStream(source: ListSource(groups.map { rows[$0[0]] }), stages: [RetryStage()], context: context)
+    let stage = RetryStage()
+    let stream = RowStream(source: ListSource(groups.map { rows[$0[0]] }), stages: [stage], context: context)
     for row in try await stream.collectRows(named: name) { made[row.index, default: []].append(row.value) }
+    for group in stage.gone { made[group] = [] }
     var places = rows.map { [$0] }
     for (group, new) in made {
       let old = groups[group]
@@ -207,16 +210,23 @@ extension Value {
   func forgetFailure(_ unanswered: Unanswered) {
     origin?.forget(unanswered)
     lacking?.forget(unanswered)
-    if case .reply(let row) = self { unanswered.remove(row.reply.call) }
+    for reply in failedReplies { unanswered.remove(reply.call) }
   }
 }
 
-private struct RetryStage: RowStage {
+private final class RetryStage: RowStage {
   var word: String { "retry" }
   var callsModels: Bool { true }
   var mends: Bool { true }
+  /// Those that nothing came of: a filter behind dropped them.
+  var gone: [Int] { dropped.withLock { $0 } }
+  private let dropped = Mutex<[Int]>([])
 
-  func apply(_ row: Row, _ context: Context) async throws -> [Row] { try await context.makingAgain(row) }
+  func apply(_ row: Row, _ context: Context) async throws -> [Row] {
+    let made = try await context.makingAgain(row)
+    if made.isEmpty { dropped.withLock { $0.append(row.index) } }
+    return made
+  }
   /// The row stays what it was.
   func cancelled(_ row: Row, _ context: Context) -> Row? { nil }
 }
