@@ -28,7 +28,7 @@ import Threads
       def g(x) { let a = map ["row {x}"] "{it}"
         return a[0] }
       let r = \(line)
-      print "{r}"
+      print r
       """
     let result = try await Program.run(["-e", script], environment: server.environment)
     #expect(result.status == 3, "\(result)")

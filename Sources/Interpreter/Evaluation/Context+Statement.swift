@@ -266,8 +266,11 @@ extension Context {
       inner.session.endBranches(1)
       if case .failure = result { handle.job.finished(failed: true) } else { handle.job.finished() }
       outer?.ended(handle.job)
-      handle.finish(result) { inner.session.isOver(handle) }
-      inner.session.world.output.finished(handle.job)
+      handle.finish(result) {
+        inner.session.isOver(handle)
+        // Whoever waits may end the program: its end is told before.
+        inner.session.world.output.finished(handle.job)
+      }
       if case .success(let value) = result { inner.tellRetry(handle.job.typedName, value) }
     }
     handle.job.onCancel { task.cancel() }

@@ -64,20 +64,15 @@ struct MapStage: RowStage {
   func apply(_ row: Row, _ context: Context) async throws -> [Row] {
     // A row that failed before goes no further, and keeps its error.
     if row.value.failure != nil { return [row] }
-    var context = self.context(for: row, context)
     // What its prompt asks on its way.
     let attempted = asksOnItsWay ? Attempted(within: context.attempted) : nil
-    if let attempted { context.attempted = attempted }
+    let context = self.context(for: row, context, attempted)
     let reply: Reply
     var parsed = form.map { _ in Value.nothing }
     do {
       try context.located(span) { () throws(OperationError) in try row.value.boundedAsItem() }
       let messages = try await messages(for: row, context)
-      if let failure = attempted?.cut(isCancelled: Task.isCancelled) {
-        // A prompt that was made without all that it asked for is not the one that was meant.
-        let unsent = Reply(call: sending(row, context).prepared([]), attempt: Attempt(failure: failure), attempts: 0, queued: .zero)
-        return [made(of: row, unsent, form.map { _ in .nothing }, context)]
-      }
+      if let attempted, let cut = cut(row, attempted, context) { return [cut] }
       let board = context.board
       (reply, parsed) = await sending(row, context).call(
         messages, as: form, observer: board.map { CallEngine.Observer(board: $0, column: row.index) })
@@ -107,6 +102,14 @@ struct MapStage: RowStage {
     return try await sweep.prompts[variant.prompt].messages(for: row, variant.parameters, at: span, context)
   }
 
+  /// A prompt that was made without all that it asked for is not the one that was meant, and is not sent.
+  @inline(never)  // else it stands in the frame that waits for the answer
+  private func cut(_ row: Row, _ attempted: Attempted, _ context: Context) -> Row? {
+    guard let failure = attempted.cut(isCancelled: Task.isCancelled) else { return nil }
+    let unsent = Reply(call: sending(row, context).prepared([]), attempt: Attempt(failure: failure), attempts: 0, queued: .zero)
+    return made(of: row, unsent, form.map { _ in .nothing }, context)
+  }
+
   /// Where the call itself is made; what the prompt asks on its way is not sent with its parameters.
   private func sending(_ row: Row, _ context: Context) -> Context {
     guard let sending = sending[row.variant] else { return context }
@@ -116,8 +119,9 @@ struct MapStage: RowStage {
     return context
   }
 
-  private func context(for row: Row, _ context: Context) -> Context {
+  private func context(for row: Row, _ context: Context, _ attempted: Attempted? = nil) -> Context {
     var context = context
+    if let attempted { context.attempted = attempted }
     let isResolved = context.retried.isEmpty
     // Where nothing but the call itself asks for settings, they are worked out already.
     if !isResolved || !isLight {

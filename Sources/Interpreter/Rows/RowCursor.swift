@@ -31,8 +31,12 @@ final class RowCursor: Sendable {
 
   /// - Parameters:
   ///   - keepsUnsent: whether a run that is stopped gives a row for each prompt that it did not send.
+  ///   - keepsUnjudged: also for one whose answer a filter would have judged.
   ///   - partial: what was taken so far, for `peek`.
-  init(_ stream: RowStream, named: String?, keepsUnsent: Bool = false, partial: @escaping @Sendable () -> [Value] = { [] }) {
+  init(
+    _ stream: RowStream, named: String?, keepsUnsent: Bool = false, keepsUnjudged: Bool = true,
+    partial: @escaping @Sendable () -> [Value] = { [] }
+  ) {
     self.stream = stream
     let tail = OrderedTail(stream.tail)
     state = Mutex(State(tail: tail))
@@ -50,7 +54,7 @@ final class RowCursor: Sendable {
     self.window = window
     production = Task {
       defer { window.finish() }
-      try await stream.run(named: named, window, keepsUnsent: keepsUnsent) { begun in
+      try await stream.run(named: named, window, keepsUnsent: keepsUnsent, keepsUnjudged: keepsUnjudged) { begun in
         job.withLock { $0 = begun }
       } finished: { (rows: [Row], place: Int) in
         window.put(rows, place: place)

@@ -11,6 +11,8 @@ final class RowLaunch: Sendable {
   private let scope: JobScope
   private let window: RowWindow?
   private let keepsUnsent: Bool
+  /// Also such as came by a filter: what it would have said of them nobody knows.
+  private let keepsUnjudged: Bool
   /// Takes each row's rows with its place, as soon as they are done, from any thread.
   private let finished: @Sendable ([Row], Int) -> Void
   /// Told where rows were left.
@@ -35,11 +37,12 @@ final class RowLaunch: Sendable {
   private var limiter: Limiter { context.session.world.engine.limiter }
 
   init(
-    _ stream: RowStream, from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool,
+    _ stream: RowStream, from first: Int, _ scope: JobScope, _ window: RowWindow?, keepsUnsent: Bool, keepsUnjudged: Bool,
     _ finished: @escaping @Sendable ([Row], Int) -> Void, _ isCut: @escaping @Sendable () -> Void
   ) {
     self.isCut = isCut
-    (self.stream, self.scope, self.window, self.keepsUnsent, self.finished) = (stream, scope, window, keepsUnsent, finished)
+    (self.stream, self.scope, self.window, self.finished) = (stream, scope, window, finished)
+    (self.keepsUnsent, self.keepsUnjudged) = (keepsUnsent, keepsUnjudged)
     self.first = first
     program = RowProgram(stream.stages, stream.context)
     rows = RowGroup(scope.job, within: stream.context.row)
@@ -205,7 +208,7 @@ final class RowLaunch: Sendable {
         if isCancelled { around.hold(Failure(.cancelled, "cancelled")) }
         for row in done { if let failure = program.heldBack(row) { around.hold(failure) } }
       }
-      if !keepsUnsent, done.contains(where: \.isUnjudged) {
+      if !keepsUnjudged, done.contains(where: \.isUnjudged) {
         // Whoever takes the rows as they come takes what has passed his filters.
         done.removeAll(where: \.isUnjudged)
         cut()
@@ -261,6 +264,11 @@ final class RowLaunch: Sendable {
     }
     for (row, own) in left {
       guard let unsent = await program.unsent(at: first, row, context) else { continue }
+      if !keepsUnjudged, unsent.isUnjudged {
+        scope.unsent([unsent])
+        cut()
+        continue
+      }
       if let window, !window.admitUnsent() { return }
       scope.unsent([unsent])
       hold()

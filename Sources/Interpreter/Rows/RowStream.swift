@@ -122,7 +122,8 @@ struct RowStream: Sendable {
     named: String?, keepsUnsent: Bool = false, left: ([Value]) -> Void = { _ in }, _ body: (Value) async throws -> Void
   ) async throws -> Bool {
     try await check()
-    let cursor = RowCursor(self, named: named, keepsUnsent: keepsUnsent && source.isAtHand)
+    // Whoever takes the rows as they come takes what has passed his filters.
+    let cursor = RowCursor(self, named: named, keepsUnsent: keepsUnsent && source.isAtHand, keepsUnjudged: false)
     var taken: ArraySlice<Value> = []
     do {
       while let values = try await cursor.nextOnes() {
@@ -165,7 +166,7 @@ struct RowStream: Sendable {
   ///   - finished: takes each row's rows with its place, as soon as they are done, from any thread.
   ///   - isCut: told where the run was stopped with rows left.
   func run(
-    named: String?, _ window: RowWindow?, keepsUnsent: Bool, _ begun: (Job) -> Void,
+    named: String?, _ window: RowWindow?, keepsUnsent: Bool, keepsUnjudged: Bool = true, _ begun: (Job) -> Void,
     finished: @escaping @Sendable ([Row], Int) -> Void, partial: @escaping @Sendable (Bool) -> [Value],
     isCut: @escaping @Sendable () -> Void = {}
   ) async throws {
@@ -183,7 +184,8 @@ struct RowStream: Sendable {
     begun(scope.job)
     scope.begin(partial: partial)
     defer { scope.end() }
-    let launch = RowLaunch(self, from: first, scope, window, keepsUnsent: keepsUnsent, finished, isCut)
+    let launch = RowLaunch(
+      self, from: first, scope, window, keepsUnsent: keepsUnsent, keepsUnjudged: keepsUnjudged && keepsUnsent, finished, isCut)
     // The work is a task of its own, so that a key or `cancel` can end it and what finished is still taken.
     let work = Task<(any Error)?, Never>(executorPreference: stages.allSatisfy(\.isLight) ? context.session.world.executor : nil) {
       await launch.run()
