@@ -129,21 +129,6 @@ import Threads
     #expect(result.output.hasSuffix("[\"<quick 1>\", \"<quick 2>\", \"<quick 3>\"]\n") && result.status == 0, "\(body): \(result)")
   }
 
-  /// Nor is what the budget had no room for.
-  @Test func whatLosesARaceMayBeHeldBack() async throws {
-    let server = try Self.server()
-    let script = Self.script(
-      "return race { ask \"quick {x}\" ; ask \"big {x}\" --max-tokens 100000 }",
-      """
-      set max-tokens 7
-      set budget tokens 50
-      let r = each 1..1 g
-      print r.text
-      """)
-    let result = try await Program.run(["-e", script], environment: server.environment)
-    #expect(result.output == "[\"<quick 1>\"]\n" && server.calls == 1, "\(result)")
-  }
-
   /// What was not sent was judged by no filter behind it: it stays, and goes through the filter when it has its answer.
   @Test(
     arguments: [

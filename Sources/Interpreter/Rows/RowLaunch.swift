@@ -262,9 +262,10 @@ final class RowLaunch: Sendable {
     if left.count >= kept, let count = stream.source.count, count > number {
       context.tell("\(count - number) more rows were not sent and are not kept: only running the statement again sends them")
     }
+    let isJudged = program.stages[first...].contains { $0.mayDrop }
     for (row, own) in left {
       guard let unsent = await program.unsent(at: first, row, context) else { continue }
-      if !keepsUnjudged, unsent.isUnjudged {
+      if !keepsUnjudged, isJudged {
         scope.unsent([unsent])
         cut()
         continue
