@@ -199,25 +199,34 @@ final class RowLaunch: Sendable {
         isCancelled = error is CancellationError
         if !isCancelled { note(error) }
       }
-      done = done.map { $0.with(chain: begun.calls) }
-      scope.ended(
-        done.map(\.value), hasSent: begun.hasSent,
-        isSkipped: row.value.failure != nil && !begun.hasSent && !program.stages[first].mends, isCancelled: isCancelled,
-        dropped: begun.droppedFailure)
-      if let around = context.attempted {
-        if isCancelled { around.hold(Failure(.cancelled, "cancelled")) }
-        for row in done { if let failure = program.heldBack(row) { around.hold(failure) } }
-      }
-      if !keepsUnjudged, done.contains(where: \.isUnjudged) {
-        // Whoever takes the rows as they come takes what has passed his filters.
-        done.removeAll(where: \.isUnjudged)
-        cut()
-      }
-      // The brake has heard of its failure before another row takes its place.
-      limiter.end(begun)
-      finished(done, place)
-      hand?.release(done)
+      let handedOn = ended(row, place, begun, done, isCancelled: isCancelled, around: context.attempted)
+      hand?.release(handedOn)
     }
+  }
+
+  /// A row is done: its job hears of it, and whoever takes the rows.
+  ///
+  /// - Returns: what he takes.
+  @inline(never)  // else it stands in the frame that waits for the answer
+  private func ended(_ row: Row, _ place: Int, _ begun: BegunRow, _ made: [Row], isCancelled: Bool, around: Attempted?) -> [Row] {
+    var done = made.map { $0.with(chain: begun.calls) }
+    scope.ended(
+      done.map(\.value), hasSent: begun.hasSent,
+      isSkipped: row.value.failure != nil && !begun.hasSent && !program.stages[first].mends, isCancelled: isCancelled,
+      dropped: begun.droppedFailure)
+    if let around {
+      if isCancelled { around.hold(Failure(.cancelled, "cancelled")) }
+      for row in done { if let failure = program.heldBack(row) { around.hold(failure) } }
+    }
+    if !keepsUnjudged, done.contains(where: \.isUnjudged) {
+      // Whoever takes the rows as they come takes what has passed his filters.
+      done.removeAll(where: \.isUnjudged)
+      cut()
+    }
+    // The brake has heard of its failure before another row takes its place.
+    limiter.end(begun)
+    finished(done, place)
+    return done
   }
 
   // MARK: what is not begun
