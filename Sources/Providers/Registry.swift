@@ -142,7 +142,7 @@ public final class Registry: Sendable {
     if let endpoint = state.withLock({ $0.endpoints[id] }) { return endpoint }
     guard let provider = provider(id) else { return nil }
     var headers = [
-      (name: "Content-Type", value: "application/json"), (name: "Accept", value: "text/event-stream, application/json"),
+      (name: "Content-Type", value: "application/json"),
       (name: "User-Agent", value: "promptsh"),
       (name: "Expect", value: ""),  // bodies over 1 MB would wait for a 100-continue; a header without a value is not sent
     ]
